@@ -1,0 +1,1 @@
+"""What every GrowFit service needs to stand. No domain word lives here."""

@@ -1,0 +1,104 @@
+"""Messages that were given up: kept with their reason, published to `dead.<subject>`, and driven again on demand."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import outbox
+from chassis.fate import Attempt, Verdict
+from chassis.ids import named_id
+from chassis.plumbing import plumbing_of
+from contracts.envelope import CONTENT_TYPE
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    id: UUID
+    consumer: str
+    stream: str
+    body: bytes
+
+
+async def bury(
+    session: AsyncSession, *, consumer: str, subject: str, body: bytes, attempt: Attempt, verdict: Verdict
+) -> bool:
+    """Keep the message and tell the bus. False: it lies there already (a redelivery after the burial)."""
+    table = plumbing_of(session).dead_letters
+    letter_id = named_id("dead-letter", consumer, attempt.stream, attempt.stream_seq)
+    text = body.decode(errors="replace").replace("\x00", "�")
+    statement = (
+        insert(table)
+        .values(
+            id=letter_id,
+            consumer=consumer,
+            stream=attempt.stream,
+            stream_seq=attempt.stream_seq,
+            subject=subject,
+            body=text,
+            reason=verdict.reason,
+            error=verdict.error.replace("\x00", "�"),
+            deliveries=attempt.number,
+        )
+        .on_conflict_do_nothing()
+        .returning(table.c.id)
+    )
+    if (await session.execute(statement)).scalar_one_or_none() is None:
+        return False
+    notice = {"consumer": consumer, "reason": verdict.reason, "deliveries": attempt.number, "message": text}
+    await outbox.add_raw(
+        session,
+        subject=f"dead.{subject}",
+        event_id=letter_id,
+        body=json.dumps(notice, ensure_ascii=False).encode(),
+        headers={"content-type": CONTENT_TYPE},
+    )
+    return True
+
+
+async def count_open(session: AsyncSession) -> int:
+    table = plumbing_of(session).dead_letters
+    query = select(func.count()).select_from(table).where(table.c.resolved_at.is_(None))
+    return (await session.execute(query)).scalar_one()
+
+
+async def list_open(session: AsyncSession, *, limit: int = 100) -> list[dict[str, Any]]:
+    table = plumbing_of(session).dead_letters
+    query = select(table).where(table.c.resolved_at.is_(None)).order_by(table.c.buried_at).limit(limit)
+    return [dict(row) for row in (await session.execute(query)).mappings()]
+
+
+async def request_redrive(session: AsyncSession, *, letter_id: UUID | None = None) -> int:
+    """Ask the worker to run one letter, or all open ones, again. Returns how many it will take up."""
+    table = plumbing_of(session).dead_letters
+    statement = update(table).where(table.c.resolved_at.is_(None)).values(redrive_requested_at=func.now())
+    if letter_id is not None:
+        statement = statement.where(table.c.id == letter_id)
+    return len((await session.execute(statement.returning(table.c.id))).all())
+
+
+async def take_requested(session: AsyncSession) -> list[DeadLetter]:
+    table = plumbing_of(session).dead_letters
+    query = (
+        select(table.c.id, table.c.consumer, table.c.stream, table.c.body)
+        .where(table.c.redrive_requested_at.is_not(None), table.c.resolved_at.is_(None))
+        .order_by(table.c.buried_at)
+        .limit(20)
+    )
+    rows = (await session.execute(query)).all()
+    return [DeadLetter(row.id, row.consumer, row.stream, row.body.encode()) for row in rows]
+
+
+async def settle(session: AsyncSession, letter_id: UUID, *, verdict: Verdict | None) -> None:
+    """After a redrive: resolved, or back among the open ones with the new reason."""
+    table = plumbing_of(session).dead_letters
+    values: dict[str, Any] = {"redrive_requested_at": None}
+    if verdict is None:
+        values["resolved_at"] = func.now()
+    else:
+        values |= {"reason": verdict.reason, "error": verdict.error}
+    await session.execute(update(table).where(table.c.id == letter_id).values(**values))

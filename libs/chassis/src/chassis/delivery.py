@@ -1,0 +1,18 @@
+"""One delivery of one message to one consumer, and the signal that its effect already stands."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """`consumer` and `event_id` are the key of the inbox; `attempt` counts from 1."""
+
+    consumer: str
+    event_id: UUID
+    attempt: int = 1
+    last: bool = False
+
+
+class AlreadyHandled(Exception):
+    """Not an error: the same event reached the same consumer before and its effect was committed."""

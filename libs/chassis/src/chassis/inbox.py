@@ -1,0 +1,35 @@
+"""The inbox: an effect and the mark that it happened commit together, so that it happens once."""
+
+from datetime import timedelta
+
+from sqlalchemy import delete, func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.delivery import AlreadyHandled, Delivery
+from chassis.plumbing import plumbing_of
+
+# Longer than everything that can send an event again: outbox and streams keep 7 days.
+RETENTION = timedelta(days=9)
+
+
+async def mark(session: AsyncSession, delivery: Delivery) -> None:
+    """Write the mark; a concurrent delivery of the same event waits here until the first one commits.
+
+    Raises:
+        AlreadyHandled: the mark was there.
+    """
+    table = plumbing_of(session).inbox
+    statement = (
+        insert(table)
+        .values(consumer=delivery.consumer, event_id=delivery.event_id)
+        .on_conflict_do_nothing()
+        .returning(table.c.event_id)
+    )
+    if (await session.execute(statement)).scalar_one_or_none() is None:
+        raise AlreadyHandled
+
+
+async def forget_old(session: AsyncSession) -> None:
+    table = plumbing_of(session).inbox
+    await session.execute(delete(table).where(table.c.processed_at < func.now() - RETENTION))

@@ -1,0 +1,67 @@
+"""The outbox: an event is a row in the transaction of the change it tells of. The relay publishes it later."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from opentelemetry import propagate
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.ids import new_id
+from chassis.plumbing import plumbing_of
+from contracts.envelope import encode, wrap
+from contracts.event import Event
+
+# The recovery path for a lost NATS store: what was published can be published again for this long.
+RETENTION = timedelta(days=7)
+
+
+def channel(schema: str) -> str:
+    """The NOTIFY channel that wakes the relay. A hint only: the relay polls as well."""
+    return f"outbox_{schema}"
+
+
+async def add(session: AsyncSession, event: Event, *, event_id: UUID | None = None) -> UUID:
+    """Write `event` beside the change. A given `event_id` makes a repeated write raise IntegrityError."""
+    event_id = event_id or new_id()
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    envelope = wrap(event, event_id=event_id, time=datetime.now(UTC), traceparent=carrier.get("traceparent"))
+    await add_raw(session, subject=event.type, event_id=event_id, body=encode(envelope), headers=carrier)
+    return event_id
+
+
+async def add_raw(session: AsyncSession, *, subject: str, event_id: UUID, body: bytes, headers: dict[str, str]) -> None:
+    plumbing = plumbing_of(session)
+    row = {"event_id": event_id, "subject": subject, "payload": json.loads(body), "headers": headers}
+    await session.execute(insert(plumbing.outbox).values(**row))
+    await session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": channel(plumbing.schema)})
+
+
+async def forget_old(session: AsyncSession) -> None:
+    table = plumbing_of(session).outbox
+    await session.execute(delete(table).where(table.c.published_at < func.now() - RETENTION))
+
+
+async def republish(session: AsyncSession, *, since: datetime) -> int:
+    """Publish again everything written since then; inboxes drop what they know. Returns the number of events."""
+    plumbing = plumbing_of(session)
+    table = plumbing.outbox
+    statement = (
+        update(table)
+        .where(table.c.created_at >= since, table.c.published_at.is_not(None))
+        .values(published_at=None)
+        .returning(table.c.id)
+    )
+    count = len((await session.execute(statement)).all())
+    await session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": channel(plumbing.schema)})
+    return count
+
+
+async def oldest_unpublished_seconds(session: AsyncSession) -> float:
+    """0 when everything is published."""
+    table = plumbing_of(session).outbox
+    age = func.extract("epoch", func.now() - func.min(table.c.created_at))
+    value = (await session.execute(select(age).where(table.c.published_at.is_(None)))).scalar_one()
+    return float(value or 0)

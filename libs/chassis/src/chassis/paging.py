@@ -1,0 +1,73 @@
+"""Cursor paging: newest first, stable while rows come and go. A cursor is opaque to the caller."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Query
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Select, tuple_
+
+from chassis.errors import CURSOR_INVALID, Invalid
+
+MAX_PAGE = 200
+
+
+class Page[ItemT](BaseModel):
+    items: list[ItemT]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Which rows: at most `limit`, strictly older than `after`."""
+
+    limit: int
+    after: tuple[datetime, UUID] | None = None
+
+
+def _slice(
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Rows per page")] = 50,
+    cursor: Annotated[str | None, Query(max_length=300, description="`next_cursor` of the page before")] = None,
+) -> Slice:
+    return Slice(limit, _decode(cursor) if cursor else None)
+
+
+PageSlice = Annotated[Slice, Depends(_slice)]
+
+
+def apply[RowT: tuple[Any, ...]](
+    query: Select[RowT], page: Slice, *, at: ColumnElement[datetime], key: ColumnElement[UUID]
+) -> Select[RowT]:
+    """Order by (at, key) descending and take one row more than asked, which tells that there is a next page."""
+    if page.after is not None:
+        query = query.where(tuple_(at, key) < tuple_(*page.after))
+    return query.order_by(at.desc(), key.desc()).limit(page.limit + 1)
+
+
+def page_of[RowT, ItemT](
+    rows: Sequence[RowT], page: Slice, *, place: Callable[[RowT], tuple[datetime, UUID]], item: Callable[[RowT], ItemT]
+) -> Page[ItemT]:
+    kept = rows[: page.limit]
+    more = len(rows) > page.limit
+    return Page(items=[item(row) for row in kept], next_cursor=_encode(*place(kept[-1])) if more else None)
+
+
+def _encode(at: datetime, key: UUID) -> str:
+    return base64.urlsafe_b64encode(json.dumps([at.isoformat(), str(key)]).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        at, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            raise ValueError(at)
+        return moment, UUID(key)
+    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+        raise Invalid(CURSOR_INVALID) from error

@@ -1,0 +1,19 @@
+"""Settings that every service reads from the environment. Built when a door opens, never at import."""
+
+from typing import Literal
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    model_config = SettingsConfigDict(extra="ignore")
+
+    app_env: Literal["dev", "test", "prod"] = "dev"
+    database_url: str
+    database_pool_size: int = 8
+    nats_url: str
+    nats_nkey_seed: str
+    jwks_url: str
+    jwt_issuer: str = "growfit"
+    otel_exporter_otlp_endpoint: str = ""
+    log_level: str = "INFO"

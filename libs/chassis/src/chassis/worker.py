@@ -1,0 +1,280 @@
+"""The message door of a service: its subscribers, its outbox relay, its dead letters, its own health.
+
+`start` returns at once and the bus is connected in the background, so that a service accepts requests (and
+keeps their events in the outbox) while NATS is down.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from faststream.exceptions import NackMessage
+from faststream.nats.annotations import NatsMessage
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+from prometheus_client import CollectorRegistry, Gauge
+
+from chassis import bus, dead_letters, inbox, outbox
+from chassis.database import Database
+from chassis.delivery import AlreadyHandled, Delivery
+from chassis.errors import GrowFitError, Unavailable
+from chassis.fate import Attempt, GiveUp, Handler, Subscription, Verdict, handle
+from chassis.relay import Relay
+from chassis.settings import ServiceSettings
+from contracts.envelope import decode
+from contracts.streams import Consumer, consumers_of
+
+log = logging.getLogger(__name__)
+
+# EX_SOFTWARE: the process manager starts the process again.
+EXIT_BUS_CLOSED = 70
+WATCH_SECONDS = 5.0
+STALL_SECONDS = 60.0
+OUTBOX_LIMIT_SECONDS = 60.0
+REDRIVE_SECONDS = 2.0
+TIDY_SECONDS = 3600.0
+
+
+@dataclass
+class _Durable:
+    """What the watch saw of one durable, and when its handler last finished."""
+
+    consumer: Consumer
+    problem: str | None = "not checked yet"
+    last_handled: float = field(default_factory=time.monotonic)
+    running: int = 0
+
+
+class Worker:
+    def __init__(
+        self, *, service: str, settings: ServiceSettings, database: Database, registry: CollectorRegistry
+    ) -> None:
+        self.service = service
+        self.database = database
+        self.broker = bus.create_broker(
+            settings.nats_url,
+            settings.nats_nkey_seed,
+            service=service,
+            registry=registry,
+            on_closed=self._leave,
+        )
+        self._subscriptions: dict[tuple[str, str], Subscription] = {}
+        self._durables: dict[tuple[str, str], _Durable] = {}
+        self._relay = Relay(
+            database.url, schema=database.plumbing.schema, publish=lambda row: bus.publish(self.broker, row)
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._connected = asyncio.Event()
+        self._stopping = False
+        self._open_letters = Gauge(
+            "growfit_dead_letters_open", "Messages given up and not yet resolved", registry=registry
+        )
+        self._background: list[Callable[[], Awaitable[None]]] = []
+
+    def subscriber(self, handler: Handler, *, give_up: GiveUp | None = None) -> Handler:
+        """Bind `handler` to every durable of this service that is named after it in `contracts.streams`."""
+        own = [consumer for consumer in consumers_of(self.service) if consumer.handler == handler.__name__]
+        if not own:
+            raise LookupError(f"contracts.streams names no consumer {self.service}-{handler.__name__}")
+        for consumer in own:
+            self._attach(Subscription(consumer, handler, give_up))
+        return handler
+
+    def background(self, loop: Callable[[], Awaitable[None]]) -> None:
+        """A coroutine function that runs beside the subscribers until the door closes."""
+        self._background.append(loop)
+
+    def _attach(self, subscription: Subscription) -> None:
+        consumer = subscription.consumer
+        key = (consumer.stream, consumer.durable)
+        self._subscriptions[key] = subscription
+        durable = self._durables[key] = _Durable(consumer)
+
+        async def take(message: NatsMessage) -> None:
+            durable.running += 1
+            try:
+                await self._take(subscription, message)
+            finally:
+                durable.running -= 1
+                durable.last_handled = time.monotonic()
+
+        bus.attach(self.broker, consumer, take)
+
+    async def _take(self, subscription: Subscription, message: NatsMessage) -> None:
+        attempt = Attempt.of(message, subscription.consumer)
+        verdict = await handle(subscription, message, attempt)
+        if verdict is not None:
+            subject = message.raw_message.subject
+            await self._bury(subscription, subject, bytes(message.body), attempt, verdict)
+
+    async def _bury(
+        self, subscription: Subscription, subject: str, body: bytes, attempt: Attempt, verdict: Verdict
+    ) -> None:
+        log.error("%s gives up %s: %s", subscription.consumer.durable, subject, verdict.error)
+        try:
+            if subscription.give_up is not None and verdict.reason != "malformed":
+                await subscription.give_up(decode(body), verdict.reason)
+            async with self.database.transaction() as session:
+                await dead_letters.bury(
+                    session,
+                    consumer=subscription.consumer.durable,
+                    subject=subject,
+                    body=body,
+                    attempt=attempt,
+                    verdict=verdict,
+                )
+        except Unavailable as error:
+            raise NackMessage(delay=10) from error
+
+    async def _bury_exhausted(self, message: NatsMessage) -> None:
+        """JetStream's own notice that a message used up its deliveries, perhaps by killing the worker each time."""
+        advisory = json.loads(bytes(message.body))
+        key = (advisory["stream"], advisory["consumer"])
+        subscription = self._subscriptions.get(key)
+        if subscription is None:
+            log.error("deliveries used up at an unknown durable: %s", advisory)
+            return
+        client = await self.broker.connect()
+        try:
+            original = await client.jetstream().get_msg(advisory["stream"], advisory["stream_seq"])
+        except NotFoundError:
+            log.warning("message %s of %s is gone from its stream", advisory["stream_seq"], advisory["stream"])
+            return
+        attempt = Attempt(advisory["stream"], advisory["stream_seq"], advisory["deliveries"], last=True)
+        verdict = Verdict("deliveries_exhausted", "every delivery failed or ended the worker")
+        await self._bury(subscription, original.subject or "", original.data or b"", attempt, verdict)
+
+    async def start(self) -> None:
+        for consumer in consumers_of(self.service):
+            if consumer.handler == "bury_exhausted":
+                bus.attach(self.broker, consumer, self._bury_exhausted)
+                self._durables[(consumer.stream, consumer.durable)] = _Durable(consumer)
+        loops = (
+            self._connect,
+            self._relay_when_connected,
+            self._watch,
+            self._redrive,
+            self._tidy,
+            *self._background,
+        )
+        self._tasks = [asyncio.create_task(_forever(loop), name=f"{self.service}:{loop!r}") for loop in loops]
+
+    async def stop(self) -> None:
+        """Let running handlers finish, then close. What is cut off is delivered again."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.broker.stop()
+
+    async def _leave(self) -> None:
+        if not self._stopping:
+            log.critical("the bus connection closed for good; leaving so that the process is started again")
+            os._exit(EXIT_BUS_CLOSED)
+
+    async def _connect(self) -> None:
+        # Binding to a durable that is not provisioned yet would fail half-way; wait for all of them first.
+        while not await self._all_provisioned():  # noqa: ASYNC110  the state is the server's
+            await asyncio.sleep(1)
+        await self.broker.start()
+        self._connected.set()
+        await asyncio.Event().wait()
+
+    async def _relay_when_connected(self) -> None:
+        await self._connected.wait()
+        await self._relay.run()
+
+    async def _all_provisioned(self) -> bool:
+        jetstream = (await self.broker.connect()).jetstream(timeout=3)
+        for durable in self._durables.values():
+            try:
+                await jetstream.consumer_info(durable.consumer.stream, durable.consumer.durable)
+            except Exception as error:  # noqa: BLE001  any answer but the info is the problem to report
+                durable.problem = f"{durable.consumer.durable}@{durable.consumer.stream}: {error!r}"
+                return False
+        return True
+
+    async def _watch(self) -> None:
+        """Ask the server for each durable: a deleted one is otherwise a silent stall."""
+        await self._connected.wait()
+        jetstream = (await self.broker.connect()).jetstream(timeout=3)
+        while True:
+            for durable in self._durables.values():
+                durable.problem = await _problem_of(durable, jetstream)
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def problems(self) -> list[str]:
+        """What keeps this door from being ready: connection, durables, the outbox's age."""
+        found = [durable.problem for durable in self._durables.values() if durable.problem]
+        if not (self._connected.is_set() and await self.broker.ping(timeout=1)):
+            return ["the bus is not connected"]
+        async with self.database.transaction() as session:
+            age = await outbox.oldest_unpublished_seconds(session)
+        if age > OUTBOX_LIMIT_SECONDS:
+            found.append(f"the oldest unpublished event is {age:.0f} s old")
+        return found
+
+    async def _redrive(self) -> None:
+        while True:
+            await asyncio.sleep(REDRIVE_SECONDS)
+            try:
+                async with self.database.transaction() as session:
+                    letters = await dead_letters.take_requested(session)
+                    self._open_letters.set(await dead_letters.count_open(session))
+                for letter in letters:
+                    verdict = await self._drive_again(letter)
+                    async with self.database.transaction() as session:
+                        await dead_letters.settle(session, letter.id, verdict=verdict)
+            except Unavailable:
+                continue
+
+    async def _drive_again(self, letter: dead_letters.DeadLetter) -> Verdict | None:
+        subscription = self._subscriptions.get((letter.stream, letter.consumer))
+        if subscription is None:
+            return Verdict("no_consumer", f"no durable {letter.consumer} in this version")
+        try:
+            event = decode(letter.body)
+            await subscription.handler(event, Delivery(letter.consumer, event.id))
+        except AlreadyHandled:
+            return None
+        except GrowFitError as error:
+            return Verdict(error.code, str(error))
+        except Exception as error:  # noqa: BLE001  whatever it is, the letter stays with it
+            return Verdict("defect", repr(error)[:2000])
+        return None
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_SECONDS)
+            try:
+                async with self.database.transaction() as session:
+                    await outbox.forget_old(session)
+                    await inbox.forget_old(session)
+            except Unavailable:
+                continue
+
+
+async def _problem_of(durable: _Durable, jetstream: JetStreamContext) -> str | None:
+    consumer = durable.consumer
+    try:
+        info = await jetstream.consumer_info(consumer.stream, consumer.durable)
+    except Exception as error:  # noqa: BLE001  any answer but the info is the problem to report
+        return f"{consumer.durable}@{consumer.stream}: {error!r}"
+    idle = time.monotonic() - durable.last_handled
+    if (info.num_pending or 0) > 0 and not durable.running and idle > STALL_SECONDS:
+        return f"{consumer.durable}: {info.num_pending} waiting, none taken for {idle:.0f} s"
+    return None
+
+
+async def _forever(loop: Callable[[], Awaitable[None]]) -> None:
+    """A loop that ends by an unexpected error starts again; it never ends silently."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("%s failed and starts again", loop)
+        await asyncio.sleep(1)

@@ -1,0 +1,48 @@
+"""Facts that identity publishes: users, sessions, settings."""
+
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from contracts.event import Event
+
+
+class Tier(StrEnum):
+    """What the account itself is; roles inside orgs and classes are memberships, published by org-partner."""
+
+    SUPERVISOR = "supervisor"
+    USER = "user"
+
+
+class UserRegistered(Event, type="identity.user.registered.v1", key="user_id"):
+    user_id: UUID
+    email: str
+    display_name: str
+    tier: Tier
+    locale: str
+    registered_at: AwareDatetime
+
+
+class UserAnonymised(Event, type="identity.user.anonymised.v1", key="user_id"):
+    user_id: UUID
+    version: int
+    anonymised_at: AwareDatetime
+
+
+class SessionRevoked(Event, type="identity.session.revoked.v1", key="user_id"):
+    """`session_id` absent: every session of the user. Tokens with an older epoch are refused from now on."""
+
+    user_id: UUID
+    session_id: UUID | None = None
+    token_epoch: int
+    revoked_at: AwareDatetime
+
+
+class PlatformSettingsChanged(Event, type="identity.platform_setting.changed.v1", key="setting_id"):
+    setting_id: UUID
+    name: str
+    value: Any
+    version: int
+    changed_at: AwareDatetime

@@ -1,0 +1,65 @@
+"""Facts that ingest publishes: the life of a document, its embedding usage, and where vectors are read."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from contracts.event import Event
+from contracts.tenancy import Tenant
+from contracts.usage import ModelUsage
+
+
+class DocumentUploaded(Event, type="ingest.document.uploaded.v1", key="document_id"):
+    document_id: UUID
+    version: int
+    tenant: Tenant
+    title: str
+    media_type: str
+    size_bytes: int
+    uploaded_at: AwareDatetime
+
+
+class ChunksEmbedded(Event, type="ingest.chunks.embedded.v1", key="document_id"):
+    """The document is whole in every write index and may be searched by the holders of `scopes`."""
+
+    document_id: UUID
+    version: int
+    tenant: Tenant
+    title: str
+    scopes: list[str]
+    page_count: int
+    chunk_count: int
+    index: str
+    model: str
+    dimension: int
+    embedded_at: AwareDatetime
+
+
+class DocumentFailed(Event, type="ingest.document.failed.v1", key="document_id"):
+    document_id: UUID
+    version: int
+    tenant: Tenant
+    reason: str
+    failed_at: AwareDatetime
+
+
+class DocumentDeleted(Event, type="ingest.document.deleted.v1", key="document_id"):
+    document_id: UUID
+    version: int
+    tenant: Tenant
+    chunks_deleted: int
+    deleted_at: AwareDatetime
+
+
+class VectorReadSwitched(Event, type="ingest.vector_read.switched.v1", key="switch_id"):
+    switch_id: UUID
+    index: str
+    backend: str
+    model: str
+    dimension: int
+    version: int
+    switched_at: AwareDatetime
+
+
+class UsageRecorded(ModelUsage, type="ingest.usage.recorded.v1", key="usage_id"):
+    pass

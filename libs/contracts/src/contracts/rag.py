@@ -1,0 +1,32 @@
+"""Facts that rag publishes: answers, practice sessions, and the usage of every model call."""
+
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from contracts.event import Event
+from contracts.tenancy import Tenant
+from contracts.usage import ModelUsage, Outcome
+
+
+class MessageAnswered(Event, type="rag.message.answered.v1", key="message_id"):
+    message_id: UUID
+    conversation_id: UUID
+    tenant: Tenant
+    model: str
+    outcome: Outcome
+    citation_count: int
+    first_token_ms: int | None = None
+    duration_ms: int
+    answered_at: AwareDatetime
+
+
+class PracticeCompleted(Event, type="rag.practice.completed.v1", key="practice_id"):
+    practice_id: UUID
+    tenant: Tenant
+    models: list[str]
+    completed_at: AwareDatetime
+
+
+class UsageRecorded(ModelUsage, type="rag.usage.recorded.v1", key="usage_id"):
+    pass
