@@ -1,0 +1,43 @@
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+
+from chassis.auth import Caller
+from chassis.errors import Conflict, Invalid, Unauthenticated, Unavailable
+from chassis.problems import responses
+from identity.api.wired import Services
+from identity.schemas.auth import Login, Refresh, SignUp, Tokens
+from identity.schemas.users import UserOut
+
+router = APIRouter(tags=["auth"])
+
+
+@router.post("/auth/sign-up", status_code=201, responses=responses(Conflict, Invalid, Unavailable))
+async def sign_up(body: SignUp, services: Services) -> UserOut:
+    user = await services.accounts.sign_up(
+        email=body.email, password=body.password, display_name=body.display_name, locale=body.locale
+    )
+    return UserOut.model_validate(user)
+
+
+@router.post("/auth/login", responses=responses(Unauthenticated, Invalid, Unavailable))
+async def login(body: Login, services: Services, user_agent: Annotated[str, Header()] = "") -> Tokens:
+    pair = await services.sessions.login(email=body.email, password=body.password, user_agent=user_agent)
+    return Tokens.model_validate(pair)
+
+
+@router.post("/auth/refresh", responses=responses(Unauthenticated, Invalid, Unavailable))
+async def refresh(body: Refresh, services: Services) -> Tokens:
+    return Tokens.model_validate(await services.sessions.refresh(body.refresh_token))
+
+
+@router.post("/auth/logout", status_code=204, responses=responses(Unauthenticated, Unavailable))
+async def logout(caller: Caller, services: Services) -> Response:
+    await services.sessions.logout(user_id=caller.user_id, session_id=caller.session_id)
+    return Response(status_code=204)
+
+
+@router.get("/.well-known/jwks.json", responses=responses(Unavailable))
+async def jwks(services: Services, response: Response) -> dict[str, Any]:
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return await services.keys.jwks()

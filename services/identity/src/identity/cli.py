@@ -1,0 +1,57 @@
+"""Operator's commands: `python -m identity.cli create-supervisor EMAIL`. Reads the service's environment."""
+
+import asyncio
+import os
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from chassis.errors import GrowFitError, Locale
+from contracts.identity import Tier
+from identity.config import Settings
+from identity.factory import wire
+from identity.schemas.auth import SignUp
+
+cli = typer.Typer(no_args_is_help=True, help=__doc__)
+
+
+@cli.callback()
+def root() -> None:
+    """Keep `create-supervisor` a sub-command, also while it is the only one."""
+
+
+@cli.command()
+def create_supervisor(
+    email: str,
+    display_name: Annotated[str, typer.Option()] = "Supervisor",
+    locale: Annotated[str, typer.Option()] = "ko",
+) -> None:
+    """Make a supervisor account. The password comes from GROWFIT_PASSWORD, or is asked for."""
+    password = os.environ.get("GROWFIT_PASSWORD") or typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    try:
+        form = SignUp.model_validate(
+            {"email": email, "password": password, "display_name": display_name, "locale": locale}
+        )
+        asyncio.run(_create(form))
+    except ValidationError as error:
+        for item in error.errors():
+            typer.echo(f"{item['loc'][0]}: {item['msg']}", err=True)
+        sys.exit(1)
+    except GrowFitError as error:
+        typer.echo(error.message.text(Locale(form.locale), **error.values), err=True)
+        sys.exit(1)
+    typer.echo(f"{email} is a supervisor")
+
+
+async def _create(form: SignUp) -> None:
+    wired = wire(Settings())
+    try:
+        await wired.accounts.sign_up(**form.model_dump(), tier=Tier.SUPERVISOR)
+    finally:
+        await wired.database.close()
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,57 @@
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from identity.models import RefreshToken, Session
+
+
+async def add(session: AsyncSession, *, session_id: UUID, user_id: UUID, user_agent: str, lifetime: timedelta) -> None:
+    values = {"session_id": session_id, "user_id": user_id, "user_agent": user_agent}
+    await session.execute(insert(Session).values(**values, expires_at=func.now() + lifetime))
+
+
+async def get_live(session: AsyncSession, session_id: UUID) -> Session | None:
+    query = select(Session).where(
+        Session.session_id == session_id, Session.revoked_at.is_(None), Session.expires_at > func.now()
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def add_token(session: AsyncSession, *, digest: bytes, session_id: UUID) -> None:
+    await session.execute(insert(RefreshToken).values(digest=digest, session_id=session_id).on_conflict_do_nothing())
+
+
+async def use_token(session: AsyncSession, *, digest: bytes) -> UUID | None:
+    """The session of a token that was unused until now; of many at once, one gets it."""
+    statement = (
+        update(RefreshToken)
+        .where(RefreshToken.digest == digest, RefreshToken.used_at.is_(None))
+        .values(used_at=func.now())
+        .returning(RefreshToken.session_id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def get_token(session: AsyncSession, *, digest: bytes) -> tuple[UUID, datetime | None, datetime] | None:
+    """Session, time of use, and the database's now."""
+    query = select(RefreshToken.session_id, RefreshToken.used_at, func.now()).where(RefreshToken.digest == digest)
+    row = (await session.execute(query)).one_or_none()
+    return (row[0], row[1], row[2]) if row else None
+
+
+async def is_unused(session: AsyncSession, *, digest: bytes) -> bool:
+    query = select(RefreshToken.used_at).where(RefreshToken.digest == digest)
+    row = (await session.execute(query)).one_or_none()
+    return row is not None and row[0] is None
+
+
+async def update_revoked(session: AsyncSession, *, session_id: UUID, reason: str) -> None:
+    statement = (
+        update(Session)
+        .where(Session.session_id == session_id, Session.revoked_at.is_(None))
+        .values(revoked_at=func.now(), revoked_reason=reason)
+    )
+    await session.execute(statement)

@@ -1,0 +1,44 @@
+"""The one place that knows which adapter stands behind which port."""
+
+from dataclasses import dataclass
+
+from chassis.auth import Verifier
+from chassis.database import Database
+from identity.adapters.passwords_argon2 import Argon2Passwords
+from identity.adapters.refresh_hmac import HmacRefreshSecrets
+from identity.adapters.signer_jwt import JwtSigner
+from identity.config import Settings
+from identity.models import PLUMBING
+from identity.service.accounts import AccountService
+from identity.service.keys import KeyService
+from identity.service.sessions import Lifetimes, SessionService
+
+
+@dataclass(frozen=True)
+class Wired:
+    database: Database
+    accounts: AccountService
+    sessions: SessionService
+    keys: KeyService
+    verifier: Verifier
+
+
+def wire(settings: Settings) -> Wired:
+    database = Database(settings.database_url, PLUMBING, pool_size=settings.database_pool_size)
+    sealing_key = settings.key_encryption_key.get_secret_value()
+    passwords = Argon2Passwords()
+    keys = KeyService(database, JwtSigner(key_encryption_key=sealing_key, issuer=settings.jwt_issuer))
+    sessions = SessionService(
+        database,
+        passwords,
+        HmacRefreshSecrets(key_encryption_key=sealing_key),
+        keys,
+        lifetimes=Lifetimes(settings.access_lifetime, settings.refresh_lifetime),
+    )
+    return Wired(
+        database=database,
+        accounts=AccountService(database, passwords),
+        sessions=sessions,
+        keys=keys,
+        verifier=Verifier(keys, issuer=settings.jwt_issuer),
+    )

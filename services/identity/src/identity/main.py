@@ -1,0 +1,29 @@
+"""identity's HTTP door."""
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from chassis import app
+from identity.api import auth, users
+from identity.config import Settings
+from identity.factory import wire
+
+
+def create_app(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> FastAPI:
+    settings = settings or Settings()
+    wired = wire(settings)
+
+    async def database() -> list[str]:
+        await wired.database.ping()
+        return []
+
+    return app.create_app(
+        service="identity",
+        title="GrowFit identity",
+        routers=[auth.router, users.router],
+        verifier=wired.verifier,
+        wired=wired,
+        registry=registry or CollectorRegistry(),
+        checks=[database],
+        close=[wired.database.close],
+    )

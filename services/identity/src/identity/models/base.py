@@ -1,0 +1,13 @@
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
+
+SCHEMA = "identity"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+PLUMBING = plumbing_tables(Base.metadata, schema=SCHEMA)

@@ -1,0 +1,38 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Text, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from identity.models.base import SCHEMA, Base
+
+
+class User(Base):
+    """The account every other table points at. Never deleted: a person who leaves is anonymised in place."""
+
+    __tablename__ = "app_user"
+    __table_args__ = (
+        CheckConstraint("tier IN ('supervisor', 'user')", name="tier"),
+        CheckConstraint("status IN ('active', 'suspended', 'anonymised')", name="status"),
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        {"schema": "user"},
+    )
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(Text, unique=True)
+    display_name: Mapped[str] = mapped_column(Text)
+    tier: Mapped[str] = mapped_column(Text, server_default="user")
+    status: Mapped[str] = mapped_column(Text, server_default="active")
+    locale: Mapped[str] = mapped_column(Text, server_default="ko")
+    # Counted up when every token of the user must die; tokens carry the epoch they were made in.
+    token_epoch: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+class Credential(Base):
+    __tablename__ = "credentials"
+    __table_args__ = ({"schema": SCHEMA},)
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.app_user.user_id"), primary_key=True)
+    password_hash: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -1,0 +1,51 @@
+"""What identity's services need from outside, each with the adapter that the factory picks."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+
+class Passwords(Protocol):
+    async def hash(self, password: str) -> str: ...
+
+    async def verify(self, password: str, hashed: str | None) -> bool:
+        """`hashed` None: an unknown account, which costs the same time and is never right."""
+        ...
+
+    def is_outdated(self, hashed: str) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Claims:
+    user_id: UUID
+    tier: str
+    session_id: UUID
+    token_epoch: int
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """`sealed`: the private key, encrypted at rest and bound to `kid`. `public_jwk`: RFC 8037 OKP key."""
+
+    kid: str
+    sealed: bytes
+    public_jwk: dict[str, Any]
+
+
+class Signer(Protocol):
+    def new_key(self) -> KeyPair: ...
+
+    def sign(self, claims: Claims, *, key: KeyPair, lifetime: timedelta) -> str: ...
+
+    def public_key(self, jwk: dict[str, Any]) -> Any: ...
+
+
+class RefreshSecrets(Protocol):
+    def first(self) -> str: ...
+
+    def successor(self, token: str) -> str:
+        """Always the same one for the same token, so that a repeated refresh inside the grace gets it again."""
+        ...
+
+    def digest(self, token: str) -> bytes: ...

@@ -1,0 +1,133 @@
+"""Sessions: login, refresh with rotation, logout."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import outbox
+from chassis.clock import now
+from chassis.database import Database
+from chassis.errors import Unauthenticated
+from chassis.ids import new_id
+from contracts.identity import SessionRevoked
+from identity.crud import sessions, users
+from identity.errors import LOGIN_REFUSED, REFRESH_REFUSED
+from identity.models import User
+from identity.ports import Claims, Passwords, RefreshSecrets
+from identity.service.keys import KeyService
+
+# Two tabs, or a lost answer, refresh twice; only the immediate predecessor is forgiven, and only this long.
+GRACE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    access_token: str
+    refresh_token: str
+    expires_in: int
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    access: timedelta
+    refresh: timedelta
+
+
+class SessionService:
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        secrets: RefreshSecrets,
+        keys: KeyService,
+        *,
+        lifetimes: Lifetimes,
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._secrets = secrets
+        self._keys = keys
+        self._lifetimes = lifetimes
+
+    async def login(self, *, email: str, password: str, user_agent: str) -> TokenPair:
+        """Open a session.
+
+        Raises:
+            Unauthenticated: wrong address, wrong password, suspended; one answer, in the same time.
+        """
+        email = email.lower()
+        async with self._database.transaction() as session:
+            found = await users.get_with_hash(session, email=email)
+        right = await self._passwords.verify(password, found[1] if found else None)
+        if not right or found is None or found[0].status != "active":
+            raise Unauthenticated(LOGIN_REFUSED)
+        user, hashed = found
+        renewed = await self._passwords.hash(password) if self._passwords.is_outdated(hashed) else None
+        refresh_token, session_id = self._secrets.first(), new_id()
+        async with self._database.transaction() as session:
+            if renewed:
+                await users.update_password_hash(session, user_id=user.user_id, password_hash=renewed)
+            await sessions.add(
+                session,
+                session_id=session_id,
+                user_id=user.user_id,
+                user_agent=user_agent[:300],
+                lifetime=self._lifetimes.refresh,
+            )
+            await sessions.add_token(session, digest=self._secrets.digest(refresh_token), session_id=session_id)
+        return await self._pair(user, session_id, refresh_token)
+
+    async def refresh(self, refresh_token: str) -> TokenPair:
+        """Trade a refresh token for its successor and a new access token.
+
+        A token used twice outside the grace was stolen or leaked: its whole session ends.
+
+        Raises:
+            Unauthenticated: unknown, expired, revoked or reused.
+        """
+        digest, successor = self._secrets.digest(refresh_token), self._secrets.successor(refresh_token)
+        async with self._database.transaction() as session:
+            session_id = await sessions.use_token(session, digest=digest)
+            if session_id is None:
+                session_id = await self._within_grace(session, digest, self._secrets.digest(successor))
+            live = await sessions.get_live(session, session_id) if session_id else None
+            user = await users.get(session, live.user_id) if live else None
+            if live and user and user.status == "active":
+                await sessions.add_token(session, digest=self._secrets.digest(successor), session_id=live.session_id)
+        if live is None or user is None or user.status != "active":
+            raise Unauthenticated(REFRESH_REFUSED)
+        return await self._pair(user, live.session_id, successor)
+
+    async def logout(self, *, user_id: UUID, session_id: UUID) -> None:
+        async with self._database.transaction() as session:
+            live = await sessions.get_live(session, session_id)
+            if live is not None and live.user_id == user_id:
+                await self._revoke(session, session_id, reason="logout")
+
+    async def _within_grace(self, session: AsyncSession, digest: bytes, successor: bytes) -> UUID | None:
+        token = await sessions.get_token(session, digest=digest)
+        if token is None:
+            return None
+        session_id, used_at, database_now = token
+        fresh = used_at is not None and database_now - used_at <= GRACE
+        if fresh and await sessions.is_unused(session, digest=successor):
+            return session_id
+        await self._revoke(session, session_id, reason="refresh token reused")
+        return None
+
+    async def _revoke(self, session: AsyncSession, session_id: UUID, *, reason: str) -> None:
+        live = await sessions.get_live(session, session_id)
+        if live is None:
+            return
+        await sessions.update_revoked(session, session_id=session_id, reason=reason)
+        user = await users.get(session, live.user_id)
+        epoch = user.token_epoch if user else 0
+        event = SessionRevoked(user_id=live.user_id, session_id=session_id, token_epoch=epoch, revoked_at=now())
+        await outbox.add(session, event)
+
+    async def _pair(self, user: User, session_id: UUID, refresh_token: str) -> TokenPair:
+        claims = Claims(user.user_id, user.tier, session_id, user.token_epoch)
+        access = await self._keys.sign(claims, lifetime=self._lifetimes.access)
+        return TokenPair(access, refresh_token, int(self._lifetimes.access.total_seconds()))
