@@ -2,7 +2,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-MEMBERS := libs/contracts libs/chassis libs/retrieval services/identity services/org-partner services/ingest \
+MEMBERS := libs/contracts libs/chassis libs/retrieval libs/tenancy services/identity services/org-partner services/ingest \
 	services/rag services/usage-metrics deploy/embedder deploy/local
 MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a script beside its data, not a package
 """Set academy-handbook.ko.md as a PDF: `python docs/samples/make_pdf.py`.
 
 A tool for whoever edits the handbook; the PDF is committed, so no build step runs this. The same text and the

@@ -1,6 +1,7 @@
 """Who is calling: identity's tokens, verified by each service itself with identity's public keys."""
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
@@ -20,12 +21,16 @@ from chassis.errors import (
     Unavailable,
 )
 
+log = logging.getLogger(__name__)
+
 # Fixed here: what a token says of its own algorithm or keys is never believed (ASVS 9.1).
 ALGORITHM = "EdDSA"
 AUDIENCE = "growfit"
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105  RFC 9068's media type
 LEEWAY_SECONDS = 30
 _REFETCH_SECONDS = 10.0
+# Without any key nobody can be let in, so the next try comes soon; but callers do not queue up for one each.
+_FIRST_FETCH_SECONDS = 1.0
 _CACHE_SECONDS = 300.0
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -61,7 +66,7 @@ class RemoteKeys:
         self._url = url
         self._keys: dict[str, Any] = {}
         self._fetched_at = -_CACHE_SECONDS
-        self._tried_at = -_REFETCH_SECONDS
+        self._tried_at = -_CACHE_SECONDS
         self._lock = asyncio.Lock()
 
     async def key(self, kid: str) -> Any | None:
@@ -75,16 +80,19 @@ class RemoteKeys:
     async def _refresh(self, kid: str) -> None:
         now = time.monotonic()
         fresh = kid in self._keys and now - self._fetched_at <= _CACHE_SECONDS
-        if fresh or (self._keys and now - self._tried_at < _REFETCH_SECONDS):
+        pause = _REFETCH_SECONDS if self._keys else _FIRST_FETCH_SECONDS
+        if fresh or now - self._tried_at < pause:
             return
-        self._tried_at = now
         try:
             async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
                 answer = await client.get(self._url)
                 answer.raise_for_status()
                 keys = jwt.PyJWKSet.from_dict(answer.json())
-        except (httpx.HTTPError, jwt.PyJWTError, ValueError):
+        except (httpx.HTTPError, jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
+            log.warning("the keys at %s cannot be had: %r", self._url, error)
             return
+        finally:
+            self._tried_at = time.monotonic()
         self._keys = {key.key_id: key.key for key in keys.keys if key.key_id}
         self._fetched_at = now
 
@@ -118,7 +126,7 @@ class Verifier:
             return Principal(UUID(claims["sub"]), str(claims["tier"]), UUID(claims["sid"]), int(claims["epoch"]))
         except jwt.ExpiredSignatureError as error:
             raise Unauthenticated(TOKEN_EXPIRED, headers=_CHALLENGE) from error
-        except (jwt.PyJWTError, KeyError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise Unauthenticated(TOKEN_INVALID, headers=_CHALLENGE) from error
 
 

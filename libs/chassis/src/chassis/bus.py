@@ -5,8 +5,9 @@ Streams and durables exist before a service starts (`chassis.provision`); a serv
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from faststream import AckPolicy
+from faststream import AckPolicy, StreamMessage
 from faststream.nats import JStream, NatsBroker, PubAck, PullSub
 from faststream.nats.annotations import NatsMessage
 from faststream.nats.opentelemetry import NatsTelemetryMiddleware
@@ -21,6 +22,7 @@ from contracts.streams import Consumer
 log = logging.getLogger(__name__)
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
+GRACEFUL_SECONDS = 10.0
 
 Handle = Callable[[NatsMessage], Awaitable[None]]
 
@@ -45,7 +47,7 @@ def create_broker(
         reconnect_time_wait=1,
         closed_cb=on_closed,
         error_cb=_note_error,
-        graceful_timeout=10.0,
+        graceful_timeout=GRACEFUL_SECONDS,
         middlewares=(
             NatsTelemetryMiddleware(include_messages_counters=False),
             NatsPrometheusMiddleware(registry=registry, app_name=service),
@@ -96,4 +98,12 @@ def attach(broker: NatsBroker, consumer: Consumer, handle: Handle) -> None:
         pull_sub=PullSub(batch_size=1, timeout=5),
         max_workers=consumer.max_ack_pending,
         inbox_prefix=f"{inbox_prefix(consumer.service)}.".encode(),
+        # The bytes as they came: a body that FastStream cannot decode would be refused before our own verdict.
+        decoder=_undecoded,
+        # A publisher's reply_to header would make this service publish there with its own rights.
+        no_reply=True,
     )(consume)
+
+
+async def _undecoded(message: StreamMessage[Any]) -> bytes:
+    return bytes(message.body)

@@ -37,7 +37,8 @@ class Database:
 
         Raises:
             AlreadyHandled: the delivery's effect stands already; the message door acknowledges it.
-            Unavailable: the database cannot be reached; nothing was written.
+            Unavailable: the database cannot be reached; nothing was written, unless the connection broke in the
+                commit itself, which nobody can tell apart.
         """
         try:
             async with self._sessions.begin() as session:

@@ -1,5 +1,6 @@
 """Messages that were given up: kept with their reason, published to `dead.<subject>`, and driven again on demand."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from chassis.ids import named_id
 from chassis.plumbing import plumbing_of
 from contracts.envelope import CONTENT_TYPE
 
+# The notice on the bus must fit whatever lies in the message; the table keeps all of it.
+NOTICE_CHARACTERS = 50_000
+
 
 @dataclass(frozen=True)
 class DeadLetter:
@@ -29,8 +33,10 @@ async def bury(
 ) -> bool:
     """Keep the message and tell the bus. False: it lies there already (a redelivery after the burial)."""
     table = plumbing_of(session).dead_letters
-    letter_id = named_id("dead-letter", consumer, attempt.stream, attempt.stream_seq)
-    text = body.decode(errors="replace").replace("\x00", "�")
+    # The body as well: a stream that was lost and made anew counts its messages from 1 again.
+    digest = hashlib.sha256(body).hexdigest()
+    letter_id = named_id("dead-letter", consumer, attempt.stream, attempt.stream_seq, digest)
+    text = _storable(body.decode(errors="replace"))
     statement = (
         insert(table)
         .values(
@@ -41,7 +47,7 @@ async def bury(
             subject=subject,
             body=text,
             reason=verdict.reason,
-            error=verdict.error.replace("\x00", "�"),
+            error=_storable(verdict.error),
             deliveries=attempt.number,
         )
         .on_conflict_do_nothing()
@@ -49,7 +55,13 @@ async def bury(
     )
     if (await session.execute(statement)).scalar_one_or_none() is None:
         return False
-    notice = {"consumer": consumer, "reason": verdict.reason, "deliveries": attempt.number, "message": text}
+    notice = {
+        "letter_id": str(letter_id),
+        "consumer": consumer,
+        "reason": verdict.reason,
+        "deliveries": attempt.number,
+        "message": text[:NOTICE_CHARACTERS],
+    }
     await outbox.add_raw(
         session,
         subject=f"dead.{subject}",
@@ -81,24 +93,35 @@ async def request_redrive(session: AsyncSession, *, letter_id: UUID | None = Non
     return len((await session.execute(statement.returning(table.c.id))).all())
 
 
-async def take_requested(session: AsyncSession) -> list[DeadLetter]:
+async def take_requested(session: AsyncSession) -> DeadLetter | None:
+    """Take up the oldest request. It ends here, so that a letter that kills the worker does so once, not for ever."""
     table = plumbing_of(session).dead_letters
-    query = (
-        select(table.c.id, table.c.consumer, table.c.stream, table.c.body)
+    oldest = (
+        select(table.c.id)
         .where(table.c.redrive_requested_at.is_not(None), table.c.resolved_at.is_(None))
         .order_by(table.c.buried_at)
-        .limit(20)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
     )
-    rows = (await session.execute(query)).all()
-    return [DeadLetter(row.id, row.consumer, row.stream, row.body.encode()) for row in rows]
+    statement = (
+        update(table)
+        .where(table.c.id == oldest)
+        .values(redrive_requested_at=None)
+        .returning(table.c.id, table.c.consumer, table.c.stream, table.c.body)
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return DeadLetter(row.id, row.consumer, row.stream, row.body.encode()) if row else None
 
 
 async def settle(session: AsyncSession, letter_id: UUID, *, verdict: Verdict | None) -> None:
-    """After a redrive: resolved, or back among the open ones with the new reason."""
+    """After a redrive: resolved, or still open with the new reason."""
     table = plumbing_of(session).dead_letters
-    values: dict[str, Any] = {"redrive_requested_at": None}
-    if verdict is None:
-        values["resolved_at"] = func.now()
-    else:
-        values |= {"reason": verdict.reason, "error": verdict.error}
+    resolved: dict[str, Any] = {"resolved_at": func.now()}
+    values = {"reason": verdict.reason, "error": _storable(verdict.error)} if verdict else resolved
     await session.execute(update(table).where(table.c.id == letter_id).values(**values))
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's text holds neither NUL nor half of a surrogate pair."""
+    return text.encode(errors="replace").decode().replace("\x00", "�")

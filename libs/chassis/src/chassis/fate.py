@@ -74,6 +74,9 @@ async def handle(subscription: Subscription, message: NatsMessage, attempt: Atte
         event = decode(body)
     except (ValidationError, UnknownEventType, ValueError) as error:
         return Verdict("malformed", repr(error)[:2000])
+    # NATS guards who publishes on a subject; what the body calls itself must not lead around that.
+    if type(event.data) not in subscription.consumer.events:
+        return Verdict("malformed", f"{event.type} does not belong to {subscription.consumer.durable}")
     delivery = Delivery(subscription.consumer.durable, event.id, attempt.number, attempt.last)
     try:
         async with _kept_alive(message, subscription.consumer.ack_wait):

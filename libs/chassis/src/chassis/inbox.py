@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,6 +28,12 @@ async def mark(session: AsyncSession, delivery: Delivery) -> None:
     )
     if (await session.execute(statement)).scalar_one_or_none() is None:
         raise AlreadyHandled
+
+
+async def is_marked(session: AsyncSession, delivery: Delivery) -> bool:
+    table = plumbing_of(session).inbox
+    query = select(table.c.event_id).filter_by(consumer=delivery.consumer, event_id=delivery.event_id)
+    return (await session.execute(query)).scalar_one_or_none() is not None
 
 
 async def forget_old(session: AsyncSession) -> None:

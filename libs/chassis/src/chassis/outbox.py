@@ -15,6 +15,8 @@ from contracts.event import Event
 
 # The recovery path for a lost NATS store: what was published can be published again for this long.
 RETENTION = timedelta(days=7)
+# Well under the bus's max_payload: a row that it refuses for ever would hold up all rows behind it.
+MAX_BODY_BYTES = 512 * 1024
 
 
 def channel(schema: str) -> str:
@@ -23,7 +25,13 @@ def channel(schema: str) -> str:
 
 
 async def add(session: AsyncSession, event: Event, *, event_id: UUID | None = None) -> UUID:
-    """Write `event` beside the change. A given `event_id` makes a repeated write raise IntegrityError."""
+    """Write `event` beside the change. A given `event_id` makes a repeated write raise IntegrityError.
+
+    Raises:
+        ValueError: the event is another service's, or too large; no bus would ever take it.
+    """
+    if event.publisher() != plumbing_of(session).schema:
+        raise ValueError(f"{event.type} is not published by {plumbing_of(session).schema}")
     event_id = event_id or new_id()
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
@@ -33,6 +41,8 @@ async def add(session: AsyncSession, event: Event, *, event_id: UUID | None = No
 
 
 async def add_raw(session: AsyncSession, *, subject: str, event_id: UUID, body: bytes, headers: dict[str, str]) -> None:
+    if len(body) > MAX_BODY_BYTES:
+        raise ValueError(f"{subject}: {len(body)} bytes; events carry ids and small facts, never a text")
     plumbing = plumbing_of(session)
     row = {"event_id": event_id, "subject": subject, "payload": json.loads(body), "headers": headers}
     await session.execute(insert(plumbing.outbox).values(**row))

@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import Select, SQLColumnExpression, tuple_
 
 from chassis.errors import CURSOR_INVALID, Invalid
 
@@ -35,15 +35,24 @@ def _slice(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Rows per page")] = 50,
     cursor: Annotated[str | None, Query(max_length=300, description="`next_cursor` of the page before")] = None,
 ) -> Slice:
+    return slice_of(limit, cursor)
+
+
+def slice_of(limit: int, cursor: str | None) -> Slice:
+    """For a route whose query model has these two among its own fields.
+
+    Raises:
+        Invalid: the cursor is not one of ours.
+    """
     return Slice(limit, _decode(cursor) if cursor else None)
 
 
 PageSlice = Annotated[Slice, Depends(_slice)]
 
 
-def apply[RowT: tuple[Any, ...]](
-    query: Select[RowT], page: Slice, *, at: ColumnElement[datetime], key: ColumnElement[UUID]
-) -> Select[RowT]:
+def apply[*ColumnTs](
+    query: Select[*ColumnTs], page: Slice, *, at: SQLColumnExpression[datetime], key: SQLColumnExpression[UUID]
+) -> Select[*ColumnTs]:
     """Order by (at, key) descending and take one row more than asked, which tells that there is a next page."""
     if page.after is not None:
         query = query.where(tuple_(at, key) < tuple_(*page.after))

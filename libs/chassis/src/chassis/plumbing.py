@@ -99,7 +99,6 @@ def _dead_letters(metadata: MetaData, schema: str) -> Table:
         _timestamp("buried_at", nullable=False),
         _timestamp("redrive_requested_at"),
         _timestamp("resolved_at"),
-        UniqueConstraint("consumer", "stream", "stream_seq"),
         schema=schema,
     )
 

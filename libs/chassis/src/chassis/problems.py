@@ -61,12 +61,13 @@ def body_of(
     """A problem as a plain dict, for places where it is part of another answer."""
     values = values or {}
     return {
+        # First, so that a fact called `title` or `status` never takes the place of the problem's own.
+        **jsonable_encoder(values),
         "type": f"urn:growfit:problem:{message.code}",
         "title": title.ko if locale is Locale.KO else title.en,
         "status": status,
         "detail": message.text(locale, **values),
         "code": message.code,
-        **jsonable_encoder(values),
     }
 
 
@@ -74,7 +75,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(GrowFitError, _on_growfit_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_unexpected)
 
 
 def _respond(
@@ -144,7 +144,8 @@ def _title(status: int) -> Message:
     return next((kind.title for kind in KINDS if kind.status == status), Invalid.title)
 
 
-async def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
+def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a defect. `RequestScope` gives it, because Starlette's own place for it lies outside of that."""
     request_id = getattr(request.state, "request_id", "-")
     log.error("unexpected error in request %s", request_id, exc_info=error)
     return _respond(request, INTERNAL_ERROR, title=INTERNAL_TITLE, status=500, values={"request_id": request_id})

@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -106,7 +107,10 @@ class Relay:
         finally:
             if published:
                 mark = sql.SQL("UPDATE {} SET published_at = now() WHERE id = ANY(%s)").format(table)
-                await asyncio.shield(connection.execute(mark, [published]))
+                # Unmarked rows are sent again and dropped as duplicates. Raised here, a lost database would take
+                # the place of a cancellation, and the relay would never end.
+                with suppress(psycopg.Error):
+                    await asyncio.shield(connection.execute(mark, [published]))
         if failed is None:
             return True
         log.warning("the bus did not take an event, it stays in the outbox: %r", failed[1])

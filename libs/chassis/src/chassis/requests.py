@@ -5,7 +5,10 @@ import time
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis import problems
 
 _SANE_ID = re.compile(r"^[A-Za-z0-9._-]{8,100}$")
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -35,8 +38,12 @@ class RequestScope:
         scope.setdefault("state", {})["request_id"] = request_id
         started = time.perf_counter()
 
+        answered = False
+
         async def send_with_id(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
+                answered = True
                 message["headers"] = [
                     *message.get("headers", []),
                     (b"x-request-id", request_id.encode()),
@@ -45,7 +52,12 @@ class RequestScope:
                 self._count(scope, message["status"], time.perf_counter() - started)
             await send(message)
 
-        await self._app(scope, receive, send_with_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            if answered:
+                raise
+            await problems.unexpected(Request(scope), error)(scope, receive, send_with_id)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         # The route's template, never the path: ids in labels would grow without bound.

@@ -93,7 +93,8 @@ def main(
         port=port,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=15,
+        # Then the worker's running handlers have `bus.GRACEFUL_SECONDS`; the process manager kills after 20 s.
+        timeout_graceful_shutdown=8,
         # The gateway is the only peer; it says who the client was.
         forwarded_allow_ips="127.0.0.1" if host == "127.0.0.1" else "*",
     )

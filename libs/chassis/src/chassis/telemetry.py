@@ -53,5 +53,5 @@ def install_logging(service: str, *, level: str) -> None:
     handler.setFormatter(_JsonLines(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # Their INFO lines repeat what the metrics count.
-    for noisy in ("httpx", "uvicorn.access", "faststream"):
+    for noisy in ("httpx", "httpx2", "uvicorn.access", "faststream"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -9,8 +9,10 @@ import json
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from faststream.exceptions import NackMessage
 from faststream.nats.annotations import NatsMessage
@@ -37,6 +39,10 @@ STALL_SECONDS = 60.0
 OUTBOX_LIMIT_SECONDS = 60.0
 REDRIVE_SECONDS = 2.0
 TIDY_SECONDS = 3600.0
+STOP_SECONDS = 5.0
+BURY_AGAIN_SECONDS = 10.0
+
+_NOT_CHECKED = "not checked yet"
 
 
 @dataclass
@@ -44,7 +50,7 @@ class _Durable:
     """What the watch saw of one durable, and when its handler last finished."""
 
     consumer: Consumer
-    problem: str | None = "not checked yet"
+    problem: str | None = _NOT_CHECKED
     last_handled: float = field(default_factory=time.monotonic)
     running: int = 0
 
@@ -109,49 +115,60 @@ class Worker:
         verdict = await handle(subscription, message, attempt)
         if verdict is not None:
             subject = message.raw_message.subject
-            await self._bury(subscription, subject, bytes(message.body), attempt, verdict)
+            with _never_lost(f"{subject} at {subscription.consumer.durable}"):
+                await self._bury(subscription, subject, bytes(message.body), attempt, verdict)
 
     async def _bury(
         self, subscription: Subscription, subject: str, body: bytes, attempt: Attempt, verdict: Verdict
     ) -> None:
         log.error("%s gives up %s: %s", subscription.consumer.durable, subject, verdict.error)
-        try:
-            if subscription.give_up is not None and verdict.reason != "malformed":
-                await subscription.give_up(decode(body), verdict.reason)
-            async with self.database.transaction() as session:
-                await dead_letters.bury(
-                    session,
-                    consumer=subscription.consumer.durable,
-                    subject=subject,
-                    body=body,
-                    attempt=attempt,
-                    verdict=verdict,
-                )
-        except Unavailable as error:
-            raise NackMessage(delay=10) from error
+        if subscription.give_up is not None and verdict.reason != "malformed":
+            await _tell_owner(subscription.give_up, body, verdict)
+        async with self.database.transaction() as session:
+            await dead_letters.bury(
+                session,
+                consumer=subscription.consumer.durable,
+                subject=subject,
+                body=body,
+                attempt=attempt,
+                verdict=verdict,
+            )
 
-    async def _bury_exhausted(self, message: NatsMessage) -> None:
+    async def _take_exhausted(self, message: NatsMessage) -> None:
+        with _never_lost("a message whose deliveries are used up"):
+            await self._bury_exhausted(json.loads(bytes(message.body)))
+
+    async def _bury_exhausted(self, advisory: dict[str, Any]) -> None:
         """JetStream's own notice that a message used up its deliveries, perhaps by killing the worker each time."""
-        advisory = json.loads(bytes(message.body))
-        key = (advisory["stream"], advisory["consumer"])
-        subscription = self._subscriptions.get(key)
-        if subscription is None:
-            log.error("deliveries used up at an unknown durable: %s", advisory)
-            return
+        stream, durable, number = advisory["stream"], advisory["consumer"], advisory["stream_seq"]
+        # LookupError: a version that knows the durable will take the notice up.
+        subscription = self._subscriptions[(stream, durable)]
         client = await self.broker.connect()
         try:
-            original = await client.jetstream().get_msg(advisory["stream"], advisory["stream_seq"])
+            original = await client.jetstream().get_msg(stream, number)
         except NotFoundError:
-            log.warning("message %s of %s is gone from its stream", advisory["stream_seq"], advisory["stream"])
+            log.warning("message %s of %s is gone from its stream", number, stream)
             return
-        attempt = Attempt(advisory["stream"], advisory["stream_seq"], advisory["deliveries"], last=True)
+        body = original.data or b""
+        if await self._stands(durable, body):
+            log.info("message %s of %s was handled, only its ack was lost", number, stream)
+            return
+        attempt = Attempt(stream, number, advisory["deliveries"], last=True)
         verdict = Verdict("deliveries_exhausted", "every delivery failed or ended the worker")
-        await self._bury(subscription, original.subject or "", original.data or b"", attempt, verdict)
+        await self._bury(subscription, original.subject or "", body, attempt, verdict)
+
+    async def _stands(self, durable: str, body: bytes) -> bool:
+        try:
+            event = decode(body)
+        except ValueError:
+            return False
+        async with self.database.transaction() as session:
+            return await inbox.is_marked(session, Delivery(durable, event.id))
 
     async def start(self) -> None:
         for consumer in consumers_of(self.service):
             if consumer.handler == "bury_exhausted":
-                bus.attach(self.broker, consumer, self._bury_exhausted)
+                bus.attach(self.broker, consumer, self._take_exhausted)
                 self._durables[(consumer.stream, consumer.durable)] = _Durable(consumer)
         loops = (
             self._connect,
@@ -168,7 +185,8 @@ class Worker:
         self._stopping = True
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         await self.broker.stop()
 
     async def _leave(self) -> None:
@@ -211,7 +229,7 @@ class Worker:
         """What keeps this door from being ready: connection, durables, the outbox's age."""
         found = [durable.problem for durable in self._durables.values() if durable.problem]
         if not (self._connected.is_set() and await self.broker.ping(timeout=1)):
-            return ["the bus is not connected"]
+            return ["the bus is not connected", *(problem for problem in found if problem != _NOT_CHECKED)]
         async with self.database.transaction() as session:
             age = await outbox.oldest_unpublished_seconds(session)
         if age > OUTBOX_LIMIT_SECONDS:
@@ -221,16 +239,16 @@ class Worker:
     async def _redrive(self) -> None:
         while True:
             await asyncio.sleep(REDRIVE_SECONDS)
-            try:
-                async with self.database.transaction() as session:
-                    letters = await dead_letters.take_requested(session)
-                    self._open_letters.set(await dead_letters.count_open(session))
-                for letter in letters:
+            with suppress(Unavailable):
+                while letter := await self._next_requested():
                     verdict = await self._drive_again(letter)
                     async with self.database.transaction() as session:
                         await dead_letters.settle(session, letter.id, verdict=verdict)
-            except Unavailable:
-                continue
+
+    async def _next_requested(self) -> dead_letters.DeadLetter | None:
+        async with self.database.transaction() as session:
+            self._open_letters.set(await dead_letters.count_open(session))
+            return await dead_letters.take_requested(session)
 
     async def _drive_again(self, letter: dead_letters.DeadLetter) -> Verdict | None:
         subscription = self._subscriptions.get((letter.stream, letter.consumer))
@@ -250,12 +268,30 @@ class Worker:
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(TIDY_SECONDS)
-            try:
+            with suppress(Unavailable):
                 async with self.database.transaction() as session:
                     await outbox.forget_old(session)
                     await inbox.forget_old(session)
-            except Unavailable:
-                continue
+
+
+async def _tell_owner(give_up: GiveUp, body: bytes, verdict: Verdict) -> None:
+    try:
+        await give_up(decode(body), verdict.reason)
+    except Unavailable:
+        raise
+    except Exception:
+        # The letter must be written all the same: it is what an operator can act upon.
+        log.exception("the owner could not be told of %s", verdict.reason)
+
+
+@contextmanager
+def _never_lost(what: str) -> Iterator[None]:
+    """Any failure inside brings the message back after a pause, whatever its number of deliveries."""
+    try:
+        yield
+    except Exception as error:
+        log.exception("%s could not be buried yet", what)
+        raise NackMessage(delay=BURY_AGAIN_SECONDS) from error
 
 
 async def _problem_of(durable: _Durable, jetstream: JetStreamContext) -> str | None:

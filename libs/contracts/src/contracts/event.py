@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-TYPE_PATTERN = re.compile(r"^[a-z_]+\.[a-z_]+\.[a-z_]+\.v[1-9][0-9]*$")
+TYPE_PATTERN = re.compile(r"[a-z_]+\.[a-z_]+\.[a-z_]+\.v[1-9][0-9]*")
 
 _registry: dict[str, type["Event"]] = {}
 
@@ -32,7 +32,7 @@ class Event(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         if not type:
             return
-        if not TYPE_PATTERN.match(type):
+        if not TYPE_PATTERN.fullmatch(type):
             raise TypeError(f"{cls.__name__}: {type!r} is not <package>.<noun>.<past verb>.v<N>")
         if type in _registry:
             raise TypeError(f"{type} is defined twice: {_registry[type].__name__} and {cls.__name__}")

@@ -43,6 +43,7 @@ class SessionRevoked(Event, type="identity.session.revoked.v1", key="user_id"):
 class PlatformSettingsChanged(Event, type="identity.platform_setting.changed.v1", key="setting_id"):
     setting_id: UUID
     name: str
-    value: Any
+    # A value of null is left out of the envelope, as every null is.
+    value: Any = None
     version: int
     changed_at: AwareDatetime

@@ -94,7 +94,8 @@ def _exhausted(service: str) -> Consumer:
     """Tells a service of its own messages that used up their deliveries, also when the worker died on the last."""
     own = [consumer for consumer in _WORKING if consumer.service == service]
     subjects = tuple(f"{ADVISORIES}.{consumer.stream}.{consumer.durable}" for consumer in own)
-    return Consumer(service=service, handler="bury_exhausted", stream=DEAD.name, subjects=subjects, max_deliver=20)
+    # Without end: nothing stands behind the burial that would notice that it was given up itself.
+    return Consumer(service=service, handler="bury_exhausted", stream=DEAD.name, subjects=subjects, max_deliver=-1)
 
 
 # Downstream analytics read through durables made for them: whoever may create consumers can have messages

@@ -1,0 +1,1 @@
+"""Embedding models, lexical terms and vector stores: what ingest writes with and rag reads with."""

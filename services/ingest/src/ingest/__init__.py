@@ -1,0 +1,1 @@
+"""Documents: taken in, parsed, chunked, embedded, indexed; and deleted so that nothing is left."""

@@ -1,0 +1,1 @@
+"""Conversations with documents: search, cited answers, and the usage of every model call."""

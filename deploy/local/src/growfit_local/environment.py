@@ -1,0 +1,123 @@
+"""The environment of every process: the one table that the local stack passes and compose is checked against."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from growfit_local.credentials import NATS_USERS, ROLES, public_name, seed_name
+from growfit_local.layout import DEFAULTS, Layout
+from growfit_local.ports import LOOPBACK
+
+Environment = dict[str, str]
+
+_COMMON = ("APP_ENV", "LOG_LEVEL", "JWT_ISSUER", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_LLM = ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL")
+
+
+def chosen(dotenv: Path) -> Environment:
+    """The settings that a person chose: the environment first, then the `.env` file."""
+    lines = dotenv_values(dotenv) if dotenv.exists() else {}
+    return {name: os.environ.get(name) or lines.get(name) or default for name, default in DEFAULTS.items()}
+
+
+def _service(layout: Layout, role: str) -> Environment:
+    return {name: layout.settings[name] for name in _COMMON} | {
+        "DATABASE_URL": layout.database_url(role),
+        "NATS_URL": layout.nats_url,
+        "NATS_NKEY_SEED": layout.secrets[seed_name(role)],
+        "JWKS_URL": f"{layout.url('identity')}/.well-known/jwks.json",
+    }
+
+
+def _retrieval(layout: Layout, role: str) -> Environment:
+    return {
+        "VECTOR_BACKEND": layout.settings["VECTOR_BACKEND"],
+        "VECTOR_DATABASE_URL": layout.database_url(role),
+        "EMBEDDING_BASE_URL": f"{layout.url('embedder')}/v1",
+        "EMBEDDING_MODEL": "multilingual-e5-small",
+        "EMBEDDING_API_KEY": layout.settings["EMBEDDING_API_KEY"],
+    }
+
+
+def identity(layout: Layout) -> Environment:
+    return _service(layout, "identity") | {"KEY_ENCRYPTION_KEY": layout.secrets["KEY_ENCRYPTION_KEY"]}
+
+
+def org_partner(layout: Layout) -> Environment:
+    return _service(layout, "org_partner")
+
+
+def ingest(layout: Layout) -> Environment:
+    return (
+        _service(layout, "ingest")
+        | _retrieval(layout, "vector_writer")
+        | {
+            "STORAGE_URL": layout.home.documents.as_uri(),
+            "MAX_UPLOAD_BYTES": layout.settings["MAX_UPLOAD_BYTES"],
+        }
+    )
+
+
+def rag(layout: Layout) -> Environment:
+    llm = {name: layout.settings[name] for name in _LLM}
+    return _service(layout, "rag") | _retrieval(layout, "vector_reader") | llm
+
+
+def usage_metrics(layout: Layout) -> Environment:
+    return _service(layout, "usage_metrics")
+
+
+def embedder(layout: Layout) -> Environment:
+    return {"EMBEDDER_THREADS": layout.settings["EMBEDDER_THREADS"]}
+
+
+def nats(layout: Layout) -> Environment:
+    return {public_name(user): layout.secrets[public_name(user)] for user in NATS_USERS} | {
+        # The configuration reads these as its own syntax, so what may hold a space or a colon is quoted.
+        "NATS_LISTEN": f'"{LOOPBACK}:{layout.ports["nats"]}"',
+        "NATS_MONITOR": f'"{LOOPBACK}:{layout.ports["nats-monitor"]}"',
+        "NATS_STORE_DIR": f'"{layout.home.nats}"',
+    }
+
+
+def traefik(layout: Layout) -> Environment:
+    return {
+        "IDENTITY_URL": layout.url("identity"),
+        "ORG_PARTNER_URL": layout.url("org-partner"),
+        "INGEST_URL": layout.url("ingest"),
+        "RAG_URL": layout.url("rag"),
+        "USAGE_METRICS_URL": layout.url("usage-metrics"),
+        "RATE_LIMIT_AVERAGE": layout.settings["RATE_LIMIT_AVERAGE"],
+        "RATE_LIMIT_BURST": layout.settings["RATE_LIMIT_BURST"],
+    }
+
+
+def bootstrap(layout: Layout) -> Environment:
+    """What deploy/postgres/init.sh reads, apart from libpq's own PG* variables."""
+    return {variable: layout.secrets[variable] for role, variable in ROLES.items() if role != "postgres"}
+
+
+def migrate(layout: Layout) -> Environment:
+    return {"MIGRATION_DATABASE_URL": layout.database_url("growfit_migrator")}
+
+
+def provision(layout: Layout) -> Environment:
+    return {"NATS_URL": layout.nats_url, "NATS_NKEY_SEED": layout.secrets[seed_name("provision")]}
+
+
+TABLE: Mapping[str, Callable[[Layout], Environment]] = {
+    "nats": nats,
+    "embedder": embedder,
+    "identity": identity,
+    "org-partner": org_partner,
+    "ingest": ingest,
+    "ingest-worker": ingest,
+    "rag": rag,
+    "usage-metrics": usage_metrics,
+    "traefik": traefik,
+    "bootstrap": bootstrap,
+    "migrate": migrate,
+    "provision": provision,
+}

@@ -1,0 +1,67 @@
+"""Pytest fixtures with real servers: `pytest_plugins = ["growfit_local.testing"]` in the root conftest.
+
+Servers are containers where a Docker engine answers and processes of the installed wheels elsewhere; tests cannot
+tell. All of it ends with the test run, also after Ctrl-C or a kill -9 of pytest.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from growfit_local import containers
+from growfit_local.layout import Layout
+from growfit_local.servers import Control, Database, NatsServer, PostgresServer, local
+from growfit_local.stack import Stack
+
+
+def _server(name: str, root: Path) -> AbstractContextManager[tuple[Layout, Control]]:
+    return containers.container(name, root) if containers.engine_answers() else local(name, root)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """PostgreSQL 16 with pgvector and GrowFit's roles; tests take their `database` from it."""
+    root = tmp_path_factory.mktemp("postgres")
+    with _server("postgres", root) as (layout, control):
+        yield PostgresServer(layout, control)
+    _forget_data(root)
+
+
+@pytest.fixture(scope="module")
+def database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """A migrated database for each test module, copied from a template in about 0.2 s."""
+    with postgres_server.database() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """NATS with JetStream, the real permissions, fresh keys, and all streams and consumers."""
+    root = tmp_path_factory.mktemp("nats")
+    with _server("nats", root) as (layout, control):
+        server = NatsServer(layout, control)
+        server.provision()
+        yield server
+    _forget_data(root)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole stack on free ports, as `make up` starts it."""
+    root = tmp_path_factory.mktemp("stack")
+    running = Stack(root, settings={"APP_ENV": "test"})
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+        _forget_data(root)
+
+
+def _forget_data(root: Path) -> None:
+    """The logs stay for whoever looks into a failure; the data would fill the disk."""
+    for name in ("postgres", "nats", "documents"):
+        shutil.rmtree(root / name, ignore_errors=True)

@@ -1,0 +1,48 @@
+import socket
+
+import pytest
+
+from growfit_local import ports
+from growfit_local.errors import PortTaken
+
+
+@pytest.fixture
+def taken():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def test_a_taken_gateway_port_is_refused_with_the_way_out(taken):
+    with pytest.raises(PortTaken) as refused:
+        ports.gateway(taken, host="127.0.0.1")
+
+    message = str(refused.value)
+    assert f"Port {taken} is taken by" in message
+    assert message.count(f"PORT={taken + 1} make up") == 2
+    assert "이미 다른 프로그램이 쓰고 있습니다" in message
+
+
+def test_a_remembered_port_is_kept_while_it_is_free(taken):
+    free = ports.unused()
+
+    chosen = ports.choose(("nats", "rag"), remembered={"nats": free, "rag": taken})
+
+    assert chosen["nats"] == free
+    assert chosen["rag"] not in (taken, free)
+
+
+def test_no_port_is_given_out_twice():
+    names = tuple(f"process-{number}" for number in range(50))
+
+    chosen = ports.choose(names, remembered=dict.fromkeys(names, ports.unused()))
+
+    assert len(set(chosen.values())) == len(names)
+
+
+def test_any_free_gateway_port_prefers_the_last_one(taken):
+    free = ports.unused()
+
+    assert ports.gateway(0, host="127.0.0.1", remembered=free) == free
+    assert ports.gateway(0, host="127.0.0.1", remembered=taken) != taken

@@ -1,0 +1,78 @@
+"""The store of embeddings, whatever the backend. One test suite runs over all implementations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from retrieval.checksums import Checksum
+from retrieval.chunks import Item, Vector
+from retrieval.models import EmbeddingModel
+from retrieval.terms import TermAnalyser
+
+MAX_TOP_K = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """`score` = `cosine` + the model's lexical weight × `lexical`; higher is better, in every backend.
+
+    cosine: -1..1. lexical: 0..1, the part of the question's words (weighted by rarity) that the chunk has; 0 when
+    the search had no text. metadata: every field of the chunk, and its `text`.
+    """
+
+    id: str
+    doc_id: str
+    score: float
+    cosine: float
+    lexical: float
+    metadata: dict[str, Any]
+
+
+class VectorStoreAdapter(Protocol):
+    """All methods are async and may raise StoreUnavailable (try again) or StoreError (do not).
+
+    The store is not the source of truth: whoever writes holds the document's row lock in the source, reads its
+    state there and brings the store to it, so that a late write cannot bring a deleted document back.
+    """
+
+    @property
+    def model(self) -> EmbeddingModel: ...
+
+    @property
+    def analyser(self) -> TermAnalyser: ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def ensure_index(self) -> None:
+        """Makes the index unless it is there. Needs the writer's rights. Raises IndexMismatch."""
+
+    async def upsert_embeddings(self, items: Sequence[Item]) -> int:
+        """Makes the documents of `items` consist of exactly these items: chunks that are not among them go. All
+        or nothing, and never half visible to a search. Repeating a call changes nothing.
+
+        Returns the number of chunks written. A document that the store has in a newer version is left alone
+        and not counted, so a late retry cannot bring an old version back. Raises ItemInvalid.
+        """
+
+    async def query(
+        self, vector: Vector, top_k: int, filters: Mapping[str, Any] | None = None, text: str | list[str] | None = None
+    ) -> list[Hit]:
+        """The `top_k` best chunks that the filters let through, best first; fewer only when there are fewer.
+
+        `filters` (see retrieval.filters) must name the caller's scopes. `text` is the question, or its terms when
+        the caller has them; without it the order is by cosine alone. Equal scores are ordered by id. Raises
+        FilterInvalid, QueryInvalid.
+        """
+
+    async def delete_by_doc_id(self, doc_id: str) -> int:
+        """Returns the number of chunks deleted; 0 when there were none."""
+
+    async def scroll(self, after: str | None = None, limit: int = 1_000) -> list[Item]:
+        """Up to `limit` items in the order of their ids, those after the id `after`."""
+
+    async def count(self, filters: Mapping[str, Any] | None = None) -> int: ...
+
+    async def checksum(self, doc_id: str) -> Checksum:
+        """What the store holds of a document, in a form that two stores can compare."""

@@ -1,0 +1,81 @@
+"""What one person may reach, from the projection. Default deny: what is not here is not allowed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.org_partner import Role
+from contracts.tenancy import Tenant
+from tenancy.tables import TenancyTables
+
+TEACHING = (Role.PARTNER_OWNER.value, Role.INSTRUCTOR.value, Role.ASSISTANT.value)
+
+
+@dataclass(frozen=True)
+class ClassPlace:
+    """A class that the person is in. `teaches`: as the partner's staff or the org's admin, not as a student."""
+
+    class_id: UUID
+    org_id: UUID
+    partner_id: UUID
+    is_open: bool
+    teaches: bool
+
+
+@dataclass(frozen=True)
+class Access:
+    """Only `access_of` makes one; whoever holds it may reach these classes and no others."""
+
+    user_id: UUID
+    classes: Mapping[UUID, ClassPlace]
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The labels that documents carry for their readers."""
+        return (user_scope(self.user_id), *(class_scope(class_id) for class_id in self.classes))
+
+    def tenant(self, class_id: UUID | None) -> Tenant | None:
+        """Whose work something in this class is; None when the person is not in it or it is closed."""
+        if class_id is None:
+            return Tenant(user_id=self.user_id)
+        place = self.classes.get(class_id)
+        if place is None or not place.is_open:
+            return None
+        return Tenant(org_id=place.org_id, partner_id=place.partner_id, class_id=class_id, user_id=self.user_id)
+
+
+def user_scope(user_id: UUID) -> str:
+    return f"user:{user_id}"
+
+
+def class_scope(class_id: UUID) -> str:
+    return f"class:{class_id}"
+
+
+async def access_of(session: AsyncSession, tables: TenancyTables, user_id: UUID) -> Access:
+    """One query: the person's memberships, each with the classes that it reaches."""
+    membership, class_ = tables.memberships.c, tables.classes.c
+    reaches = or_(
+        membership.class_id == class_.class_id,
+        and_(membership.role == Role.ORG_ADMIN.value, membership.org_id == class_.org_id),
+        and_(
+            membership.role.in_(TEACHING),
+            membership.org_id == class_.org_id,
+            membership.partner_id == class_.partner_id,
+        ),
+    )
+    query = (
+        select(class_.class_id, class_.org_id, class_.partner_id, class_.is_open, membership.role)
+        .join_from(tables.memberships, tables.classes, reaches)
+        .where(membership.user_id == user_id, membership.is_active)
+    )
+    places: dict[UUID, ClassPlace] = {}
+    for row in await session.execute(query):
+        teaches = row.role != Role.STUDENT.value
+        known = places.get(row.class_id)
+        teaches = teaches or (known is not None and known.teaches)
+        places[row.class_id] = ClassPlace(row.class_id, row.org_id, row.partner_id, row.is_open, teaches)
+    return Access(user_id, places)

@@ -1,0 +1,74 @@
+"""Applies org-partner's facts to the tables, in whatever order and however often they come."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import projection
+from contracts.event import Event
+from contracts.org_partner import (
+    ClassClosed,
+    ClassOpened,
+    EnrollmentEnded,
+    MembershipGranted,
+    MembershipRevoked,
+    Role,
+    StudentEnrolled,
+)
+from tenancy.tables import TenancyTables
+
+
+async def project(session: AsyncSession, tables: TenancyTables, event: Event) -> None:
+    """Facts of other kinds change nothing."""
+    match event:
+        case MembershipGranted() | MembershipRevoked():
+            await _membership(session, tables, event)
+        case StudentEnrolled() | EnrollmentEnded():
+            await _enrollment(session, tables, event)
+        case ClassOpened() | ClassClosed():
+            await _class(session, tables, event)
+
+
+async def _membership(
+    session: AsyncSession, tables: TenancyTables, event: MembershipGranted | MembershipRevoked
+) -> None:
+    await projection.upsert(
+        session,
+        tables.memberships,
+        membership_id=event.membership_id,
+        user_id=event.user_id,
+        org_id=event.org_id,
+        partner_id=event.partner_id,
+        class_id=None,
+        role=event.role.value if isinstance(event, MembershipGranted) else "revoked",
+        is_active=isinstance(event, MembershipGranted),
+        version=event.version,
+    )
+
+
+async def _enrollment(session: AsyncSession, tables: TenancyTables, event: StudentEnrolled | EnrollmentEnded) -> None:
+    await projection.upsert(
+        session,
+        tables.memberships,
+        membership_id=event.enrollment_id,
+        user_id=event.user_id,
+        org_id=event.org_id,
+        partner_id=event.partner_id,
+        class_id=event.class_id,
+        role=Role.STUDENT.value,
+        is_active=isinstance(event, StudentEnrolled),
+        version=event.version,
+    )
+
+
+async def _class(session: AsyncSession, tables: TenancyTables, event: ClassOpened | ClassClosed) -> None:
+    # A close that overtakes its opening has no name to tell; the name of a closed class is never shown.
+    name = event.name if isinstance(event, ClassOpened) else ""
+    await projection.upsert(
+        session,
+        tables.classes,
+        class_id=event.class_id,
+        org_id=event.org_id,
+        partner_id=event.partner_id,
+        name=name,
+        is_open=isinstance(event, ClassOpened),
+        version=event.version,
+    )

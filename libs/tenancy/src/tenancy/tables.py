@@ -1,0 +1,40 @@
+from dataclasses import dataclass
+
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text, Uuid
+
+
+@dataclass(frozen=True)
+class TenancyTables:
+    memberships: Table
+    classes: Table
+
+
+def tenancy_tables(metadata: MetaData, *, schema: str) -> TenancyTables:
+    memberships = Table(
+        "memberships",
+        metadata,
+        Column("membership_id", Uuid, primary_key=True),
+        Column("user_id", Uuid, nullable=False),
+        Column("org_id", Uuid, nullable=False),
+        Column("partner_id", Uuid),
+        # Set for a student's enrolment; a role in a partner or an org reaches its classes.
+        Column("class_id", Uuid),
+        Column("role", Text, nullable=False),
+        Column("is_active", Boolean, nullable=False),
+        Column("version", Integer, nullable=False),
+        Index("ix_memberships_user_id", "user_id"),
+        schema=schema,
+    )
+    classes = Table(
+        "classes",
+        metadata,
+        Column("class_id", Uuid, primary_key=True),
+        Column("org_id", Uuid, nullable=False),
+        Column("partner_id", Uuid, nullable=False),
+        Column("name", Text, nullable=False),
+        Column("is_open", Boolean, nullable=False),
+        Column("version", Integer, nullable=False),
+        Index("ix_classes_org_id_partner_id", "org_id", "partner_id"),
+        schema=schema,
+    )
+    return TenancyTables(memberships, classes)

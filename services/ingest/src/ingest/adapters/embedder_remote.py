@@ -1,0 +1,25 @@
+"""Any OpenAI-compatible embedding server, through `retrieval.embeddings`."""
+
+from chassis.errors import Unavailable
+from ingest.errors import EMBEDDING_UNAVAILABLE
+from ingest.ports import Embedded
+from retrieval.embeddings import MeteredEmbeddings
+from retrieval.errors import EmbeddingUnavailable
+
+
+class RemoteEmbedder:
+    def __init__(self, embeddings: MeteredEmbeddings) -> None:
+        self._embeddings = embeddings
+
+    async def embed(self, texts: list[str]) -> Embedded:
+        try:
+            result = await self._embeddings.embed(texts, "passage")
+        except EmbeddingUnavailable as error:
+            raise Unavailable(EMBEDDING_UNAVAILABLE) from error
+        return Embedded(result.vectors, result.tokens)
+
+    async def count_tokens(self, texts: list[str]) -> list[int]:
+        try:
+            return await self._embeddings.count_tokens(texts)
+        except EmbeddingUnavailable as error:
+            raise Unavailable(EMBEDDING_UNAVAILABLE) from error

@@ -1,0 +1,140 @@
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sse_starlette.event import ServerSentEvent
+from sse_starlette.sse import EventSourceResponse
+
+from chassis.auth import Caller
+from chassis.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+)
+from chassis.locale import locale_of
+from chassis.paging import Page, PageSlice, page_of
+from chassis.problems import responses
+from ingest.api.multipart import open_file
+from ingest.api.presenting import present
+from ingest.api.wired import Services
+from ingest.models import State
+from ingest.schemas.documents import DocumentOut, Receipt, Visibility
+from ingest.service.uploads import Incoming
+
+router = APIRouter(tags=["documents"])
+
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/documents",
+    status_code=202,
+    openapi_extra=_FORM,
+    responses=responses(
+        Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, UnsupportedMedia, Invalid, Unavailable
+    ),
+)
+async def upload_document(
+    request: Request,
+    response: Response,
+    caller: Caller,
+    services: Services,
+    class_id: Annotated[UUID | None, Query(description="The class that the document is for, and pays for it")] = None,
+    visibility: Visibility = Visibility.PRIVATE,
+    duplicate: Annotated[str, Query(pattern="^(refuse|allow)$")] = "refuse",
+) -> DocumentOut:
+    """Upload one file (PDF, TXT, Markdown) as the part `file`. It is processed afterwards; follow its `events`."""
+    size = request.headers.get("content-length", "")
+    file_name, content = await open_file(request)
+    document = await services.uploads.upload(
+        caller.user_id,
+        Incoming(
+            file_name=file_name,
+            content=content,
+            size_hint=int(size) if size.isdigit() else None,
+            class_id=class_id,
+            shared=visibility is Visibility.CLASS,
+            allow_duplicate=duplicate == "allow",
+        ),
+    )
+    response.headers["Location"] = f"/documents/{document.document_id}"
+    return present(document, locale_of(request))
+
+
+@router.get("/documents", responses=responses(Unauthenticated, Invalid, Unavailable))
+async def list_documents(
+    request: Request,
+    caller: Caller,
+    services: Services,
+    page: PageSlice,
+    state: State | None = None,
+    class_id: UUID | None = None,
+    title: Annotated[str | None, Query(max_length=100, description="Part of the title")] = None,
+) -> Page[DocumentOut]:
+    rows = await services.documents.list_page(
+        caller.user_id, page, state=state.value if state else None, class_id=class_id, title=title
+    )
+    locale = locale_of(request)
+    return page_of(
+        rows, page, place=lambda row: (row.created_at, row.document_id), item=lambda row: present(row, locale)
+    )
+
+
+@router.get("/documents/{document_id}", responses=responses(Unauthenticated, NotFound, Invalid, Unavailable))
+async def read_document(document_id: UUID, request: Request, caller: Caller, services: Services) -> DocumentOut:
+    return present(await services.documents.get(caller.user_id, document_id), locale_of(request))
+
+
+@router.get(
+    "/documents/{document_id}/events",
+    response_class=EventSourceResponse,
+    responses=responses(Unauthenticated, NotFound, Invalid, Unavailable),
+)
+async def follow_document(
+    document_id: UUID, request: Request, caller: Caller, services: Services
+) -> EventSourceResponse:
+    """Server-sent events `progress`: the document at every change, until it is ready or has failed."""
+    await services.documents.get(caller.user_id, document_id)
+    locale = locale_of(request)
+
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        number = 0
+        try:
+            async for document in services.documents.follow(caller.user_id, document_id):
+                number += 1
+                data = present(document, locale).model_dump_json()
+                yield ServerSentEvent(data, event="progress", id=str(number))
+        except NotFound:
+            yield ServerSentEvent(json.dumps({"document_id": str(document_id)}), event="deleted", id=str(number + 1))
+
+    headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+    return EventSourceResponse(events(), headers=headers, ping=15)
+
+
+@router.delete(
+    "/documents/{document_id}", responses=responses(Unauthenticated, Forbidden, NotFound, Invalid, Unavailable)
+)
+async def delete_document(document_id: UUID, caller: Caller, services: Services) -> Receipt:
+    """Delete the file, its text and its vectors, and return the receipt."""
+    receipt = await services.deletion.delete(caller.user_id, document_id)
+    return Receipt(document_id=document_id, **receipt)

@@ -1,0 +1,41 @@
+"""A document as the caller sees it, with its problem in the caller's language."""
+
+from chassis.errors import Invalid, Locale
+from chassis.problems import body_of
+from ingest.errors import PROCESSING_FAILED, REASONS
+from ingest.models import Document, State
+from ingest.schemas.documents import DocumentOut, Visibility
+
+# How much of the work lies behind a document that enters a state; embedding is most of it.
+_PROGRESS = {State.UPLOADED: 0.0, State.VALIDATING: 0.01, State.PARSING: 0.02, State.CHUNKING: 0.08, State.READY: 1.0}
+_BEFORE_EMBEDDING = 0.1
+
+
+def present(document: Document, locale: Locale) -> DocumentOut:
+    problem = None
+    if document.reason:
+        message = REASONS.get(document.reason, PROCESSING_FAILED)
+        problem = body_of(message, title=Invalid.title, status=422, locale=locale, values=document.reason_values)
+    return DocumentOut(
+        document_id=document.document_id,
+        version=document.version,
+        title=document.title,
+        media_type=document.media_type,
+        size_bytes=document.size_bytes,
+        state=document.state,
+        progress=_progress(document),
+        page_count=document.page_count,
+        chunk_count=document.chunk_count,
+        class_id=document.class_id,
+        visibility=Visibility.CLASS if any(s.startswith("class:") for s in document.scopes) else Visibility.PRIVATE,
+        created_at=document.created_at,
+        updated_at=document.updated_at,
+        problem=problem,
+    )
+
+
+def _progress(document: Document) -> float:
+    if document.state == State.EMBEDDING and document.chunk_count:
+        share = document.chunks_embedded / document.chunk_count
+        return round(_BEFORE_EMBEDDING + (1 - _BEFORE_EMBEDDING) * share, 3)
+    return _PROGRESS.get(State(document.state), 0.0)

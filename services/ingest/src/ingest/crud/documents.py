@@ -1,0 +1,84 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import paging
+from chassis.paging import Slice
+from ingest.models import GONE, WORKING, Document, State
+
+
+async def add(session: AsyncSession, **values: Any) -> Document | None:
+    """None: the dedupe key is taken."""
+    inserted = insert(Document).values(**values).on_conflict_do_nothing(index_elements=[Document.dedupe_key])
+    return (await session.execute(inserted.returning(Document))).scalar_one_or_none()
+
+
+async def get_by_dedupe_key(session: AsyncSession, key: str) -> Document | None:
+    return (await session.execute(select(Document).where(Document.dedupe_key == key))).scalar_one_or_none()
+
+
+def _visible(scopes: Sequence[str]) -> Select[Document]:
+    return select(Document).where(Document.scopes.overlap(list(scopes)), Document.state.not_in(GONE))
+
+
+async def get_visible(session: AsyncSession, document_id: UUID, *, scopes: Sequence[str]) -> Document | None:
+    query = _visible(scopes).where(Document.document_id == document_id)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def list_visible(
+    session: AsyncSession,
+    page: Slice,
+    *,
+    scopes: Sequence[str],
+    state: str | None,
+    class_id: UUID | None,
+    title: str | None,
+) -> list[Document]:
+    query = _visible(scopes)
+    if state is not None:
+        query = query.where(Document.state == state)
+    if class_id is not None:
+        query = query.where(Document.class_id == class_id)
+    if title:
+        query = query.where(Document.title.icontains(title, autoescape=True))
+    query = paging.apply(query, page, at=Document.created_at.expression, key=Document.document_id.expression)
+    return list((await session.execute(query)).scalars())
+
+
+async def get_for_update(session: AsyncSession, document_id: UUID) -> Document | None:
+    query = select(Document).where(Document.document_id == document_id).with_for_update()
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def update_claimed(session: AsyncSession, document_id: UUID, held_claim: UUID, **values: Any) -> bool:
+    """False: the claim is no longer this worker's, so nothing was written."""
+    statement = (
+        update(Document)
+        .where(Document.document_id == document_id, Document.claim_id == held_claim)
+        .values(updated_at=func.now(), **values)
+        .returning(Document.document_id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def list_standing_still(session: AsyncSession, *, since: datetime, limit: int) -> list[Document]:
+    """Unfinished work that nobody has touched since then, to be taken up again."""
+    query = (
+        select(Document)
+        .where(or_(Document.state.in_(WORKING), Document.state == State.DELETING), Document.updated_at < since)
+        .order_by(Document.updated_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def list_deleted(session: AsyncSession, *, since: datetime, limit: int) -> list[Document]:
+    query = select(Document).where(Document.state == State.DELETED, Document.updated_at >= since).limit(limit)
+    return list((await session.execute(query)).scalars())

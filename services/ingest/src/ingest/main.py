@@ -1,0 +1,30 @@
+"""ingest's HTTP door. Parsing and embedding happen behind the other one, in a process of its own."""
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from chassis import app
+from ingest.api import documents
+from ingest.config import Settings
+from ingest.factory import wire
+
+
+def create_app(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> FastAPI:
+    settings = settings or Settings()
+    wired = wire(settings)
+
+    async def database() -> list[str]:
+        await wired.database.ping()
+        return []
+
+    return app.create_app(
+        service="ingest",
+        title="GrowFit ingest",
+        routers=[documents.router],
+        verifier=wired.verifier,
+        wired=wired,
+        registry=registry or CollectorRegistry(),
+        checks=[database],
+        open_=[wired.index.open],
+        close=[wired.index.close, wired.database.close],
+    )

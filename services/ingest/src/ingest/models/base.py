@@ -1,0 +1,15 @@
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
+from tenancy.tables import tenancy_tables
+
+SCHEMA = "ingest"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+PLUMBING = plumbing_tables(Base.metadata, schema=SCHEMA)
+TENANCY = tenancy_tables(Base.metadata, schema=SCHEMA)

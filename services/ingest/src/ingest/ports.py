@@ -1,0 +1,57 @@
+"""What ingest's services need from outside, each with the adapter that the factory picks."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Storage(Protocol):
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Store the stream whole or not at all. Raises Unavailable."""
+        ...
+
+    def fetch(self, key: str) -> AbstractAsyncContextManager[Path]:
+        """The object as a local file, gone after the block. Raises Unavailable, FileNotFoundError."""
+        ...
+
+    async def delete(self, key: str) -> int:
+        """Objects deleted: 1, or 0 when there was none. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True)
+class PageText:
+    """One page's text. `number` counts from 1; `total` is the page count, known from the first page on."""
+
+    number: int
+    total: int
+    text: str
+
+
+class Parser(Protocol):
+    def pages(self, path: Path, media_type: str) -> AsyncIterator[PageText]:
+        """The document's pages in order. Raises Unreadable."""
+        ...
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """`vectors`: float32 [n, dimension], unit norm. `tokens`: what the provider billed."""
+
+    vectors: npt.NDArray[np.float32]
+    tokens: int
+
+
+class Embedder(Protocol):
+    async def embed(self, texts: list[str]) -> Embedded:
+        """Passages to vectors. Raises Unavailable."""
+        ...
+
+    async def count_tokens(self, texts: list[str]) -> list[int]:
+        """Tokens of each text as the model sees it. Raises Unavailable."""
+        ...

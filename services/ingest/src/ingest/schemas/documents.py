@@ -1,0 +1,47 @@
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Visibility(StrEnum):
+    """`private`: the owner alone. `class`: everybody in the class; only its instructors may choose it."""
+
+    PRIVATE = "private"
+    CLASS = "class"
+
+
+class DocumentOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    document_id: UUID
+    version: int
+    title: str
+    media_type: str
+    size_bytes: int
+    state: str
+    progress: float
+    page_count: int | None
+    chunk_count: int | None
+    class_id: UUID | None
+    visibility: Visibility
+    created_at: datetime
+    updated_at: datetime
+    problem: dict[str, Any] | None = None
+
+
+class DeletionCounts(BaseModel):
+    vectors: int
+    objects: int
+    chunks: int
+
+
+class Receipt(BaseModel):
+    """What was deleted where, and what is left; all zeros is the promise."""
+
+    document_id: UUID
+    deleted: DeletionCounts
+    remaining: DeletionCounts
+    deleted_at: datetime

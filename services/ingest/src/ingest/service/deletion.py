@@ -1,0 +1,111 @@
+"""Deleting a document so that nothing is left, and saying so with counts."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from chassis import outbox
+from chassis.clock import now
+from chassis.database import Database
+from chassis.errors import Forbidden, NotFound, Unavailable
+from contracts.ingest import DocumentDeleted
+from contracts.usage import Outcome
+from ingest.crud import chunks, documents
+from ingest.errors import DELETION_INCOMPLETE, DOCUMENT_NOT_FOUND, NOT_THE_OWNER
+from ingest.models import Document, State
+from ingest.ports import Storage
+from ingest.service import billing, permission
+from ingest.service.indexing import index_errors
+from ingest.service.processing import Recipe
+from ingest.service.uploads import tenant_of, uploaded_event
+from retrieval.store import VectorStoreAdapter
+
+STANDSTILL = timedelta(minutes=10)
+
+
+class DeletionService:
+    def __init__(self, database: Database, storage: Storage, index: VectorStoreAdapter, *, recipe: Recipe) -> None:
+        self._database = database
+        self._storage = storage
+        self._index = index
+        self._recipe = recipe
+
+    async def delete(self, user_id: UUID, document_id: UUID) -> dict[str, Any]:
+        """Delete everything of the document and return the receipt.
+
+        Raises:
+            NotFound: not there, or not the caller's to see.
+            Forbidden: seen through a class, but somebody else's.
+            Unavailable: begun and not finished; the sweeper goes on with it.
+        """
+        async with self._database.transaction() as session:
+            visible = await permission.visible_to(session, user_id)
+            found = await documents.get_visible(session, document_id, scopes=visible.scopes)
+            if found is None:
+                raise NotFound(DOCUMENT_NOT_FOUND)
+            if found.owner_id != user_id:
+                raise Forbidden(NOT_THE_OWNER)
+            await documents.get_for_update(session, document_id)
+            found.state = State.DELETING.value
+            # Takes the document out of a worker's hands: its next write fails and it cleans up after itself.
+            found.claim_id = None
+            found.dedupe_key = None
+            found.updated_at = now()
+        try:
+            return await self._finish(found)
+        except Unavailable as error:
+            raise Unavailable(DELETION_INCOMPLETE, headers={"Retry-After": "30"}) from error
+
+    async def sweep(self) -> None:
+        """Take up what stands still: unfinished documents are announced again, begun deletions finished."""
+        async with self._database.transaction() as session:
+            standing = await documents.list_standing_still(session, since=now() - STANDSTILL, limit=50)
+            for document in standing:
+                if document.state != State.DELETING:
+                    document.updated_at = now()
+                    await outbox.add(session, uploaded_event(document))
+            late = await documents.list_deleted(session, since=now() - timedelta(hours=1), limit=500)
+        for document in standing:
+            if document.state == State.DELETING:
+                await self._finish(document)
+        for document in late:
+            # A worker that was killed between its last write and its own clean-up.
+            async with index_errors():
+                await self._index.delete_by_doc_id(str(document.document_id))
+
+    async def _finish(self, document: Document) -> dict[str, Any]:
+        document_id = document.document_id
+        async with index_errors():
+            vectors = await self._index.delete_by_doc_id(str(document_id))
+            left = (await self._index.checksum(str(document_id))).chunks
+        objects = await self._storage.delete(document.storage_key)
+        async with self._database.transaction() as session:
+            row = await documents.get_for_update(session, document_id)
+            if row is None or row.state != State.DELETING:
+                return dict(row.receipt or {}) if row else {}
+            await billing.record(
+                session, row, model=self._recipe.model, provider=self._recipe.provider, outcome=Outcome.CANCELLED
+            )
+            rows = await chunks.delete_for_document(session, document_id)
+            receipt = {
+                "deleted": {"vectors": vectors, "objects": objects, "chunks": rows},
+                "remaining": {
+                    "vectors": left,
+                    "objects": 0,
+                    "chunks": await chunks.count(session, document_id),
+                },
+                "deleted_at": now().isoformat(),
+            }
+            row.state = State.DELETED.value
+            row.title = ""
+            row.receipt = receipt
+            row.updated_at = now()
+            event = DocumentDeleted(
+                document_id=document_id,
+                version=row.version,
+                tenant=tenant_of(row),
+                chunks_deleted=rows,
+                deleted_at=now(),
+            )
+            await outbox.add(session, event)
+        return receipt

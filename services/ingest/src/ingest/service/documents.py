@@ -1,0 +1,55 @@
+"""Reading documents: one, a page of them, and how one's processing goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from chassis.database import Database
+from chassis.errors import NotFound
+from chassis.paging import Slice
+from ingest.crud import documents
+from ingest.errors import DOCUMENT_NOT_FOUND
+from ingest.models import WORKING, Document
+from ingest.service import permission
+
+_POLL_SECONDS = 0.3
+
+
+class DocumentService:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, user_id: UUID, document_id: UUID) -> Document:
+        """Raises NotFound, also for somebody else's."""
+        async with self._database.transaction() as session:
+            visible = await permission.visible_to(session, user_id)
+            document = await documents.get_visible(session, document_id, scopes=visible.scopes)
+        if document is None:
+            raise NotFound(DOCUMENT_NOT_FOUND)
+        return document
+
+    async def list_page(
+        self, user_id: UUID, page: Slice, *, state: str | None, class_id: UUID | None, title: str | None
+    ) -> list[Document]:
+        async with self._database.transaction() as session:
+            visible = await permission.visible_to(session, user_id)
+            return await documents.list_visible(
+                session, page, scopes=visible.scopes, state=state, class_id=class_id, title=title
+            )
+
+    async def follow(self, user_id: UUID, document_id: UUID) -> AsyncIterator[Document]:
+        """The document now and at every change, until it has come to an end.
+
+        Raises:
+            NotFound: as `get`; also when it is deleted meanwhile.
+        """
+        seen: tuple[object, ...] | None = None
+        while True:
+            document = await self.get(user_id, document_id)
+            place = (document.state, document.chunks_embedded, document.page_count, document.chunk_count)
+            if place != seen:
+                seen = place
+                yield document
+            if document.state not in WORKING:
+                return
+            await asyncio.sleep(_POLL_SECONDS)

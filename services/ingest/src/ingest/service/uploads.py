@@ -1,0 +1,171 @@
+"""Taking a document in: streamed to storage while it is measured, hashed and recognised."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from uuid import UUID
+
+from chassis import outbox
+from chassis.clock import now
+from chassis.database import Database
+from chassis.errors import Conflict, Invalid, TooLarge
+from chassis.ids import new_id
+from contracts.ingest import DocumentUploaded
+from contracts.tenancy import Tenant
+from ingest.crud import documents
+from ingest.errors import DOCUMENT_DUPLICATE, DOCUMENT_EMPTY, DOCUMENT_TOO_LARGE, DOCUMENT_TOO_SMALL
+from ingest.models import Document
+from ingest.ports import Storage
+from ingest.service import media_types, permission
+from ingest.service.permission import Placement
+
+# Nothing of this size is a document; a slip of the mouse is.
+MIN_BYTES = 8
+MAX_TITLE = 200
+MIB = 1024**2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """A file on its way in. `size_hint`: what the request says of its size, for refusing early."""
+
+    file_name: str
+    content: AsyncIterator[bytes]
+    size_hint: int | None = None
+    class_id: UUID | None = None
+    shared: bool = False
+    allow_duplicate: bool = False
+
+
+class _Measure:
+    """Passes the stream on and knows its size, hash and first bytes afterwards."""
+
+    def __init__(self, content: AsyncIterator[bytes], *, file_name: str, limit: int) -> None:
+        self._content = content
+        self._file_name = file_name
+        self._limit = limit
+        self._hash = hashlib.sha256()
+        self._sample = b""
+        self.size = 0
+        self.media_type: str | None = None
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        held: list[bytes] = []
+        async for piece in self._content:
+            self.size += len(piece)
+            if self.size > self._limit:
+                raise TooLarge(DOCUMENT_TOO_LARGE, limit_mib=self._limit // MIB)
+            self._hash.update(piece)
+            if self.media_type is None:
+                # Nothing is stored before the type is known.
+                held.append(piece)
+                self._sample += piece
+                if len(self._sample) < media_types.SAMPLE_BYTES:
+                    continue
+                self._decide()
+                piece = b"".join(held)  # noqa: PLW2901  what was held goes first
+            yield piece
+        if self.media_type is None:
+            self._decide()
+            yield b"".join(held)
+
+    def _decide(self) -> None:
+        if self.size == 0:
+            raise Invalid(DOCUMENT_EMPTY)
+        if self.size < MIN_BYTES:
+            raise Invalid(DOCUMENT_TOO_SMALL, size_bytes=self.size)
+        self.media_type = media_types.decide(self._sample[: media_types.SAMPLE_BYTES], self._file_name)
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+class UploadService:
+    def __init__(self, database: Database, storage: Storage, *, max_bytes: int) -> None:
+        self._database = database
+        self._storage = storage
+        self._max_bytes = max_bytes
+
+    async def upload(self, user_id: UUID, incoming: Incoming) -> Document:
+        """Store the file and announce it. It is processed later, by the worker.
+
+        Raises:
+            NotFound, Forbidden: no such class for this user, or sharing is not theirs.
+            Invalid, TooLarge, UnsupportedMedia: the file cannot be a document.
+            Conflict: the same file of the same owner in the same place lives already.
+            Unavailable: storage or database; nothing is kept.
+        """
+        if incoming.size_hint is not None and incoming.size_hint > self._max_bytes + MIB:
+            raise TooLarge(DOCUMENT_TOO_LARGE, limit_mib=self._max_bytes // MIB)
+        async with self._database.transaction() as session:
+            placement = await permission.place(session, user_id, class_id=incoming.class_id, shared=incoming.shared)
+        document_id = new_id()
+        key = f"documents/{document_id}/original"
+        measure = _Measure(incoming.content, file_name=incoming.file_name, limit=self._max_bytes)
+        await self._storage.put(key, measure.pieces())
+        try:
+            return await self._admit(document_id, key, measure, incoming, placement)
+        except BaseException:
+            await self._storage.delete(key)
+            raise
+
+    async def _admit(
+        self, document_id: UUID, key: str, measure: _Measure, incoming: Incoming, placement: Placement
+    ) -> Document:
+        tenant = placement.tenant
+        dedupe = f"{tenant.user_id}/{tenant.class_id or '-'}/{measure.sha256}"
+        async with self._database.transaction() as session:
+            document = await documents.add(
+                session,
+                document_id=document_id,
+                owner_id=tenant.user_id,
+                org_id=tenant.org_id,
+                partner_id=tenant.partner_id,
+                class_id=tenant.class_id,
+                scopes=list(placement.scopes),
+                title=clean_title(incoming.file_name),
+                media_type=measure.media_type,
+                size_bytes=measure.size,
+                sha256=measure.sha256,
+                dedupe_key=None if incoming.allow_duplicate else dedupe,
+                storage_key=key,
+            )
+            if document is None:
+                twin = await documents.get_by_dedupe_key(session, dedupe)
+                raise Conflict(
+                    DOCUMENT_DUPLICATE,
+                    title=twin.title if twin else "",
+                    document_id=twin.document_id if twin else None,
+                )
+            await outbox.add(session, uploaded_event(document))
+        return document
+
+
+def uploaded_event(document: Document) -> DocumentUploaded:
+    return DocumentUploaded(
+        document_id=document.document_id,
+        version=document.version,
+        tenant=tenant_of(document),
+        title=document.title,
+        media_type=document.media_type,
+        size_bytes=document.size_bytes,
+        uploaded_at=now(),
+    )
+
+
+def tenant_of(document: Document) -> Tenant:
+    return Tenant(
+        org_id=document.org_id,
+        partner_id=document.partner_id,
+        class_id=document.class_id,
+        user_id=document.owner_id,
+    )
+
+
+def clean_title(file_name: str) -> str:
+    """The name as people see it: no folders, no control or direction-changing characters, not too long."""
+    name = PurePath(file_name.replace("\\", "/")).name
+    kept = "".join(character for character in name if character.isprintable())
+    return " ".join(kept.split())[:MAX_TITLE] or "untitled"

@@ -1,0 +1,18 @@
+from chassis.settings import ServiceSettings
+from pydantic import Field, SecretStr
+
+
+class Settings(ServiceSettings):
+    """`vector_database_url`: role vector_reader. An empty `llm_base_url` means growfit-extractive."""
+
+    vector_database_url: str
+    embedding_base_url: str
+    embedding_model: str = "multilingual-e5-small"
+    # The name that usage is booked under.
+    embedding_provider: str = "growfit-embedder"
+    embedding_api_key: SecretStr = SecretStr("local")
+    llm_base_url: str = ""
+    llm_api_key: SecretStr = SecretStr("")
+    llm_model: str = ""
+    passages: int = Field(default=5, ge=1, le=50)
+    answer_seconds: int = Field(default=120, gt=0)

@@ -1,0 +1,67 @@
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from chassis import paging
+from chassis.paging import Slice
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from rag.models import Message, MessageState
+
+
+async def add(session: AsyncSession, **values: Any) -> None:
+    await session.execute(insert(Message).values(**values))
+
+
+async def add_answer(session: AsyncSession, **values: Any) -> bool:
+    """False: another answer is being written in this conversation."""
+    statement = (
+        insert(Message)
+        .values(**values)
+        .on_conflict_do_nothing(
+            index_elements=[Message.conversation_id], index_where=Message.state == MessageState.ANSWERING
+        )
+        .returning(Message.message_id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def update_answer(session: AsyncSession, message_id: UUID, **values: Any) -> bool:
+    """False: it has ended already, or its conversation is deleted."""
+    statement = (
+        update(Message)
+        .where(Message.message_id == message_id, Message.state == MessageState.ANSWERING)
+        .values(**values)
+        .returning(Message.message_id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def list_recent(session: AsyncSession, conversation_id: UUID, *, limit: int) -> list[Message]:
+    """The last finished messages, oldest first."""
+    query = (
+        select(Message)
+        .where(Message.conversation_id == conversation_id, Message.state == MessageState.COMPLETED)
+        .order_by(Message.created_at.desc(), Message.message_id.desc())
+        .limit(limit)
+    )
+    return list((await session.execute(query)).scalars())[::-1]
+
+
+async def list_page(session: AsyncSession, page: Slice, *, conversation_id: UUID) -> list[Message]:
+    query = select(Message).where(Message.conversation_id == conversation_id)
+    query = paging.apply(query, page, at=Message.created_at.expression, key=Message.message_id.expression)
+    return list((await session.execute(query)).scalars())
+
+
+async def update_abandoned(session: AsyncSession, *, before: datetime) -> int:
+    """Answers whose process ended with them: they fail visibly, so that the conversation can go on."""
+    statement = (
+        update(Message)
+        .where(Message.state == MessageState.ANSWERING, Message.created_at < before)
+        .values(state=MessageState.FAILED.value, problem="answer_failed")
+        .returning(Message.message_id)
+    )
+    return len((await session.execute(statement)).all())

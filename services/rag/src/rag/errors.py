@@ -1,0 +1,49 @@
+"""What rag can answer besides success; see `chassis.errors` for the kinds."""
+
+from chassis.errors import Message
+
+CONVERSATION_NOT_FOUND = Message(
+    "conversation_not_found",
+    "대화를 찾을 수 없습니다.",
+    "There is no such conversation, or it is not yours.",
+)
+CLASS_NOT_FOUND = Message(
+    "class_not_found",
+    "강의를 찾을 수 없습니다. 방금 수강 등록했다면 잠시 후 다시 시도하세요.",
+    "There is no such class, or you are not in it. If you have only just enrolled, try again in a moment.",
+)
+DOCUMENT_NOT_FOUND = Message(
+    "document_not_found",
+    "문서를 찾을 수 없습니다. 방금 올렸다면 준비가 끝난 뒤 다시 시도하세요.",
+    "There is no such document, or it is not yours to see. If you have only just uploaded it, wait until it is ready.",
+)
+ANSWER_RUNNING = Message(
+    "answer_running",
+    "이 대화에서 답변이 아직 진행 중입니다. 끝난 뒤 다시 보내세요.",
+    "An answer is still being written in this conversation. Send the message when it has ended.",
+)
+SEARCH_UNAVAILABLE = Message(
+    "search_unavailable",
+    "검색을 잠시 사용할 수 없습니다. 잠시 후 다시 시도하세요.",
+    "Search cannot be used right now. Try again in a moment.",
+)
+MODEL_UNAVAILABLE = Message(
+    "model_unavailable",
+    "언어 모델이 지금 응답하지 않습니다. 잠시 후 다시 시도하세요.",
+    "The language model does not answer right now. Try again in a moment.",
+)
+MODEL_REFUSED = Message(
+    "model_refused",
+    "언어 모델이 요청을 받지 않았습니다. 운영자에게 알려 주세요.",
+    "The language model refused the request. Tell the operator.",
+)
+EMBEDDING_REFUSED = Message(
+    "embedding_refused",
+    "임베딩 서버가 요청을 받지 않았습니다. 운영자에게 알려 주세요.",
+    "The embedding server refused the request. Tell the operator.",
+)
+ANSWER_FAILED = Message(
+    "answer_failed",
+    "답변을 끝내지 못했습니다. 다시 시도하세요.",
+    "The answer could not be finished. Try again.",
+)

@@ -1,0 +1,14 @@
+from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+from tenancy.tables import tenancy_tables
+
+SCHEMA = "rag"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+PLUMBING = plumbing_tables(Base.metadata, schema=SCHEMA)
+TENANCY = tenancy_tables(Base.metadata, schema=SCHEMA)

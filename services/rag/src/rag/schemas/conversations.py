@@ -1,0 +1,46 @@
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ConversationIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = Field(default="", max_length=200)
+    class_id: UUID | None = Field(default=None, description="The class that the conversation belongs to and pays")
+    document_ids: list[UUID] = Field(default_factory=list, max_length=100, description="Talk with these alone")
+
+
+class ConversationOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    conversation_id: UUID
+    title: str
+    class_id: UUID | None
+    document_ids: list[UUID]
+    created_at: datetime
+
+
+class QuestionIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, max_length=4000, examples=["강사료는 언제 지급되나요?"])
+
+
+class MessageOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    message_id: UUID
+    role: str
+    text: str
+    state: str
+    problem: str | None
+    model: str | None
+    citations: list[dict[str, Any]]
+    input_tokens: int
+    output_tokens: int
+    first_token_ms: int | None
+    duration_ms: int | None
+    created_at: datetime
