@@ -2,22 +2,65 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-MEMBERS := libs/contracts libs/chassis libs/retrieval libs/tenancy services/identity services/org-partner services/ingest \
-	services/rag services/usage-metrics deploy/embedder deploy/local
+LIBS := libs/contracts libs/chassis libs/retrieval libs/tenancy
+SERVICES := identity org-partner ingest rag usage-metrics
+MEMBERS := $(LIBS) $(addprefix services/,$(SERVICES)) deploy/embedder deploy/local
 MANIFESTS := pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
+export PYTHONUNBUFFERED := 1
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: .venv/installed ## Find Python 3.12 or newer, install the locked packages, prepare the embedding model
 
-.venv/installed: requirements.lock $(MANIFESTS)
+.venv/installed: requirements.lock $(MANIFESTS) deploy/setup.sh
 	@deploy/setup.sh $(MEMBERS)
 	@touch $@
 
+.PHONY: up
+up: setup ## Start the whole stack on this machine (PORT=8000); Ctrl-C stops it
+	@$(PY) -m growfit_local up
+
+.PHONY: down
+down: setup ## Stop the stack; its data stays in .growfit/
+	@$(PY) -m growfit_local down
+
+.PHONY: status
+status: setup ## What is up, and where
+	@$(PY) -m growfit_local status
+
+.PHONY: demo
+demo: setup ## A document on its way to cited answers and metered usage (FILE=path.pdf ASK="…")
+	@$(PY) -m growfit_local.demo $(if $(FILE),--file "$(FILE)") $(if $(ASK),--ask "$(ASK)")
+
+.PHONY: test
+test: setup ## All tests, on real PostgreSQL, NATS, gateway and model (ARGS="-k name")
+	@$(PY) -m pytest -q $(ARGS)
+
+.PHONY: check
+check: setup ## Format, lint, types, imports, migrations, compose file; changes nothing
+	@PY=$(PY) deploy/check.sh $(SERVICES)
+
+.PHONY: format
+format: setup ## Format the code and mend what the linter can mend
+	@.venv/bin/ruff format -q . && .venv/bin/ruff check -q --fix .
+
+.PHONY: bench
+bench: setup ## Measure the pipeline, search, memory and start; one table and bench/latest.json
+	@PYTHONPATH=tests/documents $(PY) bench/run.py
+
+.PHONY: docs
+docs: setup ## Generate docs/asyncapi.json and docs/openapi/ from the code
+	@$(PY) deploy/docs.py
+
+.PHONY: nats-conf
+nats-conf: setup ## Generate deploy/nats/nats.conf from the contracts
+	@$(PY) -m chassis.nats_conf > deploy/nats/nats.conf
+
 .PHONY: lock
-lock: ## Resolve the dependencies again into requirements.lock
-	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate \
-		--emit-index-annotation=false $(MANIFESTS) --group dev -o requirements.lock
+lock: setup ## Resolve the dependencies again into requirements.lock
+	@.venv/bin/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-header --no-annotate \
+		$(foreach member,$(MEMBERS),--no-emit-package growfit-$(notdir $(member))) \
+		$(MANIFESTS) --group dev -o requirements.lock

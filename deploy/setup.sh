@@ -52,3 +52,5 @@ echo "set-up: installing the locked packages"
 export VIRTUAL_ENV=$PWD/.venv UV_LINK_MODE=${UV_LINK_MODE:-copy}
 .venv/bin/uv pip sync -q --compile-bytecode --require-hashes requirements.lock
 .venv/bin/uv pip install -q --no-deps --no-build-isolation "${members[@]}"
+echo "set-up: preparing the embedding model"
+.venv/bin/python -m embedder prepare

@@ -1,5 +1,6 @@
-from chassis.settings import ServiceSettings
 from pydantic import Field, SecretStr
+
+from chassis.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

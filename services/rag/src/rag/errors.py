@@ -1,6 +1,7 @@
 """What rag can answer besides success; see `chassis.errors` for the kinds."""
 
-from chassis.errors import Message
+from chassis.errors import Invalid, Message, Unavailable
+from retrieval.errors import RetrievalError
 
 CONVERSATION_NOT_FOUND = Message(
     "conversation_not_found",
@@ -47,3 +48,10 @@ ANSWER_FAILED = Message(
     "답변을 끝내지 못했습니다. 다시 시도하세요.",
     "The answer could not be finished. Try again.",
 )
+
+
+def as_service_error(error: RetrievalError) -> Unavailable | Invalid:
+    """What the caller is told of a search that failed."""
+    if error.retryable:
+        return Unavailable(SEARCH_UNAVAILABLE, headers={"Retry-After": "2"})
+    return Invalid(EMBEDDING_REFUSED)

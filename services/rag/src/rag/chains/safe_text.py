@@ -81,7 +81,7 @@ class SafeText:
         if self._held[0] in "![":
             found = self._bracket(last=last)
         elif self._held[0] == "<":
-            found = self._tag(last=last)
+            found = self._tag()
         else:
             found = self._address(last=last)
         if found is None and last:
@@ -109,7 +109,7 @@ class SafeText:
         # Without "!" it shows no image, and "[x] :" defines no link.
         return self._consume(length, f"[{self._clean(label)}]{' ' if after == ':' else ''}")
 
-    def _tag(self, *, last: bool) -> Piece | None:
+    def _tag(self) -> Piece | None:
         if tag := _LOADING_TAG.match(self._held):
             return self._consume(tag.end(), "")
         if link := _AUTOLINK.match(self._held):

@@ -57,9 +57,13 @@ def cut_sentences(documents: Sequence[PromptDocument], *, split: Split) -> list[
 def _sentence(document: int, text: str, headings: Sequence[str]) -> Sentence:
     if _TERMINAL.search(text):
         return Sentence(document, text)
+    return Sentence(document, text, " ".join(headings), _is_heading(text))
+
+
+def _is_heading(text: str) -> bool:
     bare = _NUMBERING.sub("", text)
-    is_heading = len(bare) <= _LONGEST_HEADING and "@" not in bare and not any(char.isdigit() for char in bare)
-    return Sentence(document, text, " ".join(headings), is_heading)
+    is_short = len(bare) <= _LONGEST_HEADING and not _TERMINAL.search(bare)
+    return is_short and "@" not in bare and not any(char.isdigit() for char in bare)
 
 
 def _pieces(text: str, *, split: Split) -> list[str]:
@@ -76,12 +80,14 @@ def _blocks(text: str) -> list[str]:
     widest = max(map(len, lines), default=0)
     blocks: list[str] = []
     joined = False
-    for line in lines:
+    for number, line in enumerate(lines):
         if joined and line.strip() and not _BLOCK_START.match(line):
             blocks[-1] += f"\n{line}"
         elif line.strip():
             blocks.append(line)
-        joined = bool(line.strip()) and len(line) >= _WRAPPED * widest and not line.lstrip().startswith("|")
+        # A passage may begin in the middle of a line, so its first line says nothing by its width.
+        is_wide = len(line) >= _WRAPPED * widest or (number == 0 and not _is_heading(line))
+        joined = bool(line.strip()) and is_wide and not line.lstrip().startswith("|")
     return blocks
 
 

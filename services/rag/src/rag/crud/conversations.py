@@ -1,12 +1,12 @@
 from typing import Any
 from uuid import UUID
 
-from chassis import paging
-from chassis.paging import Slice
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import paging
+from chassis.paging import Slice
 from rag.models import Conversation
 
 
@@ -15,9 +15,7 @@ async def add(session: AsyncSession, **values: Any) -> Conversation:
 
 
 async def get(session: AsyncSession, conversation_id: UUID, *, user_id: UUID) -> Conversation | None:
-    query = select(Conversation).where(
-        Conversation.conversation_id == conversation_id, Conversation.user_id == user_id
-    )
+    query = select(Conversation).where(Conversation.conversation_id == conversation_id, Conversation.user_id == user_id)
     return (await session.execute(query)).scalar_one_or_none()
 
 
@@ -29,7 +27,9 @@ async def list_page(
         query = query.where(Conversation.class_id == class_id)
     if title:
         query = query.where(Conversation.title.icontains(title, autoescape=True))
-    query = paging.apply(query, page, at=Conversation.created_at.expression, key=Conversation.conversation_id.expression)
+    query = paging.apply(
+        query, page, at=Conversation.created_at.expression, key=Conversation.conversation_id.expression
+    )
     return list((await session.execute(query)).scalars())
 
 

@@ -2,10 +2,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
-from chassis import projection
 from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import projection
 from rag.models import Document
 
 

@@ -2,12 +2,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from chassis import paging
-from chassis.paging import Slice
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import paging
+from chassis.paging import Slice
 from rag.models import Message, MessageState
 
 

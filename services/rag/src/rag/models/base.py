@@ -1,6 +1,7 @@
-from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
+
+from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
 from tenancy.tables import tenancy_tables
 
 SCHEMA = "rag"

@@ -3,7 +3,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Text, Uuid, func, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Text, Uuid, func
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -22,7 +23,7 @@ class Conversation(Base):
 
     __tablename__ = "conversations"
     __table_args__ = (
-        Index("ix_conversations_user_id_created_at", "user_id", text("created_at DESC")),
+        Index("ix_conversations_user_id_created_at", "user_id", sql("created_at DESC")),
         {"schema": "user"},
     )
 
@@ -32,7 +33,7 @@ class Conversation(Base):
     partner_id: Mapped[UUID | None]
     class_id: Mapped[UUID | None]
     title: Mapped[str] = mapped_column(Text, server_default="")
-    document_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
+    document_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=sql("'{}'"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
@@ -43,27 +44,25 @@ class Message(Base):
     __table_args__ = (
         CheckConstraint("role IN ('user', 'assistant')", name="role"),
         CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in MessageState)})", name="state"),
-        Index("ix_messages_conversation_id_created_at", "conversation_id", text("created_at DESC")),
+        Index("ix_messages_conversation_id_created_at", "conversation_id", sql("created_at DESC")),
         # One answer at a time: a second question waits for the end of the first.
         Index(
             "uq_messages_answering",
             "conversation_id",
             unique=True,
-            postgresql_where=text("state = 'answering'"),
+            postgresql_where=sql("state = 'answering'"),
         ),
         {"schema": "user"},
     )
 
     message_id: Mapped[UUID] = mapped_column(primary_key=True)
-    conversation_id: Mapped[UUID] = mapped_column(
-        ForeignKey("user.conversations.conversation_id", ondelete="CASCADE")
-    )
+    conversation_id: Mapped[UUID] = mapped_column(ForeignKey("user.conversations.conversation_id", ondelete="CASCADE"))
     role: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
     problem: Mapped[str | None] = mapped_column(Text)
     model: Mapped[str | None] = mapped_column(Text)
-    citations: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    citations: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=sql("'[]'::jsonb"))
     input_tokens: Mapped[int] = mapped_column(server_default="0")
     output_tokens: Mapped[int] = mapped_column(server_default="0")
     first_token_ms: Mapped[int | None]

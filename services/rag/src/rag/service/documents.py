@@ -3,7 +3,6 @@
 from chassis.database import Database
 from chassis.delivery import Delivery
 from contracts.ingest import ChunksEmbedded, DocumentDeleted
-
 from rag.crud import documents
 
 

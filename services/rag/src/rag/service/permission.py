@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from chassis.errors import NotFound
 from contracts.tenancy import Tenant
-from sqlalchemy.ext.asyncio import AsyncSession
-from tenancy.access import access_of
-
 from rag.crud import documents
 from rag.errors import CLASS_NOT_FOUND, DOCUMENT_NOT_FOUND
 from rag.models import TENANCY
+from tenancy.access import access_of
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from chassis.database import Database
 from chassis.delivery import Delivery
 from contracts.event import Event
-from tenancy.projection import project
-
 from rag.models import TENANCY
+from tenancy.projection import project
 
 
 class TenancyService:

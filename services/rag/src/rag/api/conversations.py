@@ -1,0 +1,61 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from chassis.auth import Caller
+from chassis.errors import Invalid, NotFound, Unauthenticated, Unavailable
+from chassis.paging import Page, PageSlice, page_of
+from chassis.problems import responses
+from rag.api.wired import Services
+from rag.schemas.conversations import ConversationIn, ConversationOut, MessageOut
+
+router = APIRouter(tags=["conversations"])
+
+_ERRORS = responses(Unauthenticated, NotFound, Invalid, Unavailable)
+
+
+@router.post("/conversations", status_code=201, responses=_ERRORS)
+async def open_conversation(
+    body: ConversationIn, caller: Caller, services: Services, response: Response
+) -> ConversationOut:
+    row = await services.conversations.open(
+        caller.user_id, title=body.title, class_id=body.class_id, document_ids=body.document_ids
+    )
+    response.headers["Location"] = f"/conversations/{row.conversation_id}"
+    return ConversationOut.model_validate(row)
+
+
+@router.get("/conversations", responses=_ERRORS)
+async def list_conversations(
+    caller: Caller,
+    services: Services,
+    page: PageSlice,
+    class_id: UUID | None = None,
+    title: Annotated[str | None, Query(max_length=100, description="Part of the title")] = None,
+) -> Page[ConversationOut]:
+    rows = await services.conversations.list_page(caller.user_id, page, class_id=class_id, title=title)
+    return page_of(
+        rows,
+        page,
+        place=lambda row: (row.created_at, row.conversation_id),
+        item=ConversationOut.model_validate,
+    )
+
+
+@router.get("/conversations/{conversation_id}", responses=_ERRORS)
+async def read_conversation(conversation_id: UUID, caller: Caller, services: Services) -> ConversationOut:
+    return ConversationOut.model_validate(await services.conversations.get(caller.user_id, conversation_id))
+
+
+@router.delete("/conversations/{conversation_id}", status_code=204, responses=_ERRORS)
+async def delete_conversation(conversation_id: UUID, caller: Caller, services: Services) -> Response:
+    await services.conversations.delete(caller.user_id, conversation_id)
+    return Response(status_code=204)
+
+
+@router.get("/conversations/{conversation_id}/messages", responses=_ERRORS)
+async def list_messages(conversation_id: UUID, caller: Caller, services: Services, page: PageSlice) -> Page[MessageOut]:
+    """Newest first."""
+    rows = await services.conversations.list_messages(caller.user_id, conversation_id, page)
+    return page_of(rows, page, place=lambda row: (row.created_at, row.message_id), item=MessageOut.model_validate)

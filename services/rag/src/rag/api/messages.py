@@ -1,0 +1,82 @@
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from sse_starlette.event import ServerSentEvent
+from sse_starlette.sse import EventSourceResponse
+
+from chassis.auth import Caller
+from chassis.errors import Conflict, GrowFitError, Invalid, Locale, NotFound, Unauthenticated, Unavailable
+from chassis.locale import locale_of
+from chassis.problems import body_of, responses
+from rag.api.wired import Services
+from rag.chains.answer import AnswerEvent, Cited, Finished, Token
+from rag.errors import ANSWER_FAILED
+from rag.schemas.conversations import QuestionIn
+from rag.service.answers import AnswerService, Begun
+
+log = logging.getLogger(__name__)
+
+router = APIRouter(tags=["conversations"])
+
+# Proxies must neither hold the stream back nor change it.
+_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+
+
+@router.post(
+    "/conversations/{conversation_id}/messages",
+    response_class=EventSourceResponse,
+    responses=responses(Unauthenticated, NotFound, Conflict, Invalid, Unavailable),
+)
+async def ask(
+    conversation_id: UUID, body: QuestionIn, request: Request, caller: Caller, services: Services
+) -> EventSourceResponse:
+    """Ask, and read the answer as server-sent events.
+
+    `started` (ids), then `token` (text) and `citation` (document, page, offsets, quote) as they come, and at the end
+    `done` (model, tokens) or `error` (a problem). The answer is stored also when the connection breaks.
+    """
+    begun = await services.answers.begin(caller.user_id, conversation_id, body.text)
+    events = _events(services.answers, begun, locale_of(request))
+    return EventSourceResponse(events, headers=_HEADERS, ping=15)
+
+
+async def _events(answers: AnswerService, begun: Begun, locale: Locale) -> AsyncIterator[ServerSentEvent]:
+    number = 0
+    started = {"message_id": str(begun.message_id), "question_id": str(begun.question_id)}
+    yield _event(number, "started", started)
+    try:
+        async for event in answers.stream(begun):
+            shown = _shown(event)
+            if shown is not None:
+                number += 1
+                yield _event(number, *shown)
+    except GrowFitError as error:
+        title, status = error.title, error.status
+        problem = body_of(error.message, title=title, status=status, locale=locale, values=error.values)
+        yield _event(number + 1, "error", problem)
+    except Exception:
+        log.exception("answer %s failed", begun.message_id)
+        yield _event(number + 1, "error", body_of(ANSWER_FAILED, title=Unavailable.title, status=503, locale=locale))
+
+
+def _shown(event: AnswerEvent) -> tuple[str, dict[str, Any]] | None:
+    match event:
+        case Token():
+            return "token", {"text": event.text}
+        case Cited():
+            citation = asdict(event.citation)
+            return "citation", {"document_id": citation.pop("doc_id"), **citation}
+        case Finished():
+            usage = event.usage
+            tokens = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+            return "done", {"model": event.model, "finish_reason": event.finish_reason, **tokens}
+    return None
+
+
+def _event(number: int, name: str, data: dict[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(data, ensure_ascii=False), event=name, id=str(number))

@@ -1,0 +1,164 @@
+"""The chain behind every answer: retriever → prompt → any LangChain chat model → text, citations, usage."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Self, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.retrievers import BaseRetriever
+
+from chassis.errors import GrowFitError, Invalid, Unavailable
+from rag.chains.citations import Citation, CitedText
+from rag.chains.metering import Usage, UsageMeter
+from rag.chains.passages import Passage, is_korean
+from rag.chains.prompt import PromptBudget, Turn, answer_prompt, fit_history, fit_passages, prompt_inputs
+from rag.errors import ANSWER_FAILED, MODEL_REFUSED, MODEL_UNAVAILABLE
+
+CUT = "cut"  # the finish reason of a stream that ended without one: the provider did not say that it was done
+
+_TRY_AGAIN = frozenset({408, 409, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The passages that the prompt holds, the best first; marker [n] means passages[n - 1]."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`finish_reason` is the provider's (`stop`, `length`, …) or `CUT`."""
+
+    usage: Usage
+    model: str
+    finish_reason: str
+
+
+type AnswerEvent = Retrieved | Token | Cited | Finished
+
+
+class AnswerChain:
+    """`model_name` is what usage is booked under when the stream ends before the provider names its model."""
+
+    def __init__(self, model: BaseChatModel, *, model_name: str, budget: PromptBudget | None = None) -> None:
+        self._model = model
+        self._model_name = model_name
+        self._budget = budget or PromptBudget()
+
+    def start(self, question: str, *, retriever: BaseRetriever, history: Sequence[Turn] = ()) -> "Answer":
+        return Answer(
+            question,
+            model=self._model,
+            model_name=self._model_name,
+            budget=self._budget,
+            retriever=retriever,
+            history=history,
+        )
+
+
+class Answer(AsyncIterator[AnswerEvent]):
+    """One answer on its way. Iterate over it: Retrieved, then Token and Cited, at last Finished.
+
+    `text`, `usage` and `model` hold what there is so far, so a caller that is cancelled, or closes this early, can
+    still store and book it. Raises what the retriever raises, and of the model Unavailable or Invalid.
+    """
+
+    def __init__(
+        self,
+        question: str,
+        *,
+        model: BaseChatModel,
+        model_name: str,
+        budget: PromptBudget,
+        retriever: BaseRetriever,
+        history: Sequence[Turn],
+    ) -> None:
+        self.text = ""
+        self.model = model_name
+        self._question = question
+        self._retriever = retriever
+        self._history = fit_history(history, tokens=budget.history)
+        self._budget = budget
+        self._prompt = answer_prompt()
+        self._chain = self._prompt | model
+        self._inputs: dict[str, Any] | None = None
+        self._meter = UsageMeter()
+        self._finish_reason = CUT
+        self._events = self._run()
+
+    @property
+    def usage(self) -> Usage:
+        """Zero until the model is called, then estimated until the provider reports it."""
+        if self._inputs is None:
+            return Usage(0, 0)
+        return self._meter.usage(prompt=self._prompt.format(**self._inputs), answer=self.text)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AnswerEvent:
+        return await anext(self._events)
+
+    async def aclose(self) -> None:
+        """Ends the provider's stream too."""
+        await self._events.aclose()
+
+    async def _run(self) -> AsyncGenerator[AnswerEvent]:
+        documents = await self._retriever.ainvoke(self._question)
+        found = [Passage.from_document(document) for document in documents]
+        passages = fit_passages(found, tokens=self._budget.passages)
+        yield Retrieved(tuple(passages))
+        reader = CitedText(passages, notice="(링크 삭제)" if is_korean(self._question) else "(link removed)")
+        self._inputs = prompt_inputs(self._question, passages=passages, history=self._history)
+        async with aclosing(self._stream(self._inputs)) as chunks:
+            async for chunk in chunks:
+                for event in self._shown(reader.feed(chunk.text)):
+                    yield event
+        for event in self._shown(reader.finish()):
+            yield event
+        yield Finished(self.usage, self.model, self._finish_reason)
+
+    async def _stream(self, inputs: dict[str, Any]) -> AsyncGenerator[AIMessageChunk]:
+        try:
+            async with aclosing(cast("AsyncGenerator[AIMessageChunk]", self._chain.astream(inputs))) as chunks:
+                async for chunk in chunks:
+                    self._note(chunk)
+                    yield chunk
+        except GrowFitError:
+            raise
+        except Exception as error:
+            raise _failure(error, started=bool(self.text)) from error
+
+    def _note(self, chunk: AIMessageChunk) -> None:
+        self._meter.add(chunk)
+        self.model = chunk.response_metadata.get("model_name") or self.model
+        self._finish_reason = chunk.response_metadata.get("finish_reason") or self._finish_reason
+
+    def _shown(self, parts: Iterator[str | Citation]) -> Iterator[AnswerEvent]:
+        for part in parts:
+            if isinstance(part, Citation):
+                yield Cited(part)
+            else:
+                self.text += part
+                yield Token(part)
+
+
+def _failure(error: Exception, *, started: bool) -> Unavailable | Invalid:
+    """A provider that refuses the request refuses it again; everything else may work the next time."""
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int) and 400 <= status < 500 and status not in _TRY_AGAIN:  # noqa: PLR2004
+        return Invalid(MODEL_REFUSED)
+    return Unavailable(ANSWER_FAILED if started else MODEL_UNAVAILABLE)

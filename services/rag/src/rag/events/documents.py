@@ -1,0 +1,12 @@
+from chassis.delivery import Delivery
+from chassis.worker import Worker
+from contracts.envelope import CloudEvent
+from contracts.ingest import ChunksEmbedded, DocumentDeleted
+from rag.factory import Wired
+
+
+def register(worker: Worker, services: Wired) -> None:
+    async def admit_document(event: CloudEvent[ChunksEmbedded | DocumentDeleted], delivery: Delivery) -> None:
+        await services.documents.project(event.data, once=delivery)
+
+    worker.subscriber(admit_document)

@@ -1,0 +1,62 @@
+"""The one place that knows which adapter stands behind which port."""
+
+from dataclasses import dataclass
+
+from chassis.auth import RemoteKeys, Verifier
+from chassis.database import Database
+from rag.adapters.answerer_langchain import LangChainAnswerer
+from rag.adapters.chat_models import chat_model
+from rag.adapters.searcher_retrieval import RetrievalSearcher
+from rag.config import Settings
+from rag.models import PLUMBING
+from rag.service.answers import AnswerService
+from rag.service.conversations import ConversationService
+from rag.service.documents import DocumentService
+from rag.service.search import EmbeddingModelName, SearchService
+from rag.service.tenancy import TenancyService
+from retrieval.embeddings import MeteredEmbeddings
+from retrieval.models import get_model
+from retrieval.pgvector import PgVectorAdapter
+from retrieval.store import VectorStoreAdapter
+from retrieval.terms import KiwiTerms
+
+
+@dataclass(frozen=True)
+class Wired:
+    database: Database
+    index: VectorStoreAdapter
+    search: SearchService
+    conversations: ConversationService
+    answers: AnswerService
+    documents: DocumentService
+    tenancy: TenancyService
+    verifier: Verifier
+
+
+def wire(settings: Settings) -> Wired:
+    database = Database(settings.database_url, PLUMBING, pool_size=settings.database_pool_size)
+    model = get_model(settings.embedding_model)
+    index = PgVectorAdapter(settings.vector_database_url, model=model, analyser=KiwiTerms())
+    embeddings = MeteredEmbeddings(
+        model, base_url=settings.embedding_base_url, api_key=settings.embedding_api_key.get_secret_value()
+    )
+    booked_as = EmbeddingModelName(settings.embedding_provider, model.name)
+    chat = chat_model(settings, embeddings=embeddings, analyser=index.analyser)
+    answerer = LangChainAnswerer(
+        chat.chat,
+        provider=chat.provider,
+        model=chat.model,
+        embeddings=embeddings,
+        store=index,
+        passages=settings.passages,
+    )
+    return Wired(
+        database=database,
+        index=index,
+        search=SearchService(database, RetrievalSearcher(embeddings, index), embedding=booked_as),
+        conversations=ConversationService(database),
+        answers=AnswerService(database, answerer, embedding=booked_as, max_seconds=settings.answer_seconds),
+        documents=DocumentService(database),
+        tenancy=TenancyService(database),
+        verifier=Verifier(RemoteKeys(settings.jwks_url), issuer=settings.jwt_issuer),
+    )

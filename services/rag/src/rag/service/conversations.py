@@ -1,0 +1,61 @@
+"""Conversations: opening, listing, reading, deleting."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from chassis.database import Database
+from chassis.errors import NotFound
+from chassis.ids import new_id
+from chassis.paging import Slice
+from rag.crud import conversations, messages
+from rag.errors import CONVERSATION_NOT_FOUND
+from rag.models import Conversation, Message
+from rag.service import permission
+
+
+class ConversationService:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(
+        self, user_id: UUID, *, title: str, class_id: UUID | None, document_ids: Sequence[UUID]
+    ) -> Conversation:
+        """Raises NotFound: a class or a document that is not the caller's to see."""
+        async with self._database.transaction() as session:
+            allowed = await permission.searchable(session, user_id, class_id=class_id, document_ids=document_ids)
+            return await conversations.add(
+                session,
+                conversation_id=new_id(),
+                user_id=user_id,
+                org_id=allowed.tenant.org_id,
+                partner_id=allowed.tenant.partner_id,
+                class_id=class_id,
+                title=title,
+                document_ids=list(allowed.document_ids),
+            )
+
+    async def get(self, user_id: UUID, conversation_id: UUID) -> Conversation:
+        async with self._database.transaction() as session:
+            found = await conversations.get(session, conversation_id, user_id=user_id)
+        if found is None:
+            raise NotFound(CONVERSATION_NOT_FOUND)
+        return found
+
+    async def list_page(
+        self, user_id: UUID, page: Slice, *, class_id: UUID | None, title: str | None
+    ) -> list[Conversation]:
+        async with self._database.transaction() as session:
+            return await conversations.list_page(session, page, user_id=user_id, class_id=class_id, title=title)
+
+    async def list_messages(self, user_id: UUID, conversation_id: UUID, page: Slice) -> list[Message]:
+        """Raises NotFound."""
+        async with self._database.transaction() as session:
+            if await conversations.get(session, conversation_id, user_id=user_id) is None:
+                raise NotFound(CONVERSATION_NOT_FOUND)
+            return await messages.list_page(session, page, conversation_id=conversation_id)
+
+    async def delete(self, user_id: UUID, conversation_id: UUID) -> None:
+        """Its messages go with it; the usage they cost stays in the ledger. Raises NotFound."""
+        async with self._database.transaction() as session:
+            if not await conversations.delete_one(session, conversation_id, user_id=user_id):
+                raise NotFound(CONVERSATION_NOT_FOUND)
