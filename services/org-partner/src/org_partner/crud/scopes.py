@@ -1,0 +1,51 @@
+"""What a query over tenants must be given. `service.permission` alone makes these; a test holds that.
+
+A function that asks for one of them cannot be called before somebody decided that the caller may.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformScope:
+    """All orgs."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnScope:
+    """What belongs to the caller, wherever it is."""
+
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OrgScope:
+    """`partner_ids` None: every partner of the org; else these alone."""
+
+    org_id: UUID
+    partner_ids: frozenset[UUID] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerScope:
+    org_id: UUID
+    partner_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScope:
+    org_id: UUID
+    partner_id: UUID
+    class_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class InviteScope:
+    """The caller holds this code. Whether it can still be used is decided when its use is counted."""
+
+    invite_code_id: UUID
+    org_id: UUID
+    partner_id: UUID
+    class_id: UUID
+    user_id: UUID

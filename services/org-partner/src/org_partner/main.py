@@ -1,0 +1,29 @@
+"""org-partner's HTTP door."""
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from chassis import app
+from org_partner.api import classes, courses, enrollments, invite_codes, orgs, partners
+from org_partner.config import Settings
+from org_partner.factory import wire
+
+
+def create_app(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> FastAPI:
+    settings = settings or Settings()
+    wired = wire(settings)
+
+    async def database() -> list[str]:
+        await wired.database.ping()
+        return []
+
+    return app.create_app(
+        service="org_partner",
+        title="GrowFit org-partner",
+        routers=[module.router for module in (orgs, partners, courses, classes, invite_codes, enrollments)],
+        verifier=wired.verifier,
+        wired=wired,
+        registry=registry or CollectorRegistry(),
+        checks=[database],
+        close=[wired.database.close],
+    )

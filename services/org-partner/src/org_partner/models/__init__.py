@@ -1,0 +1,31 @@
+"""org-partner's tables. Importing this package knows them all, which migrations need."""
+
+from org_partner.models.base import DOMAIN, PLUMBING, SCHEMA, Base
+from org_partner.models.classes import Class
+from org_partner.models.courses import Course
+from org_partner.models.enrollments import Enrollment
+from org_partner.models.invite_codes import InviteCode
+from org_partner.models.memberships import Membership
+from org_partner.models.orgs import Org
+from org_partner.models.partners import Partner
+from org_partner.models.refused_redemptions import RefusedRedemption
+from org_partner.models.students import Student
+from org_partner.models.users import APP_USER, User
+
+__all__ = [
+    "APP_USER",
+    "DOMAIN",
+    "PLUMBING",
+    "SCHEMA",
+    "Base",
+    "Class",
+    "Course",
+    "Enrollment",
+    "InviteCode",
+    "Membership",
+    "Org",
+    "Partner",
+    "RefusedRedemption",
+    "Student",
+    "User",
+]

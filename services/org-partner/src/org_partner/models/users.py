@@ -1,0 +1,24 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Column, DateTime, Table, Text, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chassis.migrations import FOREIGN
+from org_partner.models.base import SCHEMA, Base
+
+# identity's table, which foreign keys point at. Nothing here reads it, and the service's role may not.
+APP_USER = Table("app_user", Base.metadata, Column("user_id", Uuid, primary_key=True), schema="user", info=FOREIGN)
+
+
+class User(Base):
+    """What identity's events told of a user: a projection, which may lag behind by moments."""
+
+    __tablename__ = "users"
+    __table_args__ = ({"schema": SCHEMA},)
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    # Not unique: an address may pass to another account before the event about the first one arrives.
+    email: Mapped[str] = mapped_column(Text, index=True)
+    display_name: Mapped[str] = mapped_column(Text)
+    registered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

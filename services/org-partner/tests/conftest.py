@@ -1,0 +1,230 @@
+"""People, tokens and tenants for the tests of org-partner, on a real database that `growfit_local.testing` gives."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import jwt
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg.rows import dict_row
+
+from chassis.auth import Principal, Verifier
+from chassis.clock import now
+from chassis.delivery import Delivery
+from contracts.envelope import decode
+from contracts.event import Event
+from contracts.identity import Tier, UserRegistered
+from contracts.org_partner import Role
+from growfit_local.servers import Database as TestDatabase
+from org_partner.config import Settings
+from org_partner.factory import Wired, wire
+from org_partner.main import create_app
+from org_partner.models import Class, Course, Org, Partner
+from org_partner.service.invite_codes import Issued
+
+KID = "test-key"
+ISSUER = "growfit"
+
+
+@dataclass(frozen=True)
+class Person:
+    caller: Principal
+    email: str
+
+    @property
+    def user_id(self) -> UUID:
+        return self.caller.user_id
+
+
+@dataclass(frozen=True)
+class School:
+    """One org with one partner that teaches one class."""
+
+    org: Org
+    partner: Partner
+    course: Course
+    group: Class
+    admin: Person
+    owner: Person
+
+
+class Signer:
+    """Signs as identity does, and is the key source that knows its key."""
+
+    def __init__(self) -> None:
+        self._private = Ed25519PrivateKey.generate()
+
+    async def key(self, kid: str) -> Any | None:
+        return self._private.public_key() if kid == KID else None
+
+    def token(self, caller: Principal, *, lifetime: timedelta = timedelta(minutes=10)) -> str:
+        issued = now() - timedelta(hours=1)
+        claims = {
+            "iss": ISSUER,
+            "aud": "growfit",
+            "sub": str(caller.user_id),
+            "iat": issued,
+            "nbf": issued,
+            "exp": now() + lifetime,
+            "tier": caller.tier,
+            "sid": str(caller.session_id),
+            "epoch": caller.token_epoch,
+        }
+        return jwt.encode(claims, self._private, algorithm="EdDSA", headers={"kid": KID, "typ": "at+jwt"})
+
+
+class Sql:
+    """Looks into the database past the service, and puts there what other services would have."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, row_factory=dict_row)
+        async with connection:
+            cursor = await connection.execute(query, values)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def events(self, **where: UUID) -> list[Event]:
+        """What the outbox holds about an id, oldest first: `events(org_id=…)`."""
+        ((name, value),) = where.items()
+        query = "SELECT payload::text AS body FROM org_partner.outbox WHERE payload->'data'->>%s = %s ORDER BY id"
+        return [decode(row["body"].encode()).data for row in await self.rows(query, name, str(value))]
+
+
+class World:
+    """Makes people and tenants, through the services wherever there is one for it."""
+
+    def __init__(self, wired: Wired, sql: Sql) -> None:
+        self.wired = wired
+        self._sql = sql
+
+    async def person(self, *, tier: Tier = Tier.USER, announced: bool = True) -> Person:
+        """`announced` False: signed up, but identity's event has not arrived here yet."""
+        user_id = uuid4()
+        email = f"{user_id.hex}@example.com"
+        query = 'INSERT INTO "user".app_user (user_id, email, display_name, tier) VALUES (%s, %s, %s, %s)'
+        await self._sql.rows(query, user_id, email, "김민지", tier.value)
+        person = Person(Principal(user_id, tier.value, uuid4(), 0), email)
+        if announced:
+            await self.announce(person)
+        return person
+
+    async def announce(self, person: Person) -> None:
+        fact = UserRegistered(
+            user_id=person.user_id,
+            email=person.email,
+            display_name="김민지",
+            tier=Tier(person.caller.tier),
+            locale="ko",
+            registered_at=now(),
+        )
+        await self.wired.users.register(fact, Delivery("org_partner-register_user", uuid4()))
+
+    async def supervisor(self) -> Person:
+        return await self.person(tier=Tier.SUPERVISOR)
+
+    async def school(self) -> School:
+        supervisor, admin = await self.supervisor(), await self.person()
+        org = await self.wired.orgs.create(supervisor.caller, name="한빛 학원")
+        await self.wired.orgs.add_admin(supervisor.caller, org.org_id, email=admin.email)
+        course = await self.wired.courses.create(admin.caller, org.org_id, name="생성형 AI 기초")
+        partner, group, owner = await self._partner(org, course, admin)
+        return School(org, partner, course, group, admin, owner)
+
+    async def sibling(self, school: School) -> School:
+        """Another partner of the same org, with the same course."""
+        partner, group, owner = await self._partner(school.org, school.course, school.admin)
+        return School(school.org, partner, school.course, group, school.admin, owner)
+
+    async def _partner(self, org: Org, course: Course, admin: Person) -> tuple[Partner, Class, Person]:
+        owner = await self.person()
+        partner = await self.wired.partners.create(
+            admin.caller, org.org_id, name="김민지 선생님", owner_email=owner.email
+        )
+        group = await self.wired.classes.open(
+            owner.caller, partner.partner_id, course_id=course.course_id, name="월수 저녁반"
+        )
+        return partner, group, owner
+
+    async def staff(self, school: School, role: Role) -> Person:
+        person = await self.person()
+        columns = "membership_id, user_id, org_id, partner_id, role"
+        query = f"INSERT INTO partner.memberships ({columns}) VALUES (%s, %s, %s, %s, %s)"
+        await self._sql.rows(query, uuid4(), person.user_id, school.org.org_id, school.partner.partner_id, role.value)
+        return person
+
+    async def code(self, school: School, *, max_uses: int = 5) -> Issued:
+        return await self.wired.invite_codes.issue(
+            school.owner.caller, school.group.class_id, lifetime=timedelta(hours=1), max_uses=max_uses
+        )
+
+    async def student(self, school: School) -> Person:
+        person, issued = await self.person(), await self.code(school)
+        await self.wired.redemptions.redeem(person.caller, issued.code)
+        return person
+
+
+class Client:
+    """The HTTP door, in process. `ask(person, "GET", "/orgs")`; None is somebody without a token."""
+
+    def __init__(self, http: httpx.AsyncClient, signer: Signer) -> None:
+        self.http = http
+        self._signer = signer
+
+    async def ask(self, person: Person | None, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._signer.token(person.caller)}"} if person else {}
+        return await self.http.request(method, path, headers=headers | options.pop("headers", {}), **options)
+
+
+@pytest.fixture(scope="module")
+def settings(database: TestDatabase) -> Settings:
+    return Settings(
+        app_env="test",
+        database_url=database.url("org_partner"),
+        nats_url="nats://127.0.0.1:1",
+        nats_nkey_seed="",
+        jwks_url="http://127.0.0.1:1/jwks.json",
+    )
+
+
+@pytest.fixture(scope="module")
+async def wired(settings: Settings) -> AsyncIterator[Wired]:
+    wired = wire(settings)
+    yield wired
+    await wired.database.close()
+
+
+@pytest.fixture(scope="module")
+def sql(database: TestDatabase) -> Sql:
+    return Sql(database.libpq_url("postgres"))
+
+
+@pytest.fixture(scope="module")
+def world(wired: Wired, sql: Sql) -> World:
+    return World(wired, sql)
+
+
+@pytest.fixture(scope="session")
+def signer() -> Signer:
+    return Signer()
+
+
+@pytest.fixture(scope="module")
+async def client(settings: Settings, signer: Signer) -> AsyncIterator[Client]:
+    app = create_app(settings)
+    app.state.verifier = Verifier(signer, issuer=ISSUER)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://org-partner") as http:
+        yield Client(http, signer)
+    await app.state.wired.database.close()
+
+
+@pytest.fixture(scope="module")
+async def school(world: World) -> School:
+    return await world.school()

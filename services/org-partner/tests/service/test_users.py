@@ -1,0 +1,70 @@
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from chassis.delivery import AlreadyHandled, Delivery
+from contracts.identity import Tier, UserRegistered
+
+
+def fact(**changes) -> UserRegistered:
+    values = {
+        "user_id": uuid4(),
+        "email": f"{uuid4().hex}@example.com",
+        "display_name": "이서준",
+        "tier": Tier.USER,
+        "locale": "ko",
+        "registered_at": datetime(2026, 11, 1, tzinfo=UTC),
+    }
+    return UserRegistered(**(values | changes))
+
+
+def delivery(event_id=None) -> Delivery:
+    return Delivery("org_partner-register_user", event_id or uuid4())
+
+
+async def known(sql, user_id) -> list[dict]:
+    query = "SELECT email, display_name, registered_at FROM org_partner.users WHERE user_id = %s"
+    return await sql.rows(query, user_id)
+
+
+async def test_a_registration_is_kept_with_a_lower_case_address(world, sql) -> None:
+    event = fact(email=f"Seojun.{uuid4().hex}@Example.com")
+
+    await world.wired.users.register(event, delivery())
+
+    assert await known(sql, event.user_id) == [
+        {"email": event.email.lower(), "display_name": "이서준", "registered_at": event.registered_at}
+    ]
+
+
+async def test_the_same_delivery_twice_has_one_effect(world, sql) -> None:
+    event, once = fact(), delivery()
+
+    await world.wired.users.register(event, once)
+    with pytest.raises(AlreadyHandled):
+        await world.wired.users.register(event, once)
+
+    assert len(await known(sql, event.user_id)) == 1
+
+
+async def test_the_same_user_in_another_event_changes_nothing(world, sql) -> None:
+    event = fact()
+    await world.wired.users.register(event, delivery())
+    before = await known(sql, event.user_id)
+
+    await world.wired.users.register(fact(user_id=event.user_id, display_name="딴 이름"), delivery())
+
+    assert await known(sql, event.user_id) == before
+
+
+async def test_an_address_means_its_latest_holder_in_whatever_order_the_events_come(world, school) -> None:
+    early, late = await world.person(announced=False), await world.person(announced=False)
+    email = f"{uuid4().hex}@example.com"
+    for person, year in ((late, 2026), (early, 2024)):
+        event = fact(user_id=person.user_id, email=email, registered_at=datetime(year, 1, 1, tzinfo=UTC))
+        await world.wired.users.register(event, delivery())
+
+    membership = await world.wired.orgs.add_admin(school.admin.caller, school.org.org_id, email=email)
+
+    assert membership.user_id == late.user_id
