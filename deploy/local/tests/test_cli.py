@@ -61,7 +61,8 @@ def test_status_says_what_is_up_and_where(running):
     assert "ready" in line
     assert str(running.pid("postgres")) in line
     assert f"127.0.0.1:{running.layout.ports['postgres']}" in line
-    assert "logs/postgres.log" in line
+    assert "postgres.log" in line
+    assert f"logs: {running.home.logs}" in done.stdout
 
 
 def test_the_environment_of_a_process_can_be_sourced(running):

@@ -1,8 +1,9 @@
 import json
+import os
 
 import pytest
 
-from growfit_local import environment, layout, processes
+from growfit_local import environment, layout, postgres, processes
 from growfit_local.errors import StackError
 from growfit_local.home import Home
 from growfit_local.ports import LOOPBACK
@@ -86,3 +87,12 @@ def test_a_long_data_directory_keeps_its_socket_short(tmp_path):
     assert len(str(home.supervisor_socket)) < 90
     assert home.supervisor_socket.parent.stat().st_mode & 0o777 == 0o700
     home.supervisor_socket.parent.rmdir()
+
+
+def test_a_place_that_postgres_cannot_reach_is_explained(plan, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(postgres, "_ensure_system_user", lambda: None)
+    monkeypatch.setattr(postgres, "_can_reach", lambda _prefix, _root: False)
+
+    with pytest.raises(StackError, match=r"cannot enter .*50% done.*ordinary user, or move the clone"):
+        postgres.command(plan)

@@ -16,8 +16,6 @@ from uuid import UUID, uuid4
 import nats
 import psycopg
 import pytest
-from growfit_local.servers import Database as Made
-from growfit_local.servers import NatsServer, PostgresServer
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
@@ -26,7 +24,7 @@ from sqlalchemy import Column, MetaData, Table, Text, Uuid, create_engine, inser
 
 from chassis import bus, outbox, provision
 from chassis import worker as worker_module
-from chassis.database import Database, libpq_url
+from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.fate import GiveUp, Handler
 from chassis.plumbing import NAMING_CONVENTION, Plumbing, plumbing_tables
@@ -38,6 +36,8 @@ from contracts.ingest import UsageRecorded
 from contracts.streams import STREAMS, consumers_of
 from contracts.tenancy import Tenant
 from contracts.usage import Operation
+from growfit_local.servers import Database as Made
+from growfit_local.servers import NatsServer, PostgresServer
 
 PUBLISHER, SERVICE = "ingest", "usage_metrics"
 METADATA = MetaData(naming_convention=NAMING_CONVENTION)
@@ -255,14 +255,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "BURY_AGAIN_SECONDS", 0.2)
     monkeypatch.setattr(worker_module, "REDRIVE_SECONDS", 0.1)
     monkeypatch.setattr(worker_module, "WATCH_SECONDS", 0.2)
+    monkeypatch.setattr(bus, "FETCH_SECONDS", 0.5)
 
 
-def settings_of(store: Store, server: NatsServer, *, nats_url: str = "") -> ServiceSettings:
+@pytest.fixture
+def settings(store: Store, nats_server: NatsServer) -> ServiceSettings:
     return ServiceSettings(
         app_env="test",
         database_url=store.database.url,
-        nats_url=nats_url or server.url,
-        nats_nkey_seed=server.seed(SERVICE),
+        nats_url=nats_server.url,
+        nats_nkey_seed=nats_server.seed(SERVICE),
         jwks_url="http://127.0.0.1:9/jwks.json",
     )
 
@@ -278,15 +280,19 @@ def named(name: str, handler: Handler) -> Handler:
 
 
 @pytest.fixture
-async def start_worker(store: Store, nats_server: NatsServer) -> AsyncIterator[Any]:
+async def start_worker(store: Store, settings: ServiceSettings) -> AsyncIterator[Any]:
     """`await start_worker(record_usage=handler)` opens the message door; it closes with the test."""
     workers: list[Worker] = []
 
-    def make(*, nats_url: str = "", give_up: GiveUp | None = None, **handlers: Handler) -> Worker:
-        settings = settings_of(store, nats_server, nats_url=nats_url)
-        made = Worker(service=SERVICE, settings=settings, database=store.database, registry=CollectorRegistry())
+    def make(
+        *, nats_url: str = "", give_up: GiveUp | None = None, background: Any = None, **handlers: Handler
+    ) -> Worker:
+        its_own = settings.model_copy(update={"nats_url": nats_url or settings.nats_url})
+        made = Worker(service=SERVICE, settings=its_own, database=store.database, registry=CollectorRegistry())
         for name, handler in handlers.items():
             made.subscriber(named(name, handler), give_up=give_up)
+        if background is not None:
+            made.background(background)
         workers.append(made)
         return made
 

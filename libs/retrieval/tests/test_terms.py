@@ -85,9 +85,10 @@ def test_threads_get_what_one_thread_gets(kiwi: KiwiTerms) -> None:
 
 
 def test_kiwi_leaves_the_interpreter_to_others_while_it_works(kiwi: KiwiTerms) -> None:
-    text = "여의도 농민 폭력 시위를 주도한 혐의로 지명수배 되었고 나중에 불구속 처리되었다. " * 200
+    """An event loop beside it must not stand still: given single strings, Kiwi holds the GIL for each of them."""
+    texts = ["여의도 농민 폭력 시위를 주도한 혐의로 지명수배 되었고 나중에 불구속 처리되었다. " * 12] * 60
     kiwi.terms("학교")
-    worker = threading.Thread(target=kiwi.terms, args=(text,))
+    worker = threading.Thread(target=kiwi.terms_many, args=(texts,))
     started = time.perf_counter()
     worker.start()
     beats = 0
@@ -95,7 +96,7 @@ def test_kiwi_leaves_the_interpreter_to_others_while_it_works(kiwi: KiwiTerms) -
         time.sleep(0.001)
         beats += 1
     busy = time.perf_counter() - started
-    assert beats > busy * 1000 / 10, f"{beats} beats in {busy:.3f} s: the GIL was held"
+    assert beats > busy * 1000 / 6, f"{beats} beats in {busy:.3f} s: the GIL was held"
 
 
 def test_bigrams_do_not_cross_words_and_keep_single_characters() -> None:

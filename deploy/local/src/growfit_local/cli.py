@@ -42,14 +42,21 @@ def up(
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         _start(stack, detach=detach)
-        if not detach:
-            console.print("Ctrl-C stops everything.")
-            screen.follow(stack, console)
     except KeyboardInterrupt:
         _stop(stack)
         raise typer.Exit(_INTERRUPTED) from None
     except StackError as error:
         _fail(error)
+    if not detach:
+        _stay(stack)
+
+
+def _stay(stack: Stack) -> None:
+    console.print("Ctrl-C stops everything.")
+    try:
+        screen.follow(stack, console)
+    except KeyboardInterrupt:
+        _stop(stack)
 
 
 def _start(stack: Stack, *, detach: bool) -> None:

@@ -27,12 +27,12 @@ def show_status(stack: Stack, console: Console) -> bool:
         used = observed.megabytes(state.pid) if state.pid else 0.0
         all_ready, total = all_ready and ready, total + used
         word = "[green]ready[/]" if ready else f"[red]{state.state}[/]: {reason}"[:120]
-        log = _short(stack.home.log(state.name))
-        table.add_row(state.name, word, str(state.pid or "-"), _where(stack, state.name), f"{used:.0f}", log)
-    table.add_section()
-    table.add_row("in sum", "", "", "", f"{total:.0f}", _short(stack.home.logs))
+        where, log = _where(stack, state.name), stack.home.log(state.name).name
+        table.add_row(state.name, word, str(state.pid or "-"), where, f"{used:.0f}", log)
+    table.add_row("in sum", "", "", "", f"{total:.0f}", "")
     console.print(table)
-    console.print(f"\nGrowFit: [bold]{stack.url}[/]   data: {_short(stack.home.root)}")
+    console.print(f"\nlogs: {_short(stack.home.logs)}   data: {_short(stack.home.root)}", soft_wrap=True)
+    console.print(f"GrowFit: [bold]{stack.url}[/]")
     return all_ready
 
 

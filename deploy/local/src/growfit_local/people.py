@@ -44,6 +44,7 @@ class Academy:
     ids: dict[str, str] = field(default_factory=dict)
     invite_code: str = ""
     clients: list[Client] = field(default_factory=list)
+    owner: Client | None = None
 
     def client(self) -> Client:
         made = Client(self.url)

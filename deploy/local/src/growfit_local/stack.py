@@ -17,7 +17,7 @@ from growfit_local.supervision import SUPERVISOR, ProcessState, Supervision
 
 _READY_SECONDS = 90
 _STARTS_BEFORE_FAILURE = 3
-_PAUSE = 0.05
+_PAUSE = 0.15
 
 OnReady = Callable[[str], None]
 

@@ -152,13 +152,20 @@ class Supervision:
             supervisor = psutil.Process(self.pid)
             self._call("shutdown")
         except (StackError, psutil.NoSuchProcess):
+            self._end_own()
             return
         try:
             supervisor.wait(timeout=_STOP_SECONDS)
         except psutil.TimeoutExpired as error:
             raise StackError(f"supervisord (pid {supervisor.pid}) did not end; see {self.home.logs}") from error
+        self._end_own()
+
+    def _end_own(self) -> None:
+        """The supervisor that this object started is a child: it is told to end if nobody could ask it, and reaped."""
         if self._process is not None:
-            self._process.poll()
+            self._process.terminate()
+            self._process.wait(_STOP_SECONDS)
+            self._process = None
 
     def _full_name(self, name: str) -> str:
         for info in self._call("getAllProcessInfo"):

@@ -22,6 +22,7 @@ from contracts.streams import Consumer
 log = logging.getLogger(__name__)
 
 PUBLISH_TIMEOUT_SECONDS = 5.0
+FETCH_SECONDS = 5.0
 GRACEFUL_SECONDS = 10.0
 
 Handle = Callable[[NatsMessage], Awaitable[None]]
@@ -95,7 +96,7 @@ def attach(broker: NatsBroker, consumer: Consumer, handle: Handle) -> None:
         stream=JStream(consumer.stream, declare=False),
         durable=consumer.durable,
         # Fetching no more than runs: a prefetched message's ack_wait would pass while it waits its turn.
-        pull_sub=PullSub(batch_size=1, timeout=5),
+        pull_sub=PullSub(batch_size=1, timeout=FETCH_SECONDS),
         max_workers=consumer.max_ack_pending,
         inbox_prefix=f"{inbox_prefix(consumer.service)}.".encode(),
         # The bytes as they came: a body that FastStream cannot decode would be refused before our own verdict.

@@ -62,6 +62,7 @@ class Watchdog:
 
     def __init__(self, *, limit_seconds: float = 30.0) -> None:
         self._limit = limit_seconds
+        self._pause = limit_seconds / 30
         self._beat = time.monotonic()
         self._stop = threading.Event()
         self._task: asyncio.Task[None] | None = None
@@ -78,10 +79,10 @@ class Watchdog:
     async def _pulse(self) -> None:
         while True:
             self._beat = time.monotonic()
-            await asyncio.sleep(1)
+            await asyncio.sleep(self._pause)
 
     def _guard(self) -> None:
-        while not self._stop.wait(1):
+        while not self._stop.wait(self._pause):
             if time.monotonic() - self._beat > self._limit:
                 log.critical("the event loop has not turned for %s s; leaving", self._limit)
                 os._exit(EXIT_LOOP_STUCK)

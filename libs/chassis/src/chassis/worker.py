@@ -16,6 +16,7 @@ from typing import Any
 
 from faststream.exceptions import NackMessage
 from faststream.nats.annotations import NatsMessage
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from prometheus_client import CollectorRegistry, Gauge
@@ -187,7 +188,12 @@ class Worker:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
-        await self.broker.stop()
+        try:
+            await self.broker.stop()
+        except NatsError as error:
+            # It drains, and a connection that is down cannot drain.
+            log.warning("the bus went away before its goodbye: %r", error)
+            await self.broker.connection.close()
 
     async def _leave(self) -> None:
         if not self._stopping:

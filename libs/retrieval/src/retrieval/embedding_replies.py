@@ -17,12 +17,10 @@ _LENGTH_TOLERANCE = 1e-2
 
 def parse_vectors(reply: CreateEmbeddingResponse, *, count: int, dimension: int) -> NDArray[np.float32]:
     """float32 [count, dimension], in the order of the inputs, each of length 1. Raises EmbeddingInvalid."""
-    data = reply.data or []
-    if sorted(item.index for item in data) != list(range(count)):
-        raise EmbeddingInvalid(f"{len(data)} embeddings came back for {count} texts, or their numbering is broken")
-    rows = [_vector(item.embedding) for item in sorted(data, key=lambda item: item.index)]
-    if wrong := {len(row) for row in rows} - {dimension}:
-        raise EmbeddingInvalid(f"embeddings of dimension {sorted(wrong)} came back, the model has {dimension}")
+    data = _numbered(reply, count=count)
+    rows = [_vector(data[n]) for n in range(count)]
+    if wrong := {row.shape for row in rows} - {(dimension,)}:
+        raise EmbeddingInvalid(f"embeddings of shape {sorted(wrong)} came back, the model has {dimension}")
     vectors = np.stack(rows) if rows else np.zeros((0, dimension), dtype=np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or (np.abs(lengths - 1) > _LENGTH_TOLERANCE).any():
@@ -47,11 +45,23 @@ def billed_tokens(reply: CreateEmbeddingResponse) -> int | None:
     return tokens if isinstance(tokens, int) and math.isfinite(tokens) and tokens > 0 else None
 
 
+def _numbered(reply: Any, *, count: int) -> dict[int, Any]:
+    """The client does not validate what it parses: the reply may have any form."""
+    data = getattr(reply, "data", None)
+    items = data if isinstance(data, list) else []
+    numbered: dict[int, Any] = {
+        item.index: getattr(item, "embedding", None) for item in items if isinstance(getattr(item, "index", None), int)
+    }
+    if len(items) != count or numbered.keys() != set(range(count)):
+        raise EmbeddingInvalid(f"{len(items)} embeddings came back for {count} texts, or their numbering is broken")
+    return numbered
+
+
 def _vector(embedding: Any) -> NDArray[np.float32]:
     """base64 of little-endian float32, as asked for; a list from providers that do not know base64."""
     try:
         if isinstance(embedding, str):
             return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4").astype(np.float32)
-        return np.asarray(embedding, dtype=np.float32)
+        return np.array(embedding, dtype=np.float32, ndmin=1)
     except (ValueError, TypeError, binascii.Error):
         raise EmbeddingInvalid("an embedding came back that is neither base64 of float32 nor numbers") from None

@@ -1,5 +1,6 @@
 """Connections to the vector database, and what its failures mean."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from psycopg.types import TypeInfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from retrieval.errors import IndexMissing, StoreError, StoreUnavailable
+
+_log = logging.getLogger(__name__)
 
 type Connection = AsyncConnection[tuple[Any, ...]]
 
@@ -42,9 +45,10 @@ class Database:
         """
         try:
             return await self._attempt(work)
+        except (PoolTimeout, errors.QueryCanceled) as error:
+            raise StoreUnavailable(f"the vector database is too busy: {error}") from error
         except (OperationalError, InterfaceError) as error:
-            if isinstance(error, PoolTimeout):
-                raise StoreUnavailable(f"no connection to the vector database: {error}") from error
+            _log.warning("vector database failed, trying once more: %s", error)
         try:
             await self._pool.check()
             return await self._attempt(work)

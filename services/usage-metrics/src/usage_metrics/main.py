@@ -1,0 +1,29 @@
+"""usage-metrics' HTTP door."""
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from chassis import app
+from usage_metrics.api import usage
+from usage_metrics.config import Settings
+from usage_metrics.factory import wire
+
+
+def create_app(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> FastAPI:
+    settings = settings or Settings()
+    wired = wire(settings)
+
+    async def database() -> list[str]:
+        await wired.database.ping()
+        return []
+
+    return app.create_app(
+        service="usage_metrics",
+        title="GrowFit usage-metrics",
+        routers=[usage.router],
+        verifier=wired.verifier,
+        wired=wired,
+        registry=registry or CollectorRegistry(),
+        checks=[database],
+        close=[wired.database.close],
+    )

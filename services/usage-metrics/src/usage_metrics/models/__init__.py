@@ -1,0 +1,19 @@
+"""usage-metrics' tables. Importing this package knows them all, which migrations need."""
+
+from usage_metrics.models.base import LEDGER_SCHEMA, PLUMBING, SCHEMA, Base
+from usage_metrics.models.tenancy import Class, Membership
+from usage_metrics.models.usage_daily import KEYS, SUMS, UsageDaily
+from usage_metrics.models.usage_events import UsageEvent
+
+__all__ = [
+    "KEYS",
+    "LEDGER_SCHEMA",
+    "PLUMBING",
+    "SCHEMA",
+    "SUMS",
+    "Base",
+    "Class",
+    "Membership",
+    "UsageDaily",
+    "UsageEvent",
+]

@@ -1,0 +1,14 @@
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
+
+SCHEMA = "usage_metrics"
+LEDGER_SCHEMA = "partner"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+PLUMBING = plumbing_tables(Base.metadata, schema=SCHEMA)

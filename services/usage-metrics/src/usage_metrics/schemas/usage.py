@@ -1,0 +1,123 @@
+"""What can be asked of usage, and the answers. Read only: the ledger is written by events alone."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from chassis.paging import MAX_PAGE
+from contracts.usage import Operation
+
+_EARLIEST, _LATEST = date(2020, 1, 1), date(2100, 12, 31)
+
+
+class Group(StrEnum):
+    DAY = "day"
+    ORG = "org"
+    PARTNER = "partner"
+    CLASS = "class"
+    USER = "user"
+    OPERATION = "operation"
+    MODEL = "model"
+
+    @property
+    def column(self) -> str:
+        return f"{self}_id" if self in {Group.ORG, Group.PARTNER, Group.CLASS, Group.USER} else self.value
+
+
+def _split(value: Any) -> Any:
+    """`day,model` in one parameter, or one parameter each."""
+    texts = [value] if isinstance(value, str) else value
+    return list(dict.fromkeys(part for text in texts for part in text.split(",")))
+
+
+class UsageQuery(BaseModel):
+    # A misspelt filter that is passed over would show more than was asked for.
+    model_config = ConfigDict(extra="forbid")
+
+    first: date | None = Field(
+        None, alias="from", ge=_EARLIEST, le=_LATEST, description="First day, Asia/Seoul; 29 days before `to`"
+    )
+    last: date | None = Field(
+        None, alias="to", ge=_EARLIEST, le=_LATEST, description="Last day, Asia/Seoul, inclusive; today"
+    )
+    org_id: UUID | None = None
+    partner_id: UUID | None = None
+    class_id: UUID | None = None
+    user_id: UUID | None = None
+    operation: Operation | None = None
+    model: str | None = Field(None, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
+
+
+class SummaryQuery(UsageQuery):
+    group_by: Annotated[list[Group], BeforeValidator(_split)] = Field(
+        [], description="Any of these, as a comma list; rows are sorted in this order. None: totals alone"
+    )
+    sort: Literal["group", "tokens"] = Field("group", description="`tokens`: most tokens first")
+    limit: int = Field(100, ge=1, le=1000, description="Groups per page")
+    cursor: str | None = Field(None, max_length=2000, description="`next_cursor` of the page before")
+
+
+class LinesQuery(UsageQuery):
+    limit: int = Field(50, ge=1, le=MAX_PAGE, description="Lines per page")
+    cursor: str | None = Field(None, max_length=300, description="`next_cursor` of the page before")
+
+
+class Sums(BaseModel):
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    cancelled: int = Field(description="Calls that the user ended before the answer did")
+    failed: int
+    estimated_calls: int = Field(description="Calls whose tokens were counted by us, not by the provider")
+
+
+class SummaryRow(Sums):
+    """Only the fields grouped by are there. A null org, partner or class is personal usage outside of any."""
+
+    day: date | None = None
+    org_id: UUID | None = None
+    partner_id: UUID | None = None
+    class_id: UUID | None = None
+    class_name: str | None = None
+    user_id: UUID | None = None
+    operation: str | None = None
+    model: str | None = None
+
+
+class SummaryOut(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+    timezone: str
+    group_by: list[Group]
+    totals: Sums = Field(description="Of everything asked for, whatever the page")
+    rows: list[SummaryRow]
+    next_cursor: str | None
+
+
+class UsageLine(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    event_id: UUID
+    usage_id: UUID
+    org_id: UUID | None
+    partner_id: UUID | None
+    class_id: UUID | None
+    user_id: UUID
+    operation: str
+    provider: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    estimated: bool
+    outcome: str
+    reference: str
+    duration_ms: int | None
+    first_token_ms: int | None
+    occurred_at: datetime
+    recorded_at: datetime

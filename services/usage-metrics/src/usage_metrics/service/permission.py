@@ -1,0 +1,67 @@
+"""Who may see which usage. Default deny; the `Reach` made here is what every query asks for.
+
+A supervisor sees all, an org's admin the org, a partner's owner, instructors and assistants the partner, everyone
+their own lines. A tenant that the caller has no part in is answered like one that does not exist.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.auth import Principal
+from chassis.errors import NotFound
+from contracts.org_partner import Role
+from usage_metrics.crud import tenancy
+from usage_metrics.crud.reach import Asked, Reach
+from usage_metrics.errors import TENANT_NOT_FOUND
+from usage_metrics.models import Membership
+
+_TEACHING = frozenset({Role.PARTNER_OWNER, Role.INSTRUCTOR, Role.ASSISTANT})
+
+
+async def reach_of(session: AsyncSession, caller: Principal, asked: Asked) -> Reach:
+    """
+    Raises:
+        NotFound: the caller may not name the org, partner or class, or there is none.
+    """
+    if caller.is_supervisor:
+        return Reach(user_id=caller.user_id, only=asked, everything=True)
+    standing = _Standing(await tenancy.list_memberships(session, caller.user_id))
+    if asked.org_id is not None and asked.org_id not in standing.orgs:
+        raise NotFound(TENANT_NOT_FOUND, field="org_id")
+    if asked.partner_id is not None and not await _may_name_partner(session, standing, asked.partner_id):
+        raise NotFound(TENANT_NOT_FOUND, field="partner_id")
+    if asked.class_id is not None and not await _may_name_class(session, standing, asked.class_id):
+        raise NotFound(TENANT_NOT_FOUND, field="class_id")
+    return Reach(user_id=caller.user_id, only=asked, org_ids=standing.led_orgs, partner_ids=standing.taught_partners)
+
+
+class _Standing:
+    """What the caller's memberships and enrolments allow: some tenants may be seen whole, others only named.
+
+    An ended enrolment still lets a student name the class, because the lines there stay their own. An ended
+    membership allows nothing.
+    """
+
+    def __init__(self, memberships: Sequence[Membership]) -> None:
+        active = [m for m in memberships if m.is_active]
+        kept = [m for m in memberships if m.is_active or m.class_id is not None]
+        self.led_orgs = frozenset(m.org_id for m in active if m.role == Role.ORG_ADMIN and m.partner_id is None)
+        self.taught_partners = frozenset(m.partner_id for m in active if m.partner_id and m.role in _TEACHING)
+        self.orgs = {m.org_id for m in kept}
+        self.partners = {m.partner_id for m in kept if m.partner_id}
+        self.classes = {m.class_id for m in kept if m.class_id}
+
+
+async def _may_name_partner(session: AsyncSession, standing: _Standing, partner_id: UUID) -> bool:
+    if partner_id in standing.partners:
+        return True
+    return bool(standing.led_orgs) and await tenancy.is_partner_of(session, partner_id, standing.led_orgs)
+
+
+async def _may_name_class(session: AsyncSession, standing: _Standing, class_id: UUID) -> bool:
+    if class_id in standing.classes:
+        return True
+    class_ = await tenancy.get_class(session, class_id)
+    return class_ is not None and (class_.org_id in standing.led_orgs or class_.partner_id in standing.taught_partners)

@@ -1,0 +1,50 @@
+"""The operator's commands, run as an operator runs them."""
+
+import asyncio
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def run(settings):
+    async def command(*arguments: str) -> tuple[int, str]:
+        environment = {
+            "APP_ENV": "test",
+            "DATABASE_URL": settings.database_url,
+            "NATS_URL": settings.nats_url,
+            "NATS_NKEY_SEED": "",
+            "JWKS_URL": settings.jwks_url,
+        }
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "usage_metrics.cli", *arguments, env=environment, stdout=pipe, stderr=pipe
+        )
+        out, error = await process.communicate()
+        return process.returncode or 0, out.decode() + error.decode()
+
+    return command
+
+
+async def test_reconcile_agrees_then_finds_what_was_tampered_with_then_rebuild_mends_it(books, make_usage, run):
+    usage = make_usage()
+    await books.book(usage)
+    assert await run("reconcile") == (0, "the read model agrees with the ledger\n")
+    await books.rows("UPDATE partner.usage_daily SET calls = 3, output_tokens = 5 RETURNING 1")
+
+    status, output = await run("reconcile")
+
+    assert status == 1
+    assert f"day=2026-11-10 user_id={usage.tenant.user_id} operation=chat model=growfit-extractive" in output
+    assert "calls -2, output_tokens +15" in output
+    assert "1 groups differ" in output
+    assert (await run("reconcile", "--month", "2026-10"))[0] == 0
+    assert await run("rebuild", "--month", "2026-11") == (0, "1 lines of the read model made from the ledger\n")
+    assert (await run("reconcile"))[0] == 0
+
+
+async def test_a_wrong_month_is_a_wrong_call(run):
+    status, output = await run("reconcile", "--month", "november")
+
+    assert status == 2
+    assert "--month" in output
