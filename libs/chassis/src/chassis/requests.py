@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis import problems
 
 _SANE_ID = re.compile(r"^[A-Za-z0-9._-]{8,100}$")
+_SANE_PREFIX = re.compile(r"^/services/[a-z-]{1,40}$")
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -35,6 +36,10 @@ class RequestScope:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        # Where the gateway cut a prefix off, links in the API's own pages need it again.
+        prefix = _header(scope, b"x-forwarded-prefix")
+        if _SANE_PREFIX.match(prefix):
+            scope["root_path"] = prefix
         scope.setdefault("state", {})["request_id"] = request_id
         started = time.perf_counter()
 
@@ -67,9 +72,13 @@ class RequestScope:
 
 
 def _request_id(scope: Scope) -> str:
+    given = _header(scope, b"x-request-id")
+    return given if _SANE_ID.match(given) else uuid4().hex
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
     for name, value in scope["headers"]:
-        if name == b"x-request-id":
+        if name == wanted:
             text: str = value.decode("latin-1")
-            if _SANE_ID.match(text):
-                return text
-    return uuid4().hex
+            return text
+    return ""

@@ -93,6 +93,7 @@ def main(
         port=port,
         log_config=None,
         access_log=False,
+        server_header=False,
         # Then the worker's running handlers have `bus.GRACEFUL_SECONDS`; the process manager kills after 20 s.
         timeout_graceful_shutdown=8,
         # The gateway is the only peer; it says who the client was.

@@ -1,5 +1,7 @@
 """rag's HTTP door."""
 
+import asyncio
+
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -17,6 +19,10 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
         await wired.database.ping()
         return []
 
+    async def warm_up() -> None:
+        # Loading the morphemes takes a second, which the first question should not wait for.
+        asyncio.get_running_loop().run_in_executor(None, wired.index.analyser.terms, "준비")
+
     return app.create_app(
         service="rag",
         title="GrowFit rag",
@@ -25,6 +31,6 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
         wired=wired,
         registry=registry or CollectorRegistry(),
         checks=[database],
-        open_=[wired.index.open],
+        open_=[wired.index.open, warm_up],
         close=[wired.index.close, wired.database.close],
     )

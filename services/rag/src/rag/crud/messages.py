@@ -3,12 +3,16 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
 from rag.models import Message, MessageState
+
+# Written out: once the statement is prepared with a parameter here, PostgreSQL no longer sees that the index fits.
+_ANSWERING = sql(f"state = '{MessageState.ANSWERING.value}'")
 
 
 async def add(session: AsyncSession, **values: Any) -> None:
@@ -21,7 +25,7 @@ async def add_answer(session: AsyncSession, **values: Any) -> bool:
         insert(Message)
         .values(**values)
         .on_conflict_do_nothing(
-            index_elements=[Message.conversation_id], index_where=Message.state == MessageState.ANSWERING
+            index_elements=[Message.conversation_id], index_where=_ANSWERING
         )
         .returning(Message.message_id)
     )
