@@ -1,5 +1,6 @@
 """Applies org-partner's facts to the tables, in whatever order and however often they come."""
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import projection
@@ -30,6 +31,8 @@ async def project(session: AsyncSession, tables: TenancyTables, event: Event) ->
 async def _membership(
     session: AsyncSession, tables: TenancyTables, event: MembershipGranted | MembershipRevoked
 ) -> None:
+    # A revocation does not name the role, and must not take away what a grant said of it.
+    named = {"role": event.role.value} if isinstance(event, MembershipGranted) else {}
     await projection.upsert(
         session,
         tables.memberships,
@@ -37,10 +40,9 @@ async def _membership(
         user_id=event.user_id,
         org_id=event.org_id,
         partner_id=event.partner_id,
-        class_id=None,
-        role=event.role.value if isinstance(event, MembershipGranted) else "revoked",
         is_active=isinstance(event, MembershipGranted),
         version=event.version,
+        **named,
     )
 
 
@@ -60,15 +62,18 @@ async def _enrollment(session: AsyncSession, tables: TenancyTables, event: Stude
 
 
 async def _class(session: AsyncSession, tables: TenancyTables, event: ClassOpened | ClassClosed) -> None:
-    # A close that overtakes its opening has no name to tell; the name of a closed class is never shown.
-    name = event.name if isinstance(event, ClassOpened) else ""
+    named = {"name": event.name} if isinstance(event, ClassOpened) else {}
     await projection.upsert(
         session,
         tables.classes,
         class_id=event.class_id,
         org_id=event.org_id,
         partner_id=event.partner_id,
-        name=name,
         is_open=isinstance(event, ClassOpened),
         version=event.version,
+        **named,
     )
+    if isinstance(event, ClassOpened):
+        # An opening that comes after its closing changes nothing but this: what is booked on the class needs a name.
+        nameless = (tables.classes.c.class_id == event.class_id, tables.classes.c.name.is_(None))
+        await session.execute(update(tables.classes).where(*nameless).values(name=event.name))

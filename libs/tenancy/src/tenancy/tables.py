@@ -19,10 +19,12 @@ def tenancy_tables(metadata: MetaData, *, schema: str) -> TenancyTables:
         Column("partner_id", Uuid),
         # Set for a student's enrolment; a role in a partner or an org reaches its classes.
         Column("class_id", Uuid),
-        Column("role", Text, nullable=False),
+        # Absent while a revocation is known and the grant, which names the role, is not.
+        Column("role", Text),
         Column("is_active", Boolean, nullable=False),
         Column("version", Integer, nullable=False),
         Index("ix_memberships_user_id", "user_id"),
+        Index("ix_memberships_partner_id", "partner_id"),
         schema=schema,
     )
     classes = Table(
@@ -31,7 +33,8 @@ def tenancy_tables(metadata: MetaData, *, schema: str) -> TenancyTables:
         Column("class_id", Uuid, primary_key=True),
         Column("org_id", Uuid, nullable=False),
         Column("partner_id", Uuid, nullable=False),
-        Column("name", Text, nullable=False),
+        # Absent while the closing is known and the opening, which names the class, is not.
+        Column("name", Text),
         Column("is_open", Boolean, nullable=False),
         Column("version", Integer, nullable=False),
         Index("ix_classes_org_id_partner_id", "org_id", "partner_id"),

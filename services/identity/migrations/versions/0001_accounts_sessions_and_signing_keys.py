@@ -37,9 +37,6 @@ def upgrade() -> None:
         sa.Column("redrive_requested_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letters")),
-        sa.UniqueConstraint(
-            "consumer", "stream", "stream_seq", name=op.f("uq_dead_letters_consumer_stream_stream_seq")
-        ),
         schema="identity",
     )
     op.create_table(

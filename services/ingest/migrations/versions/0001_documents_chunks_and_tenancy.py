@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("class_id", sa.Uuid(), nullable=False),
         sa.Column("org_id", sa.Uuid(), nullable=False),
         sa.Column("partner_id", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
         sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("class_id", name=op.f("pk_classes")),
@@ -66,12 +66,13 @@ def upgrade() -> None:
         sa.Column("org_id", sa.Uuid(), nullable=False),
         sa.Column("partner_id", sa.Uuid(), nullable=True),
         sa.Column("class_id", sa.Uuid(), nullable=True),
-        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=True),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("membership_id", name=op.f("pk_memberships")),
         schema="ingest",
     )
+    op.create_index("ix_memberships_partner_id", "memberships", ["partner_id"], unique=False, schema="ingest")
     op.create_index("ix_memberships_user_id", "memberships", ["user_id"], unique=False, schema="ingest")
     op.create_table(
         "outbox",
@@ -199,6 +200,7 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_published_at", table_name="outbox", schema="ingest")
     op.drop_table("outbox", schema="ingest")
     op.drop_index("ix_memberships_user_id", table_name="memberships", schema="ingest")
+    op.drop_index("ix_memberships_partner_id", table_name="memberships", schema="ingest")
     op.drop_table("memberships", schema="ingest")
     op.drop_index("ix_inbox_processed_at", table_name="inbox", schema="ingest")
     op.drop_table("inbox", schema="ingest")

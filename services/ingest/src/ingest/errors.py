@@ -34,8 +34,8 @@ UPLOAD_BROKEN = Message(
 )
 FORM_FIELD_INVALID = Message(
     "form_field_invalid",
-    "{field} 값이 올바르지 않습니다. {expected}",
-    "The field {field} is not valid. Expected: {expected}",
+    "항목 {field}은(는) 받을 수 없습니다. file 항목 하나만 보내고, 다른 값은 주소의 쿼리로 보내세요.",
+    "The part {field} is not expected. Send one part named `file`, and everything else in the query string.",
 )
 DOCUMENT_EMPTY = Message(
     "document_empty", "빈 파일입니다. 내용이 있는 파일을 올리세요.", "The file is empty. Upload one with content."

@@ -166,11 +166,13 @@ def upgrade() -> None:
         sa.Column("org_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("is_open", sa.Boolean(), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("class_id", name=op.f("pk_classes")),
         schema="usage_metrics",
     )
-    op.create_index(op.f("ix_classes_partner_id"), "classes", ["partner_id"], unique=False, schema="usage_metrics")
+    op.create_index(
+        "ix_classes_org_id_partner_id", "classes", ["org_id", "partner_id"], unique=False, schema="usage_metrics"
+    )
     op.create_table(
         "dead_letters",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -206,7 +208,7 @@ def upgrade() -> None:
         sa.Column("class_id", sa.Uuid(), nullable=True),
         sa.Column("role", sa.Text(), nullable=True),
         sa.Column("is_active", sa.Boolean(), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("membership_id", name=op.f("pk_memberships")),
         schema="usage_metrics",
     )
@@ -266,7 +268,7 @@ def downgrade() -> None:
     op.drop_index("ix_inbox_processed_at", table_name="inbox", schema="usage_metrics")
     op.drop_table("inbox", schema="usage_metrics")
     op.drop_table("dead_letters", schema="usage_metrics")
-    op.drop_index(op.f("ix_classes_partner_id"), table_name="classes", schema="usage_metrics")
+    op.drop_index("ix_classes_org_id_partner_id", table_name="classes", schema="usage_metrics")
     op.drop_table("classes", schema="usage_metrics")
     op.drop_index(op.f("ix_usage_events_user_id_occurred_at_event_id"), table_name="usage_events", schema="partner")
     op.drop_index(op.f("ix_usage_events_partner_id_occurred_at_event_id"), table_name="usage_events", schema="partner")

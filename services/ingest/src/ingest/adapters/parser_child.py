@@ -10,6 +10,7 @@ import resource
 import sys
 import unicodedata
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,19 +80,19 @@ def pdf_pages(path: Path) -> Iterator[tuple[int, int, str]]:
 def text_pages(path: Path) -> Iterator[tuple[int, int, str]]:
     """Plain text has no pages; it is cut near every 3,000 characters, at a paragraph or line where there is one."""
     text = decode(path.read_bytes())
-    pages = []
-    while text:
-        cut = len(text)
-        if len(text) > _TEXT_PAGE_CHARACTERS:
-            window = text[:_TEXT_PAGE_CHARACTERS]
-            half = _TEXT_PAGE_CHARACTERS // 2
-            cut = next(
-                (at for at in (window.rfind("\n\n"), window.rfind("\n"), window.rfind(" ")) if at > half), half * 2
-            )
-        pages.append(text[:cut])
-        text = text[cut:]
-    for number, page in enumerate(pages, start=1):
-        yield number, len(pages), page
+    cuts = [0]
+    while cuts[-1] < len(text):
+        cuts.append(_page_end(text, cuts[-1]))
+    for number, (start, end) in enumerate(pairwise(cuts), start=1):
+        yield number, len(cuts) - 1, text[start:end]
+
+
+def _page_end(text: str, start: int) -> int:
+    end = start + _TEXT_PAGE_CHARACTERS
+    if end >= len(text):
+        return len(text)
+    half = start + _TEXT_PAGE_CHARACTERS // 2
+    return next((at for mark in ("\n\n", "\n", " ") if (at := text.rfind(mark, half, end)) > half), end)
 
 
 def decode(raw: bytes) -> str:

@@ -61,7 +61,8 @@ class ChildProcessParser:
                 raise Unreadable(REASONS.get(record["error"], PDF_DAMAGED))
             if record["total"] > self._max_pages:
                 raise Unreadable(TOO_MANY_PAGES, limit=self._max_pages)
-            has_text = has_text or bool(record["text"].strip())
+            # Dashes and zero-width spaces are no text: a document of them would be ready, and nothing could find it.
+            has_text = has_text or any(map(str.isalnum, record["text"]))
             yield PageText(record["page"], record["total"], record["text"])
         if await child.wait() != 0:
             raise Unreadable(PARSE_LIMIT)

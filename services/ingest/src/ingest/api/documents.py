@@ -71,7 +71,7 @@ async def upload_document(
         Incoming(
             file_name=file_name,
             content=content,
-            size_hint=int(size) if size.isdigit() else None,
+            size_hint=int(size) if size.isdecimal() else None,
             class_id=class_id,
             shared=visibility is Visibility.CLASS,
             allow_duplicate=duplicate == "allow",

@@ -6,46 +6,44 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from chassis.errors import Invalid
 from ingest.errors import FILE_MISSING, FORM_FIELD_INVALID, UPLOAD_BROKEN
 
-_MAX_HEADER_BYTES = 4096
-
 
 @dataclass
 class _Reader:
     """Collects what the parser reports: the current part's headers, the file's bytes, the end."""
 
-    name: str = ""
-    value: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
+    # Bytes until they are whole: the network may cut a Korean letter in two.
+    name: bytes = b""
+    value: bytes = b""
+    headers: dict[bytes, bytes] = field(default_factory=dict)
     file_name: str | None = None
     in_file: bool = False
     pieces: deque[bytes] = field(default_factory=deque)
     ended: bool = False
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self.name += data[start:end].decode("latin-1")
+        self.name += data[start:end]
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self.value += data[start:end].decode("utf-8", errors="replace")
+        self.value += data[start:end]
 
     def on_header_end(self) -> None:
-        self.headers[self.name.lower()] = self.value[:_MAX_HEADER_BYTES]
-        self.name = self.value = ""
+        self.headers[self.name.lower()] = self.value
+        self.name = self.value = b""
 
     def on_headers_finished(self) -> None:
-        # Headers go back to bytes as UTF-8: browsers and curl send file names so (RFC 7578, 4.2).
-        _, options = parse_options_header(self.headers.get("content-disposition", "").encode())
+        # Browsers and curl send names as UTF-8 (RFC 7578, 4.2).
+        _, options = parse_options_header(self.headers.get(b"content-disposition", b""))
         self.headers = {}
         part = options.get(b"name", b"").decode(errors="replace")
         if part != "file" or self.file_name is not None:
-            expected = "one part named `file`; everything else goes into the query string"
-            raise Invalid(FORM_FIELD_INVALID, field=part or "?", expected=expected)
+            raise Invalid(FORM_FIELD_INVALID, field=part or "?")
         self.file_name = options.get(b"filename", b"").decode(errors="replace")
         self.in_file = True
 
@@ -73,7 +71,10 @@ async def open_file(request: Request) -> tuple[str, AsyncIterator[bytes]]:
     reader = _Reader()
     names = ("header_field", "header_value", "header_end", "headers_finished", "part_data", "part_end", "end")
     callbacks: Any = {f"on_{name}": getattr(reader, f"on_{name}") for name in names}
-    parser = MultipartParser(boundary, callbacks)
+    try:
+        parser = MultipartParser(boundary, callbacks)
+    except FormParserError as error:
+        raise Invalid(FILE_MISSING) from error
     body = request.stream()
     while reader.file_name is None:
         if not await _feed(parser, body):

@@ -12,8 +12,13 @@ from ingest.ports import PageText
 
 CountTokens = Callable[[list[str]], Awaitable[list[int]]]
 
-# A sentence ends at its mark and a space, a paragraph at an empty line; a list item is a sentence of its own.
-_BREAK = re.compile(r"(?<=[.!?。…])[\"'”’)\]]*\s+|\n\s*\n|\n(?=\s*(?:[-*•·▪◦]|\d+[.)]|#{1,6}\s|제\s?\d+\s?[장조절]))")
+# A sentence ends at its mark and a space, a paragraph at an empty line; a list item is a sentence of its own, and
+# its number's full stop ends nothing.
+_BREAK = re.compile(
+    r"(?<=[.!?。…])(?<!^\d\.)(?<!^\d\d\.)(?P<closers>[\"'”’)\]]*)\s+"
+    r"|\n\s*\n|\n(?=\s*(?:[-*•·▪◦]|\d+[.)]|#{1,6}\s|제\s?\d+\s?[장조절]))",
+    re.MULTILINE,
+)
 _SPACE = re.compile(r"\s+")
 _MAX_OVERLAP_SHARE = 0.25
 _CHARACTERS_PER_CUT = 200
@@ -54,7 +59,8 @@ def split(text: str) -> Iterator[Span]:
     """Sentences, trimmed; a stretch without any mark is cut at spaces."""
     at = 0
     for mark in [*_BREAK.finditer(text), None]:
-        end = mark.start() if mark else len(text)
+        # Closing quotes and brackets belong to the sentence that they close.
+        end = max(mark.start(), mark.end("closers")) if mark else len(text)
         yield from _bounded(text, at, end)
         at = mark.end() if mark else end
 
@@ -69,7 +75,7 @@ def _bounded(text: str, start: int, end: int) -> Iterator[Span]:
             m.start() for m in _SPACE.finditer(text, start + _CHARACTERS_PER_CUT, start + 2 * _CHARACTERS_PER_CUT)
         ]
         cut = spaces[0] if spaces else start + _CHARACTERS_PER_CUT
-        yield Span(start, cut)
+        yield Span(start, start + len(text[start:cut].rstrip()))
         start = cut
         while start < end and text[start].isspace():
             start += 1

@@ -13,7 +13,7 @@ MARKDOWN = "text/markdown"
 SAMPLE_BYTES = 8192
 _EXTENSIONS = {".pdf": PDF, ".txt": TEXT, ".text": TEXT, ".md": MARKDOWN, ".markdown": MARKDOWN}
 _NAMES = {PDF: "PDF", TEXT: "TXT"}
-_BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Control characters that no text has, but binary files and UTF-16 without a mark do.
 _BINARY = bytes(set(range(32)) - {9, 10, 12, 13, 27})
 _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"{\\rtf")
@@ -40,8 +40,9 @@ def decide(sample: bytes, file_name: str) -> str:
 def _sniff(sample: bytes) -> str | None:
     if b"%PDF-" in sample[:1024]:
         return PDF
-    if sample.startswith(_BOMS):
+    if sample.startswith(_UTF16_MARKS):
         return TEXT
+    sample = sample.removeprefix(codecs.BOM_UTF8)
     if sample.translate(None, _BINARY) != sample or sample.lstrip().lower().startswith(_MARKUP):
         return None
     return TEXT

@@ -1,6 +1,7 @@
 """Taking a document in: streamed to storage while it is measured, hashed and recognised."""
 
 import hashlib
+import unicodedata
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -75,7 +76,9 @@ class _Measure:
             raise Invalid(DOCUMENT_EMPTY)
         if self.size < MIN_BYTES:
             raise Invalid(DOCUMENT_TOO_SMALL, size_bytes=self.size)
-        self.media_type = media_types.decide(self._sample[: media_types.SAMPLE_BYTES], self._file_name)
+        self.media_type = media_types.decide(
+            self._sample[: media_types.SAMPLE_BYTES], clean_name(self._file_name)
+        )
 
     @property
     def sha256(self) -> str:
@@ -166,6 +169,11 @@ def tenant_of(document: Document) -> Tenant:
 
 def clean_title(file_name: str) -> str:
     """The name as people see it: no folders, no control or direction-changing characters, not too long."""
-    name = PurePath(file_name.replace("\\", "/")).name
-    kept = "".join(character for character in name if character.isprintable())
-    return " ".join(kept.split())[:MAX_TITLE] or "untitled"
+    return clean_name(file_name)[:MAX_TITLE].rstrip() or "untitled"
+
+
+def clean_name(file_name: str) -> str:
+    # macOS sends Hangul in pieces (NFD), which nobody would find by typing it.
+    name = unicodedata.normalize("NFC", PurePath(file_name.replace("\\", "/")).name)
+    kept = (" " if character.isspace() else character for character in name)
+    return " ".join("".join(character for character in kept if character.isprintable()).split())

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from usage_metrics.crud.reach import Selection, conditions
-from usage_metrics.models import KEYS, SUMS, Class, UsageDaily
+from usage_metrics.models import KEYS, SUMS, TENANCY, UsageDaily
 
 type Place = tuple[date | UUID | str | int, ...]
 
@@ -81,8 +81,8 @@ async def list_groups(
     place = _place(groups, grouping)
     query = select(groups, *(part.label(f"place_{number}") for number, part in enumerate(place)))
     if "class_id" in grouping.keys:
-        query = query.add_columns(Class.name.label("class_name"))
-        query = query.outerjoin(Class, Class.class_id == groups.c.class_id)
+        query = query.add_columns(TENANCY.classes.c.name.label("class_name"))
+        query = query.outerjoin(TENANCY.classes, TENANCY.classes.c.class_id == groups.c.class_id)
     if after is not None:
         query = query.where(tuple_(*place) > tuple_(*(literal(part) for part in after)))
     rows = (await session.execute(query.order_by(*place).limit(limit))).mappings()

@@ -1,7 +1,6 @@
 """usage-metrics' tables. Importing this package knows them all, which migrations need."""
 
-from usage_metrics.models.base import LEDGER_SCHEMA, PLUMBING, SCHEMA, Base
-from usage_metrics.models.tenancy import Class, Membership
+from usage_metrics.models.base import LEDGER_SCHEMA, PLUMBING, SCHEMA, TENANCY, Base
 from usage_metrics.models.usage_daily import KEYS, SUMS, UsageDaily
 from usage_metrics.models.usage_events import UsageEvent
 
@@ -11,9 +10,8 @@ __all__ = [
     "PLUMBING",
     "SCHEMA",
     "SUMS",
+    "TENANCY",
     "Base",
-    "Class",
-    "Membership",
     "UsageDaily",
     "UsageEvent",
 ]

@@ -2,6 +2,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
 from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
+from tenancy.tables import tenancy_tables
 
 SCHEMA = "usage_metrics"
 LEDGER_SCHEMA = "partner"
@@ -12,3 +13,4 @@ class Base(DeclarativeBase):
 
 
 PLUMBING = plumbing_tables(Base.metadata, schema=SCHEMA)
+TENANCY = tenancy_tables(Base.metadata, schema=SCHEMA)

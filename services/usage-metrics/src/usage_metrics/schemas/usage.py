@@ -75,9 +75,7 @@ class Sums(BaseModel):
     estimated_calls: int = Field(description="Calls whose tokens were counted by us, not by the provider")
 
 
-class SummaryRow(Sums):
-    """Only the fields grouped by are there. A null org, partner or class is personal usage outside of any."""
-
+class Keys(BaseModel):
     day: date | None = None
     org_id: UUID | None = None
     partner_id: UUID | None = None
@@ -86,6 +84,10 @@ class SummaryRow(Sums):
     user_id: UUID | None = None
     operation: str | None = None
     model: str | None = None
+
+
+class SummaryRow(Sums, Keys):
+    """Of the keys, only those grouped by are there. A null org, partner or class is personal usage outside of any."""
 
 
 class SummaryOut(BaseModel):

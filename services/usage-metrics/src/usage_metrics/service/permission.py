@@ -5,19 +5,19 @@ their own lines. A tenant that the caller has no part in is answered like one th
 """
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.auth import Principal
 from chassis.errors import NotFound
 from contracts.org_partner import Role
+from tenancy.access import TEACHING
 from usage_metrics.crud import tenancy
 from usage_metrics.crud.reach import Asked, Reach
 from usage_metrics.errors import TENANT_NOT_FOUND
-from usage_metrics.models import Membership
-
-_TEACHING = frozenset({Role.PARTNER_OWNER, Role.INSTRUCTOR, Role.ASSISTANT})
 
 
 async def reach_of(session: AsyncSession, caller: Principal, asked: Asked) -> Reach:
@@ -44,11 +44,11 @@ class _Standing:
     membership allows nothing.
     """
 
-    def __init__(self, memberships: Sequence[Membership]) -> None:
+    def __init__(self, memberships: Sequence[Row[Any]]) -> None:
         active = [m for m in memberships if m.is_active]
         kept = [m for m in memberships if m.is_active or m.class_id is not None]
         self.led_orgs = frozenset(m.org_id for m in active if m.role == Role.ORG_ADMIN and m.partner_id is None)
-        self.taught_partners = frozenset(m.partner_id for m in active if m.partner_id and m.role in _TEACHING)
+        self.taught_partners = frozenset(m.partner_id for m in active if m.partner_id and m.role in TEACHING)
         self.orgs = {m.org_id for m in kept}
         self.partners = {m.partner_id for m in kept if m.partner_id}
         self.classes = {m.class_id for m in kept if m.class_id}

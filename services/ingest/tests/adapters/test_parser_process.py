@@ -1,0 +1,185 @@
+"""The real child process: what it reads, what it refuses, and that nothing in a file can hurt the worker."""
+
+import asyncio
+import os
+import resource
+import time
+from pathlib import Path
+
+import growfit_documents as documents
+import pytest
+
+from ingest.adapters.parser_process import ChildProcessParser
+from ingest.config import MIB
+from ingest.errors import Unreadable
+
+PDF, TEXT = "application/pdf", "text/plain"
+# As small as PDFium and Python can be, so that bombs go off early.
+MEMORY = 400 * MIB
+SECONDS = 4
+# What the worker itself may grow by, whatever it is given to read.
+GROWTH_KIB = 64 * 1024
+
+
+@pytest.fixture
+def parser() -> ChildProcessParser:
+    return ChildProcessParser(seconds=SECONDS, memory_bytes=MEMORY, max_pages=50)
+
+
+@pytest.fixture
+def read(parser: ChildProcessParser, tmp_path: Path):
+    async def all_pages(content: bytes, media_type: str = PDF) -> list[tuple[int, int, str]]:
+        path = tmp_path / "original"
+        path.write_bytes(content)
+        return [(page.number, page.total, page.text) async for page in parser.pages(path, media_type)]
+
+    return all_pages
+
+
+def children() -> set[int]:
+    """Processes that this one started and that still are."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                status = (entry / "status").read_text()
+            except OSError:
+                continue
+            if f"\nPPid:\t{os.getpid()}\n" in status:
+                found.add(int(entry.name))
+    return found
+
+
+async def test_a_korean_pdf_comes_back_page_by_page(read) -> None:
+    pages = await read(documents.korean_pdf(3, seed=6))
+
+    assert [(number, total) for number, total, _ in pages] == [(1, 3), (2, 3), (3, 3)]
+    assert all(documents.page_fact(n, seed=6).sentence in " ".join(text.split()) for n, _, text in pages)
+
+
+async def test_control_characters_of_a_font_do_not_come_through(read) -> None:
+    ((_, _, text),) = await read(documents.control_character_pdf())
+
+    assert text.strip().endswith(documents.HELLO)
+    assert "\x00" not in text
+    text.encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "reason"),
+    [
+        (documents.encrypted_pdf(), PDF, "pdf_encrypted"),
+        (documents.truncated_pdf(), PDF, "pdf_damaged"),
+        (documents.pdf_header_only(), PDF, "pdf_damaged"),
+        (documents.pdf_with_zero_pages(), PDF, "pdf_damaged"),
+        (documents.png_bytes(), PDF, "pdf_damaged"),
+        (documents.cyclic_page_tree_pdf(), PDF, "pdf_damaged"),
+        (documents.page_bomb_pdf(), PDF, "too_many_pages"),
+        (b"a" * 3000 * 51, TEXT, "too_many_pages"),
+        (documents.pdf_without_text(), PDF, "no_text"),
+        (documents.blank_text(), TEXT, "no_text"),
+        ("\ufeff".encode("utf-16"), TEXT, "no_text"),
+        ("— * — · …\n\u200b\u2060\u00ad\n".encode(), TEXT, "no_text"),
+        (documents.broken_utf8(), TEXT, "text_undecodable"),
+    ],
+    ids=[
+        *("encrypted", "truncated", "header only", "zero pages", "a picture", "cycle", "page bomb", "long text"),
+        *("a scan", "blank", "a mark alone", "signs alone", "broken bytes"),
+    ],
+)
+async def test_what_cannot_be_read_says_why(read, content, media_type, reason) -> None:
+    with pytest.raises(Unreadable) as refusal:
+        await read(content, media_type)
+
+    assert refusal.value.code == reason
+
+
+@pytest.mark.parametrize(
+    "make",
+    [documents.deep_nesting_pdf, documents.huge_page_pdf, documents.false_count_pdf],
+    ids=["nested arrays", "a page of 3.5 km", "a false count"],
+)
+async def test_odd_files_that_are_readable_are_read(read, make) -> None:
+    ((_, _, text),) = await read(make())
+
+    assert text.strip() == documents.HELLO
+
+
+@pytest.mark.parametrize(
+    ("make", "reasons"),
+    [
+        (documents.inflation_bomb_pdf, {"parse_limit", "no_text", "pdf_damaged"}),
+        (documents.form_bomb_pdf, {"parse_limit"}),
+        (documents.deep_page_tree_pdf, {"parse_limit", "pdf_damaged"}),
+        (lambda: documents.deep_nesting_pdf(140_000), {"parse_limit", "pdf_damaged", None}),
+    ],
+    ids=["inflation", "forms", "deep tree", "deeper arrays"],
+)
+async def test_a_bomb_ends_its_child_and_the_worker_goes_on(read, make, reasons) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    running = children()
+    started = time.monotonic()
+    reason = None
+    try:
+        await read(make())
+    except Unreadable as refusal:
+        reason = refusal.code
+
+    assert reason in reasons
+    assert time.monotonic() - started < SECONDS + 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < GROWTH_KIB
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 2 * MEMORY // 1024
+    assert children() <= running
+
+
+async def test_too_many_pages_are_refused_before_the_first_one_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "original"
+    path.write_bytes(b"word " * 40_000)
+    parser = ChildProcessParser(seconds=SECONDS, memory_bytes=MEMORY, max_pages=10)
+    read = 0
+    with pytest.raises(Unreadable) as refusal:
+        async for _ in parser.pages(path, TEXT):
+            read += 1
+
+    assert (refusal.value.code, refusal.value.values, read) == ("too_many_pages", {"limit": 10}, 0)
+
+
+async def test_whoever_stops_reading_leaves_no_child(parser: ChildProcessParser, tmp_path: Path) -> None:
+    path = tmp_path / "original"
+    path.write_bytes(documents.korean_text(pages=40))
+    running = children()
+    reading = asyncio.Event()
+
+    async def first_page() -> None:
+        async for _ in parser.pages(path, TEXT):
+            reading.set()
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(first_page())
+    await reading.wait()
+    assert children() - running
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    deadline = time.monotonic() + 5
+    while children() - running and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+
+    assert children() <= running
+
+
+async def test_the_child_sees_no_secret_of_the_worker(
+    parser: ChildProcessParser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
+    path = tmp_path / "original"
+    path.write_bytes(documents.korean_text(pages=40))
+    running = children()
+    pages = parser.pages(path, TEXT)
+    await anext(pages)
+    (child,) = children() - running
+    environment = Path(f"/proc/{child}/environ").read_bytes()
+    await pages.aclose()
+
+    assert b"PYTHONPATH=" in environment
+    assert b"secret" not in environment

@@ -1,0 +1,355 @@
+"""One installation of ingest for the tests: real PostgreSQL, real parser child, real files, real model, real index.
+
+The database comes from `growfit_local.testing`; only the tokens' signer stands in for identity.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import jwt
+import numpy as np
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
+from psycopg.rows import dict_row
+
+from chassis.auth import Verifier
+from chassis.clock import now
+from chassis.delivery import Delivery
+from chassis.errors import Unavailable
+from contracts.envelope import decode
+from contracts.event import Event
+from contracts.org_partner import ClassClosed, ClassOpened, MembershipGranted, Role, StudentEnrolled
+from growfit_local.servers import Database as TestDatabase
+from growfit_local.servers import local
+from ingest.config import MIB, Settings
+from ingest.errors import EMBEDDING_UNAVAILABLE
+from ingest.factory import Wired, wire
+from ingest.main import create_app
+from ingest.models import Document
+from ingest.ports import Embedded, Embedder, Parser
+from ingest.service.processing import ProcessingService
+from ingest.service.uploads import Incoming
+from retrieval.store import VectorStoreAdapter
+
+KID, ISSUER, DIMENSION = "test-key", "growfit", 384
+
+
+class Signer:
+    """Signs as identity does, and is the key source that knows its key."""
+
+    def __init__(self) -> None:
+        self._private = Ed25519PrivateKey.generate()
+
+    async def key(self, kid: str) -> Any | None:
+        return self._private.public_key() if kid == KID else None
+
+    def token(self, user_id: UUID) -> str:
+        times = {"iat": now(), "nbf": now(), "exp": now() + timedelta(minutes=10)}
+        who = {"iss": ISSUER, "aud": "growfit", "sub": str(user_id), "tier": "user", "sid": str(uuid4()), "epoch": 0}
+        return jwt.encode(times | who, self._private, algorithm="EdDSA", headers={"kid": KID, "typ": "at+jwt"})
+
+
+class Sql:
+    """Looks into the database past the service, and moves what only time would move."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, row_factory=dict_row)
+        async with connection:
+            cursor = await connection.execute(query, values)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def document(self, document_id: UUID) -> dict[str, Any]:
+        (row,) = await self.rows('SELECT * FROM "user".documents WHERE document_id = %s', document_id)
+        return row
+
+    async def chunks(self, document_id: UUID) -> list[dict[str, Any]]:
+        return await self.rows('SELECT * FROM "user".chunks WHERE document_id = %s ORDER BY ordinal', document_id)
+
+    async def events[EventT: Event](self, document_id: UUID, kind: type[EventT]) -> list[EventT]:
+        """What the outbox says of a document, oldest first."""
+        query = """SELECT payload::text AS body FROM ingest.outbox WHERE subject = %s
+            AND (payload->'data'->>'document_id' = %s OR payload->'data'->>'reference' = %s) ORDER BY id"""
+        rows = await self.rows(query, kind.type, str(document_id), f"document/{document_id}")
+        return [event for row in rows if isinstance(event := decode(row["body"].encode()).data, kind)]
+
+    async def age(self, document_id: UUID, by: timedelta) -> None:
+        query = 'UPDATE "user".documents SET updated_at = updated_at - %s WHERE document_id = %s'
+        await self.rows(query, by, document_id)
+
+
+@dataclass(frozen=True)
+class Person:
+    user_id: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True)
+class School:
+    """One class of one partner of one org, with who teaches and who learns in it."""
+
+    teacher: Person = field(default_factory=Person)
+    student: Person = field(default_factory=Person)
+    org_id: UUID = field(default_factory=uuid4)
+    partner_id: UUID = field(default_factory=uuid4)
+    class_id: UUID = field(default_factory=uuid4)
+
+    @property
+    def ids(self) -> dict[str, UUID]:
+        return {"org_id": self.org_id, "partner_id": self.partner_id}
+
+    def closed(self) -> ClassClosed:
+        return ClassClosed(**self.ids, class_id=self.class_id, version=9, closed_at=now())
+
+    def facts(self) -> list[Event]:
+        teacher, student = self.teacher.user_id, self.student.user_id
+        room = {**self.ids, "class_id": self.class_id, "version": 1}
+        role = {**self.ids, "membership_id": uuid4(), "user_id": teacher, "role": Role.INSTRUCTOR, "version": 1}
+        seat = {"enrollment_id": uuid4(), "student_id": uuid4(), "user_id": student, "enrolled_at": now()}
+        return [
+            ClassOpened(**room, course_id=uuid4(), name="월수 저녁반", opened_at=now()),
+            MembershipGranted(**role, granted_at=now()),
+            StudentEnrolled(**room, **seat),
+        ]
+
+
+class StandInEmbedder:
+    """A second adapter behind `ingest.ports.Embedder`: vectors by hash, one token a word, and it does what it is told.
+
+    `fails_after`, `hangs_after`: calls that still succeed.
+    """
+
+    def __init__(self, *, fails_after: int | None = None, hangs_after: int | None = None) -> None:
+        self.texts: list[str] = []
+        self.calls = 0
+        self.tokens = 0
+        self.hanging, self.go_on = asyncio.Event(), asyncio.Event()
+        self._fails_after, self._hangs_after = fails_after, hangs_after
+
+    async def embed(self, texts: list[str]) -> Embedded:
+        self.calls += 1
+        if self._fails_after is not None and self.calls > self._fails_after:
+            raise Unavailable(EMBEDDING_UNAVAILABLE)
+        if self._hangs_after is not None and self.calls > self._hangs_after:
+            self.hanging.set()
+            await self.go_on.wait()
+        self.texts += texts
+        tokens = sum(await self.count_tokens(texts))
+        self.tokens += tokens
+        return Embedded(np.stack([_vector(text) for text in texts]), tokens)
+
+    async def count_tokens(self, texts: list[str]) -> list[int]:
+        return [len(text.split()) + 2 for text in texts]
+
+
+def _vector(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+    vector = np.random.default_rng(seed).normal(size=DIMENSION)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+class Ingest:
+    """The wired services, with the few steps that every test takes."""
+
+    def __init__(self, wired: Wired, sql: Sql) -> None:
+        self.wired = wired
+        self.sql = sql
+
+    async def open_school(self) -> School:
+        school = School()
+        await self.tell(*school.facts())
+        return school
+
+    async def tell(self, *facts: Event) -> None:
+        for fact in facts:
+            await self.wired.tenancy.project(fact, once=Delivery("ingest-project_tenancy", uuid4()))
+
+    async def put(self, content: bytes, *, name: str = "문서.txt", person: Person | None = None, **options: Any) -> UUID:
+        async def stream() -> AsyncIterator[bytes]:
+            yield content
+
+        incoming = Incoming(file_name=name, content=stream(), **options)
+        return (await self.wired.uploads.upload((person or Person()).user_id, incoming)).document_id
+
+    def processing(
+        self,
+        embedder: Embedder | None = None,
+        *,
+        parser: Parser | None = None,
+        index: VectorStoreAdapter | None = None,
+        chunk_tokens: int | None = None,
+    ) -> ProcessingService:
+        """The worker's service; what is not named is the real part."""
+        own = self.wired.processing
+        recipe = replace(own._recipe, chunk_tokens=chunk_tokens) if chunk_tokens else own._recipe
+        return ProcessingService(
+            self.wired.database,
+            own._storage,
+            parser or own._parser,
+            embedder or own._embedder,
+            index or self.wired.index,
+            own._analyser,
+            recipe=recipe,
+        )
+
+    async def process(self, document_id: UUID, embedder: Embedder | None = None) -> dict[str, Any]:
+        """One delivery of the document, and its row afterwards."""
+        await self.processing(embedder or StandInEmbedder()).process(document_id, once=self.delivery())
+        return await self.sql.document(document_id)
+
+    def delivery(self) -> Delivery:
+        return Delivery("ingest-process_document", uuid4())
+
+    async def vectors(self, document_id: UUID) -> int:
+        return await self.wired.index.count({"doc_id": str(document_id)})
+
+
+class Client:
+    """The HTTP door, in process."""
+
+    def __init__(self, http: httpx.AsyncClient, app: FastAPI, signer: Signer) -> None:
+        self.http = http
+        self.app = app
+        self.signer = signer
+
+    def headers(self, person: Person, language: str = "ko") -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.signer.token(person.user_id)}", "Accept-Language": language}
+
+    async def ask(self, person: Person, method: str, path: str, language: str = "ko", **options: Any) -> httpx.Response:
+        headers = self.headers(person, language) | options.pop("headers", {})
+        return await self.http.request(method, path, headers=headers, **options)
+
+    async def upload(
+        self, person: Person, content: bytes, *, name: str = "문서.txt", language: str = "ko", **query: Any
+    ) -> httpx.Response:
+        files = {"file": (name, content, "application/octet-stream")}
+        return await self.ask(person, "POST", "/documents", language, files=files, params=query)
+
+
+@pytest.fixture(scope="session")
+def embedder_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real embedding server with the real model."""
+    with local("embedder", tmp_path_factory.mktemp("embedder")) as (layout, _):
+        yield f"{layout.url('embedder')}/v1"
+
+
+@pytest.fixture(scope="session")
+def signer() -> Signer:
+    return Signer()
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder behind STORAGE_URL."""
+    return tmp_path_factory.mktemp("objects")
+
+
+@pytest.fixture(scope="module")
+def settings(database: TestDatabase, objects: Path) -> Settings:
+    """No embedder answers at this address; tests that want the real one say so."""
+    return Settings(
+        app_env="test",
+        database_url=database.url("ingest"),
+        nats_url="nats://127.0.0.1:1",
+        nats_nkey_seed="",
+        jwks_url="http://127.0.0.1:1/jwks.json",
+        storage_url=objects.as_uri(),
+        max_upload_bytes=MIB,
+        vector_database_url=database.url("vector_writer"),
+        embedding_base_url="http://127.0.0.1:1/v1",
+        max_pages=50,
+    )
+
+
+@pytest.fixture(scope="module")
+async def wired(settings: Settings) -> AsyncIterator[Wired]:
+    wired = wire(settings)
+    await wired.index.open()
+    await wired.index.ensure_index()
+    yield wired
+    await wired.index.close()
+    await wired.database.close()
+
+
+@pytest.fixture(scope="module")
+def sql(database: TestDatabase) -> Sql:
+    return Sql(database.libpq_url("postgres"))
+
+
+@pytest.fixture(scope="module")
+def ingest(wired: Wired, sql: Sql) -> Ingest:
+    return Ingest(wired, sql)
+
+
+@pytest.fixture(scope="module")
+async def client(settings: Settings, signer: Signer, wired: Wired) -> AsyncIterator[Client]:
+    app = create_app(settings)
+    app.state.verifier = Verifier(signer, issuer=ISSUER)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://ingest") as http,
+    ):
+        yield Client(http, app, signer)
+
+
+@pytest.fixture
+def person() -> Person:
+    return Person()
+
+
+@pytest.fixture(scope="session")
+def another() -> type[Person]:
+    """`another()` is somebody who has nothing to do with anybody."""
+    return Person
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> type[StandInEmbedder]:
+    return StandInEmbedder
+
+
+@pytest.fixture
+def stored(objects: Path):
+    """`stored()`: the files in the object storage at this moment, half ones too."""
+
+    def look() -> list[str]:
+        return sorted(str(path.relative_to(objects)) for path in objects.rglob("*") if path.is_file())
+
+    return look
+
+
+@pytest.fixture(scope="session")
+def problem():
+    """`problem(answer, 404, "document_not_found")` checks the form of a refusal and gives its body."""
+
+    def check(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+        body: dict[str, Any] = answer.json()
+        assert (answer.status_code, body["code"]) == (status, code), body
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (body["status"], body["type"]) == (status, f"urn:growfit:problem:{code}")
+        assert body["request_id"] == answer.headers["x-request-id"]
+        return body
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def words():
+    """`words(300)`: Korean sentences of so many words in all, each one different."""
+
+    def make(count: int, *, seed: int = 1) -> bytes:
+        sentences: Sequence[str] = [f"{seed}차 기록 {n}번 문장은 시험을 위해 쓴 것입니다." for n in range(count // 7 + 1)]
+        return " ".join(sentences).encode()
+
+    return make
