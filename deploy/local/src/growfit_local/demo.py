@@ -30,7 +30,7 @@ QUESTIONS = REPOSITORY / "docs" / "samples" / "questions.json"
 ASKED = (
     "초대 코드는 발급한 때부터 몇 시간 동안 쓸 수 있나요?",
     "강사료는 언제 지급하나요?",
-    "같은 과정을 두 번째로 들으면 값이 얼마나 싸지나요?",
+    "토큰을 다 써 버리면 예전 대화는 볼 수 있나요?",
     "How long must a password be?",
     "지구에서 달까지의 거리는 얼마인가요?",
 )

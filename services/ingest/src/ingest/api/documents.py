@@ -30,6 +30,9 @@ from ingest.service.uploads import Incoming
 
 router = APIRouter(tags=["documents"])
 
+# PostgreSQL has no such character in its texts.
+NO_NUL = r"^[^\x00]*$"
+
 _FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -89,7 +92,7 @@ async def list_documents(
     page: PageSlice,
     state: State | None = None,
     class_id: UUID | None = None,
-    title: Annotated[str | None, Query(max_length=100, description="Part of the title")] = None,
+    title: Annotated[str | None, Query(max_length=100, pattern=NO_NUL, description="Part of the title")] = None,
 ) -> Page[DocumentOut]:
     rows = await services.documents.list_page(
         caller.user_id, page, state=state.value if state else None, class_id=class_id, title=title
