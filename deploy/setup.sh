@@ -50,6 +50,8 @@ members=()
 for member in "$@"; do members+=(-e "$member"); done
 echo "set-up: installing the locked packages"
 export VIRTUAL_ENV=$PWD/.venv UV_LINK_MODE=${UV_LINK_MODE:-copy}
+# The certificates that the rest of this machine trusts, as behind a company proxy.
+export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
 .venv/bin/uv pip sync -q --compile-bytecode --require-hashes requirements.lock
 .venv/bin/uv pip install -q --no-deps --no-build-isolation "${members[@]}"
 echo "set-up: preparing the embedding model"

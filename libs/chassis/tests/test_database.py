@@ -1,12 +1,15 @@
 """What a failing database does to a transaction."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from chassis import inbox
 from chassis.database import Database, libpq_url
+from chassis.delivery import Delivery
 from chassis.errors import Unavailable
 
 
@@ -64,13 +67,18 @@ async def test_a_full_pool_is_unavailable_and_not_a_wait_for_ever(made, store, m
     await database.close()
 
 
-async def test_a_lock_that_is_not_given_is_unavailable(store, made) -> None:
-    async with store.database.transaction() as holder:
-        await holder.execute(text("LOCK TABLE usage_metrics.effects IN ROW EXCLUSIVE MODE"))
+async def test_a_lock_that_is_not_given_in_time_is_unavailable(store) -> None:
+    """Another delivery of the same event is in the middle of its effect."""
+    delivery = Delivery("usage_metrics-record_usage", uuid4())
+
+    async def mark() -> None:
+        async with store.database.transaction() as session:
+            await session.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            await inbox.mark(session, delivery)
+
+    async with store.database.transaction(once=delivery):
         with pytest.raises(Unavailable):
-            await _run(
-                store.database, "SET LOCAL lock_timeout = '50ms'; LOCK TABLE usage_metrics.effects IN SHARE MODE"
-            )
+            await mark()
 
 
 async def test_a_defect_stays_a_defect(store) -> None:

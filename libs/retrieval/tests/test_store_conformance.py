@@ -16,7 +16,7 @@ from retrieval.models import EmbeddingModel
 from retrieval.pgvector import PgVectorAdapter
 from retrieval.store import VectorStoreAdapter
 
-MINE = {"scopes": ["user:a"]}
+MINE: dict[str, Any] = {"scopes": ["user:a"]}
 ONES = [1.0] * 8
 type Items = Callable[..., Item]
 
@@ -52,7 +52,7 @@ async def test_a_hit_carries_all_that_was_written(store: VectorStoreAdapter, ite
     assert await store.upsert_embeddings([written]) == 1
     (hit,) = await store.query(ONES, 5, MINE, "학교")
     assert (hit.id, hit.doc_id) == (written[0], written[2]["doc_id"])
-    assert hit.metadata == written[2] | {"scopes": ["class:c", "user:a"]}
+    assert hit.metadata == {**written[2], "scopes": ["class:c", "user:a"]}
     assert hit.cosine == pytest.approx(1, abs=1e-3)
     assert 0 < hit.lexical < 1
     assert hit.score == pytest.approx(hit.cosine + store.model.lexical_weight * hit.lexical)
