@@ -34,7 +34,6 @@ from ingest.config import MIB, Settings
 from ingest.errors import EMBEDDING_UNAVAILABLE
 from ingest.factory import Wired, wire
 from ingest.main import create_app
-from ingest.models import Document
 from ingest.ports import Embedded, Embedder, Parser
 from ingest.service.processing import ProcessingService
 from ingest.service.uploads import Incoming

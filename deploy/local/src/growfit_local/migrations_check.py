@@ -1,4 +1,4 @@
-"""`alembic check` for every service, on a server of its own: are the models and the migrations one?"""
+"""`alembic check` for every service, on a server of its own: it says whether models and migrations are one."""
 
 import contextlib
 import os

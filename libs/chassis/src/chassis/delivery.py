@@ -6,12 +6,16 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Delivery:
-    """`consumer` and `event_id` are the key of the inbox; `attempt` counts from 1."""
+    """`consumer` and `event_id` are the key of the inbox; `attempt` counts from 1.
+
+    `redriven`: an operator asked for it after the message had been given up.
+    """
 
     consumer: str
     event_id: UUID
     attempt: int = 1
     last: bool = False
+    redriven: bool = False
 
 
 class AlreadyHandled(Exception):

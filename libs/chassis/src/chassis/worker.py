@@ -9,19 +9,16 @@ import json
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
-from faststream.exceptions import NackMessage
 from faststream.nats.annotations import NatsMessage
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
 from prometheus_client import CollectorRegistry, Gauge
 
-from chassis import bus, dead_letters, inbox, outbox
+from chassis import burial, bus, dead_letters, inbox, outbox
 from chassis.database import Database
 from chassis.delivery import AlreadyHandled, Delivery
 from chassis.errors import GrowFitError, Unavailable
@@ -41,7 +38,6 @@ OUTBOX_LIMIT_SECONDS = 60.0
 REDRIVE_SECONDS = 2.0
 TIDY_SECONDS = 3600.0
 STOP_SECONDS = 5.0
-BURY_AGAIN_SECONDS = 10.0
 
 _NOT_CHECKED = "not checked yet"
 
@@ -116,55 +112,17 @@ class Worker:
         verdict = await handle(subscription, message, attempt)
         if verdict is not None:
             subject = message.raw_message.subject
-            with _never_lost(f"{subject} at {subscription.consumer.durable}"):
-                await self._bury(subscription, subject, bytes(message.body), attempt, verdict)
-
-    async def _bury(
-        self, subscription: Subscription, subject: str, body: bytes, attempt: Attempt, verdict: Verdict
-    ) -> None:
-        log.error("%s gives up %s: %s", subscription.consumer.durable, subject, verdict.error)
-        if subscription.give_up is not None and verdict.reason != "malformed":
-            await _tell_owner(subscription.give_up, body, verdict)
-        async with self.database.transaction() as session:
-            await dead_letters.bury(
-                session,
-                consumer=subscription.consumer.durable,
-                subject=subject,
-                body=body,
-                attempt=attempt,
-                verdict=verdict,
-            )
+            with burial.never_lost(f"{subject} at {subscription.consumer.durable}"):
+                letter = burial.Letter(subject, bytes(message.body), attempt)
+                await burial.bury(self.database, subscription, letter, verdict)
 
     async def _take_exhausted(self, message: NatsMessage) -> None:
-        with _never_lost("a message whose deliveries are used up"):
-            await self._bury_exhausted(json.loads(bytes(message.body)))
-
-    async def _bury_exhausted(self, advisory: dict[str, Any]) -> None:
-        """JetStream's own notice that a message used up its deliveries, perhaps by killing the worker each time."""
-        stream, durable, number = advisory["stream"], advisory["consumer"], advisory["stream_seq"]
-        # LookupError: a version that knows the durable will take the notice up.
-        subscription = self._subscriptions[(stream, durable)]
-        client = await self.broker.connect()
-        try:
-            original = await client.jetstream().get_msg(stream, number)
-        except NotFoundError:
-            log.warning("message %s of %s is gone from its stream", number, stream)
-            return
-        body = original.data or b""
-        if await self._stands(durable, body):
-            log.info("message %s of %s was handled, only its ack was lost", number, stream)
-            return
-        attempt = Attempt(stream, number, advisory["deliveries"], last=True)
-        verdict = Verdict("deliveries_exhausted", "every delivery failed or ended the worker")
-        await self._bury(subscription, original.subject or "", body, attempt, verdict)
-
-    async def _stands(self, durable: str, body: bytes) -> bool:
-        try:
-            event = decode(body)
-        except ValueError:
-            return False
-        async with self.database.transaction() as session:
-            return await inbox.is_marked(session, Delivery(durable, event.id))
+        with burial.never_lost("a message whose deliveries are used up"):
+            advisory = json.loads(bytes(message.body))
+            # LookupError: a version that knows the durable will take the notice up.
+            subscription = self._subscriptions[(advisory["stream"], advisory["consumer"])]
+            jetstream = (await self.broker.connect()).jetstream()
+            await burial.bury_exhausted(self.database, jetstream, subscription, advisory)
 
     async def start(self) -> None:
         for consumer in consumers_of(self.service):
@@ -262,7 +220,7 @@ class Worker:
             return Verdict("no_consumer", f"no durable {letter.consumer} in this version")
         try:
             event = decode(letter.body)
-            await subscription.handler(event, Delivery(letter.consumer, event.id))
+            await subscription.handler(event, Delivery(letter.consumer, event.id, redriven=True))
         except AlreadyHandled:
             return None
         except GrowFitError as error:
@@ -278,26 +236,6 @@ class Worker:
                 async with self.database.transaction() as session:
                     await outbox.forget_old(session)
                     await inbox.forget_old(session)
-
-
-async def _tell_owner(give_up: GiveUp, body: bytes, verdict: Verdict) -> None:
-    try:
-        await give_up(decode(body), verdict.reason)
-    except Unavailable:
-        raise
-    except Exception:
-        # The letter must be written all the same: it is what an operator can act upon.
-        log.exception("the owner could not be told of %s", verdict.reason)
-
-
-@contextmanager
-def _never_lost(what: str) -> Iterator[None]:
-    """Any failure inside brings the message back after a pause, whatever its number of deliveries."""
-    try:
-        yield
-    except Exception as error:
-        log.exception("%s could not be buried yet", what)
-        raise NackMessage(delay=BURY_AGAIN_SECONDS) from error
 
 
 async def _problem_of(durable: _Durable, jetstream: JetStreamContext) -> str | None:

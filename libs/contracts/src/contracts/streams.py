@@ -35,7 +35,9 @@ class Consumer:
     events: tuple[type[Event], ...] = ()
     subjects: tuple[str, ...] = ()
     ack_wait: int = 30
-    max_deliver: int = 8
+    # With pauses that grow to a minute this outlives an hour and a half without database or provider. A defect or a
+    # wrong message is given up much earlier: the kind of the error decides that, not this number.
+    max_deliver: int = 100
     max_ack_pending: int = 8
 
     @property
@@ -74,7 +76,6 @@ _WORKING = (
         events=(ingest.DocumentUploaded,),
         # Short, so that a killed worker's document is taken up again soon; a living one beats every third of it.
         ack_wait=15,
-        max_deliver=6,
         max_ack_pending=4,
     ),
     Consumer(service="rag", handler="project_tenancy", stream="ORG_PARTNER", events=_TENANCY),

@@ -1,3 +1,5 @@
+from typing import Literal
+
 from pydantic import Field, SecretStr
 
 from chassis.settings import ServiceSettings
@@ -10,6 +12,8 @@ class Settings(ServiceSettings):
 
     storage_url: str
     max_upload_bytes: int = Field(default=200 * MIB, gt=0)
+    # The only backend of this version; another value is refused at start rather than ignored.
+    vector_backend: Literal["pgvector"] = "pgvector"
     vector_database_url: str
     embedding_base_url: str
     embedding_model: str = "multilingual-e5-small"

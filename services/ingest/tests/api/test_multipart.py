@@ -145,7 +145,7 @@ async def test_a_boundary_that_is_too_long_is_refused() -> None:
     [
         ("a.pdf", "a.pdf"),
         ("", ""),
-        ("따옴표 \\\" 안.txt", '따옴표 " 안.txt'),
+        ('따옴표 \\" 안.txt', '따옴표 " 안.txt'),
         ("C:\\Users\\kim\\보고서.pdf", "보고서.pdf"),
         ("a;b=c.txt", "a;b=c.txt"),
     ],

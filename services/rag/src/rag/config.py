@@ -1,3 +1,5 @@
+from typing import Literal
+
 from pydantic import Field, SecretStr
 
 from chassis.settings import ServiceSettings
@@ -6,6 +8,8 @@ from chassis.settings import ServiceSettings
 class Settings(ServiceSettings):
     """`vector_database_url`: role vector_reader. An empty `llm_base_url` means growfit-extractive."""
 
+    # The only backend of this version; another value is refused at start rather than ignored.
+    vector_backend: Literal["pgvector"] = "pgvector"
     vector_database_url: str
     embedding_base_url: str
     embedding_model: str = "multilingual-e5-small"

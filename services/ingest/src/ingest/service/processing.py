@@ -89,7 +89,7 @@ class ProcessingService:
         Raises:
             Unavailable: storage, embedder, index or database; the message comes again later.
         """
-        claim = await self._claim(document_id)
+        claim = await self._claim(document_id, again=once.redriven)
         if claim is None:
             async with self._database.transaction(once=once):
                 return
@@ -109,10 +109,13 @@ class ProcessingService:
         if claim is not None:
             await self._end(claim, Unreadable(PROCESSING_FAILED), once=None)
 
-    async def _claim(self, document_id: UUID) -> Claim | None:
+    async def _claim(self, document_id: UUID, *, again: bool = False) -> Claim | None:
+        """`again`: a failed document may be taken up too, with all its tries."""
         claim_id = uuid4()
         async with self._database.transaction() as session:
             document = await documents.get_for_update(session, document_id)
+            if document is not None and again and document.state == State.FAILED:
+                document.state, document.reason, document.attempts = State.UPLOADED.value, None, 0
             if document is None or document.state not in WORKING:
                 return None
             document.claim_id = claim_id

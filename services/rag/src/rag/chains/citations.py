@@ -19,7 +19,7 @@ _CLOSERS = "\"'”’).!?。》」』>%"
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """`quote` is the document's own text at `char_start:char_end`, offsets into the document's extracted text."""
+    """`quote` is the document's own text at `char_start:char_end`, offsets into the page's extracted text."""
 
     marker: int
     chunk_id: str

@@ -15,7 +15,7 @@ _KOREAN_SHARE = 0.2  # "LMS에서 SSO 설정?" is Korean although most of its le
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """`text` is `document_text[char_start:char_end]`, so an offset inside it is an offset in the document."""
+    """`text` is `page_text[char_start:char_end]`, so an offset inside it is an offset in the page."""
 
     chunk_id: str
     doc_id: str
@@ -44,7 +44,7 @@ class Passage:
         )
 
     def cut(self, length: int) -> Self:
-        """The first `length` characters; the offsets stay those of the document."""
+        """The first `length` characters; the offsets stay those of the page."""
         return replace(self, text=self.text[:length], char_end=self.char_start + length)
 
 

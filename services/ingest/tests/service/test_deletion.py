@@ -1,0 +1,176 @@
+"""Deleting leaves nothing, says so, and goes on after whatever interrupted it."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import growfit_documents as documents
+import pytest
+
+from chassis.errors import NotFound, Unavailable
+from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentUploaded, UsageRecorded
+from contracts.usage import Outcome
+from ingest.factory import wire
+from ingest.service.deletion import STANDSTILL
+
+LATE = STANDSTILL + timedelta(seconds=30)
+
+
+@pytest.fixture
+async def ready(ingest, person, stand_in) -> UUID:
+    document_id = await ingest.put(documents.korean_text(pages=2, seed=61), person=person)
+    await ingest.process(document_id, stand_in())
+    return document_id
+
+
+@pytest.fixture
+async def blind(settings):
+    """A second installation on the same data that cannot reach the vector index."""
+    nowhere = settings.vector_database_url.rsplit("@", 1)[0] + "@127.0.0.1:1/growfit"
+    wired = wire(settings.model_copy(update={"vector_database_url": nowhere}))
+    wired.index._database._pool.timeout = 0.3
+    await wired.index.open()
+    yield wired
+    await wired.index.close()
+    await wired.database.close()
+
+
+async def gone(ingest, document_id: UUID) -> None:
+    row = await ingest.sql.document(document_id)
+    assert (row["state"], row["title"], row["dedupe_key"], row["claim_id"]) == ("deleted", "", None, None)
+    assert await ingest.sql.chunks(document_id) == []
+    assert await ingest.vectors(document_id) == 0
+    assert len(await ingest.sql.events(document_id, DocumentDeleted)) == 1
+
+
+async def test_the_receipt_counts_what_was_there_and_what_is_left(client, ingest, person, ready, objects) -> None:
+    row, chunks = await ingest.sql.document(ready), len(await ingest.sql.chunks(ready))
+    answer = await client.ask(person, "DELETE", f"/documents/{ready}")
+
+    body = answer.json()
+    assert answer.status_code == 200
+    assert body["document_id"] == str(ready)
+    assert body["deleted"] == {"vectors": chunks, "objects": 1, "chunks": chunks}
+    assert body["remaining"] == {"vectors": 0, "objects": 0, "chunks": 0}
+    assert not (objects / row["storage_key"]).exists()
+    await gone(ingest, ready)
+    (event,) = await ingest.sql.events(ready, DocumentDeleted)
+    assert (event.chunks_deleted, event.tenant.user_id) == (chunks, person.user_id)
+    assert (await ingest.sql.document(ready))["receipt"]["deleted"]["vectors"] == chunks > 1
+
+
+async def test_a_second_delete_finds_nothing(client, ingest, person, ready, problem) -> None:
+    assert (await client.ask(person, "DELETE", f"/documents/{ready}")).status_code == 200
+
+    for method, path in (("DELETE", ""), ("GET", ""), ("GET", "/events")):
+        problem(await client.ask(person, method, f"/documents/{ready}{path}"), 404, "document_not_found")
+    assert (await client.ask(person, "GET", "/documents")).json()["items"] == []
+    await gone(ingest, ready)
+
+
+async def test_of_many_deletes_at_once_the_document_goes_once(ingest, person, ready) -> None:
+    chunks = len(await ingest.sql.chunks(ready))
+    answers = await asyncio.gather(
+        *(ingest.wired.deletion.delete(person.user_id, ready) for _ in range(5)), return_exceptions=True
+    )
+
+    receipts = [answer for answer in answers if isinstance(answer, dict)]
+    assert receipts
+    assert all(isinstance(answer, dict | NotFound) for answer in answers)
+    assert all(receipt["deleted"]["chunks"] == chunks for receipt in receipts)
+    await gone(ingest, ready)
+
+
+async def test_a_document_that_was_never_processed(ingest, person, words) -> None:
+    document_id = await ingest.put(words(30), person=person)
+    receipt = await ingest.wired.deletion.delete(person.user_id, document_id)
+
+    assert receipt["deleted"] == {"vectors": 0, "objects": 1, "chunks": 0}
+    assert await ingest.sql.events(document_id, UsageRecorded) == []
+    row = await ingest.process(document_id)
+    assert row["state"] == "deleted"
+    await gone(ingest, document_id)
+
+
+async def test_deleted_while_it_is_embedded(ingest, person, stand_in) -> None:
+    document_id = await ingest.put(documents.korean_text(pages=12, seed=62), person=person)
+    embedder = stand_in(hangs_after=3)
+    processing = ingest.processing(embedder, chunk_tokens=40)
+    task = asyncio.create_task(processing.process(document_id, once=ingest.delivery()))
+    await asyncio.wait_for(embedder.hanging.wait(), 20)
+    await asyncio.sleep(0.3)
+    receipt = await ingest.wired.deletion.delete(person.user_id, document_id)
+    embedder.go_on.set()
+    await task
+
+    assert receipt["deleted"]["chunks"] > 16
+    await gone(ingest, document_id)
+    assert await ingest.sql.events(document_id, ChunksEmbedded) == []
+    (usage,) = await ingest.sql.events(document_id, UsageRecorded)
+    assert usage.outcome is Outcome.CANCELLED
+    assert usage.input_tokens > 0
+
+
+async def test_a_deletion_that_cannot_be_finished_is_finished_later(
+    client, ingest, person, ready, blind, problem
+) -> None:
+    with pytest.raises(Unavailable) as failure:
+        await blind.deletion.delete(person.user_id, ready)
+    assert failure.value.code == "deletion_incomplete"
+    assert failure.value.headers["Retry-After"]
+    assert (await ingest.sql.document(ready))["state"] == "deleting"
+    problem(await client.ask(person, "GET", f"/documents/{ready}"), 404, "document_not_found")
+
+    await ingest.wired.deletion.sweep()
+    assert (await ingest.sql.document(ready))["state"] == "deleting"
+    await ingest.sql.age(ready, LATE)
+    await ingest.wired.deletion.sweep()
+
+    await gone(ingest, ready)
+    assert (await ingest.sql.document(ready))["receipt"]["remaining"] == {"vectors": 0, "objects": 0, "chunks": 0}
+
+
+async def test_a_document_that_stands_still_is_announced_again_once(ingest, person, words) -> None:
+    document_id = await ingest.put(words(30), person=person)
+    await ingest.wired.deletion.sweep()
+    assert len(await ingest.sql.events(document_id, DocumentUploaded)) == 1
+
+    await ingest.sql.age(document_id, LATE)
+    await ingest.wired.deletion.sweep()
+    await ingest.wired.deletion.sweep()
+
+    first, second = await ingest.sql.events(document_id, DocumentUploaded)
+    assert (second.document_id, second.tenant, second.title) == (document_id, first.tenant, first.title)
+    assert (await ingest.process(document_id))["state"] == "ready"
+
+
+@pytest.mark.parametrize("end", ["ready", "failed"])
+async def test_what_has_ended_is_left_alone(ingest, person, words, end) -> None:
+    document_id = await ingest.put(words(30), person=person)
+    await (ingest.process(document_id) if end == "ready" else ingest.processing().give_up(document_id))
+    await ingest.sql.age(document_id, LATE)
+    await ingest.wired.deletion.sweep()
+
+    assert len(await ingest.sql.events(document_id, DocumentUploaded)) == 1
+    assert (await ingest.sql.document(document_id))["state"] == end
+
+
+async def test_two_sweeps_at_once_announce_once(ingest, person, words) -> None:
+    ids = [await ingest.put(words(30, seed=n), person=person) for n in range(5)]
+    for document_id in ids:
+        await ingest.sql.age(document_id, LATE)
+    await asyncio.gather(*(ingest.wired.deletion.sweep() for _ in range(4)))
+
+    for document_id in ids:
+        assert len(await ingest.sql.events(document_id, DocumentUploaded)) == 2
+
+
+async def test_vectors_that_a_killed_worker_left_are_swept(ingest, person, ready) -> None:
+    """It was killed between writing them and seeing that the document is gone."""
+    held = [item for item in await ingest.wired.index.scroll() if item[2]["doc_id"] == str(ready)]
+    await ingest.wired.deletion.delete(person.user_id, ready)
+    await ingest.wired.index.upsert_embeddings(held)
+    assert await ingest.vectors(ready) == len(held)
+
+    await ingest.wired.deletion.sweep()
+    await gone(ingest, ready)

@@ -1,0 +1,250 @@
+"""Workers that die, are slow, or meet each other: the document ends once, and its tokens are told once."""
+
+import asyncio
+from uuid import UUID
+
+import growfit_documents as documents
+import pytest
+
+from chassis.delivery import AlreadyHandled
+from chassis.errors import Unavailable
+from contracts.ingest import ChunksEmbedded, DocumentFailed, UsageRecorded
+from contracts.usage import Outcome
+from ingest.service.processing import BATCH, MAX_CLAIMS
+from retrieval.pgvector import PgVectorAdapter
+from retrieval.store import VectorStoreAdapter
+
+SIZE = 40
+
+
+@pytest.fixture
+async def long(ingest, person) -> UUID:
+    """A document of about ten batches."""
+    return await ingest.put(documents.korean_text(pages=16, seed=41), person=person)
+
+
+class Halted(PgVectorAdapter):
+    """The real index, whose next write waits until it is told to go on."""
+
+    def __init__(self, index: VectorStoreAdapter) -> None:
+        self.__dict__ = dict(vars(index))
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def upsert_embeddings(self, items) -> int:
+        self.reached.set()
+        await self.go_on.wait()
+        return await super().upsert_embeddings(items)
+
+
+async def until(event: asyncio.Event) -> None:
+    await asyncio.wait_for(event.wait(), 20)
+
+
+async def die(task: asyncio.Task) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def embedded(ingest, document_id) -> list[str]:
+    return [chunk["text"] for chunk in await ingest.sql.chunks(document_id) if chunk["embedding"] is not None]
+
+
+async def ready_once(ingest, document_id) -> UsageRecorded:
+    """The document stands whole and once; its one usage is returned."""
+    row, chunks = await ingest.sql.document(document_id), await ingest.sql.chunks(document_id)
+    assert (row["state"], row["claim_id"]) == ("ready", None)
+    assert len({chunk["text"] for chunk in chunks}) == len(chunks) == row["chunk_count"] == row["chunks_embedded"]
+    assert [chunk["ordinal"] for chunk in chunks] == list(range(len(chunks)))
+    assert await ingest.vectors(document_id) == len(chunks)
+    assert len(await ingest.sql.events(document_id, ChunksEmbedded)) == 1
+    (usage,) = await ingest.sql.events(document_id, UsageRecorded)
+    assert usage.input_tokens == sum(chunk["tokens"] for chunk in chunks) == row["tokens_billed"]
+    assert usage.outcome is Outcome.COMPLETED
+    return usage
+
+
+async def test_what_a_dead_worker_embedded_is_not_embedded_again(ingest, stand_in, long) -> None:
+    first = stand_in(hangs_after=4)
+    task = asyncio.create_task(ingest.processing(first, chunk_tokens=SIZE).process(long, once=ingest.delivery()))
+    await until(first.hanging)
+    await asyncio.sleep(0.3)
+    await die(task)
+    kept = await embedded(ingest, long)
+    assert len(kept) == 4 * BATCH
+    assert await ingest.sql.events(long, UsageRecorded) == []
+    assert await ingest.vectors(long) == 0
+
+    second = stand_in()
+    await ingest.processing(second, chunk_tokens=SIZE).process(long, once=ingest.delivery())
+
+    usage = await ready_once(ingest, long)
+    assert sorted(kept + second.texts) == sorted(chunk["text"] for chunk in await ingest.sql.chunks(long))
+    assert usage.input_tokens == first.tokens + second.tokens
+
+
+async def test_a_worker_may_die_before_the_first_batch_and_before_the_last_write(ingest, stand_in, long) -> None:
+    at_once = stand_in(hangs_after=0)
+    task = asyncio.create_task(ingest.processing(at_once, chunk_tokens=SIZE).process(long, once=ingest.delivery()))
+    await until(at_once.hanging)
+    await die(task)
+    embedder, index = stand_in(), Halted(ingest.wired.index)
+    late = ingest.processing(embedder, index=index, chunk_tokens=SIZE)
+    task = asyncio.create_task(late.process(long, once=ingest.delivery()))
+    await until(index.reached)
+    await die(task)
+    assert (await ingest.sql.document(long))["attempts"] == 2
+
+    third = stand_in()
+    await ingest.processing(third, chunk_tokens=SIZE).process(long, once=ingest.delivery())
+
+    assert (await ready_once(ingest, long)).input_tokens == embedder.tokens
+    assert third.calls == 0
+
+
+async def test_the_slower_of_two_workers_changes_nothing(ingest, stand_in, long) -> None:
+    slow, delivery = stand_in(hangs_after=2), ingest.delivery()
+    task = asyncio.create_task(ingest.processing(slow, chunk_tokens=SIZE).process(long, once=delivery))
+    await until(slow.hanging)
+    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=delivery)
+    row, chunks = await ingest.sql.document(long), await ingest.sql.chunks(long)
+    slow.go_on.set()
+    await task
+
+    await ready_once(ingest, long)
+    assert await ingest.sql.document(long) == row
+    assert await ingest.sql.chunks(long) == chunks
+    assert slow.calls <= 5
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["redelivered", "announced again"])
+async def test_a_worker_that_is_late_with_its_vectors_adds_none(ingest, stand_in, long, same) -> None:
+    index, delivery = Halted(ingest.wired.index), ingest.delivery()
+    slow = ingest.processing(stand_in(), index=index, chunk_tokens=SIZE)
+    task = asyncio.create_task(slow.process(long, once=delivery))
+    await until(index.reached)
+    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=delivery if same else ingest.delivery())
+    before = await ready_once(ingest, long)
+    index.go_on.set()
+    if same:
+        with pytest.raises(AlreadyHandled):
+            await task
+    else:
+        await task
+
+    assert await ready_once(ingest, long) == before
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["redelivered", "announced again"])
+async def test_vectors_that_come_after_a_deletion_do_not_stay(ingest, person, stand_in, long, same) -> None:
+    """The first worker is slow, the second makes the document ready, its owner deletes it, the first one writes."""
+    index, delivery = Halted(ingest.wired.index), ingest.delivery()
+    slow = ingest.processing(stand_in(), index=index, chunk_tokens=SIZE)
+    task = asyncio.create_task(slow.process(long, once=delivery))
+    await until(index.reached)
+    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=delivery if same else ingest.delivery())
+    await ingest.wired.deletion.delete(person.user_id, long)
+    index.go_on.set()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert await ingest.vectors(long) == 0
+    assert (await ingest.sql.document(long))["state"] == "deleted"
+    assert len(await ingest.sql.events(long, UsageRecorded)) == 1
+
+
+async def test_a_file_that_ends_its_workers_is_given_up(ingest, stand_in, long) -> None:
+    for _ in range(MAX_CLAIMS):
+        embedder = stand_in(hangs_after=0)
+        task = asyncio.create_task(ingest.processing(embedder).process(long, once=ingest.delivery()))
+        await until(embedder.hanging)
+        await die(task)
+    assert (await ingest.sql.document(long))["state"] == "embedding"
+    last = stand_in()
+    await ingest.processing(last).process(long, once=ingest.delivery())
+
+    row = await ingest.sql.document(long)
+    assert (row["state"], row["reason"], last.calls) == ("failed", "processing_failed", 0)
+    assert len(await ingest.sql.events(long, DocumentFailed)) == 1
+
+
+async def test_an_embedder_that_is_down_keeps_the_work_and_costs_no_claim(ingest, stand_in, long) -> None:
+    for calls in (1, 4, 0):
+        with pytest.raises(Unavailable):
+            await ingest.processing(stand_in(fails_after=calls), chunk_tokens=SIZE).process(
+                long, once=ingest.delivery()
+            )
+        row = await ingest.sql.document(long)
+        assert (row["state"], row["claim_id"], row["attempts"]) == ("embedding", None, 0)
+        assert row["chunks_embedded"] == len(await embedded(ingest, long)) > 0
+    assert await ingest.sql.events(long, UsageRecorded) == []
+
+    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=ingest.delivery())
+    await ready_once(ingest, long)
+
+
+async def test_a_real_embedding_server_that_is_down(ingest, long) -> None:
+    """The wired one: nothing answers at its address."""
+    with pytest.raises(Unavailable) as failure:
+        await ingest.wired.processing.process(long, once=ingest.delivery())
+
+    assert failure.value.code == "embedding_unavailable"
+    row = await ingest.sql.document(long)
+    assert (row["state"], row["claim_id"], row["attempts"]) == ("chunking", None, 0)
+
+
+async def test_an_index_that_is_down(ingest, stand_in, long, settings) -> None:
+    nowhere = settings.vector_database_url.rsplit("@", 1)[0] + "@127.0.0.1:1/growfit"
+    index = PgVectorAdapter(
+        nowhere, model=ingest.wired.index.model, analyser=ingest.wired.index.analyser, connection_wait=0.3
+    )
+    await index.open()
+    try:
+        with pytest.raises(Unavailable) as failure:
+            await ingest.processing(stand_in(), index=index).process(long, once=ingest.delivery())
+    finally:
+        await index.close()
+
+    assert failure.value.code == "index_unavailable"
+    assert (await ingest.sql.document(long))["attempts"] == 0
+    again = stand_in()
+    await ingest.processing(again).process(long, once=ingest.delivery())
+    assert again.calls == 0
+    await ready_once(ingest, long)
+
+
+async def test_a_storage_that_is_down(ingest, stand_in, long, objects) -> None:
+    away = objects.with_name("away")
+    objects.rename(away)
+    objects.write_text("no folder")
+    try:
+        with pytest.raises(Unavailable) as failure:
+            await ingest.process(long, stand_in())
+    finally:
+        objects.unlink()
+        away.rename(objects)
+
+    assert failure.value.code == "storage_unavailable"
+    assert (await ingest.process(long, stand_in()))["state"] == "ready"
+
+
+async def test_the_same_tokens_are_never_told_twice(ingest, person, stand_in, long) -> None:
+    """Failed in the middle, given up, and then deleted: the tokens that were spent are told with the failure."""
+    with pytest.raises(Unavailable):
+        await ingest.processing(stand_in(fails_after=3), chunk_tokens=SIZE).process(long, once=ingest.delivery())
+    await ingest.processing().give_up(long)
+    (usage,) = await ingest.sql.events(long, UsageRecorded)
+    assert usage.outcome is Outcome.FAILED
+    assert usage.input_tokens == sum(chunk["tokens"] for chunk in await ingest.sql.chunks(long)) > 0
+    assert (usage.tenant.user_id, usage.reference) == (person.user_id, f"document/{long}")
+
+    await ingest.wired.deletion.delete(person.user_id, long)
+    assert await ingest.sql.events(long, UsageRecorded) == [usage]
+
+
+async def test_two_documents_share_the_worker(ingest, stand_in) -> None:
+    ids = [await ingest.put(documents.korean_text(pages=4, seed=n)) for n in (51, 52, 53)]
+    processing = ingest.processing(stand_in(), chunk_tokens=SIZE)
+    await asyncio.gather(*(processing.process(each, once=ingest.delivery()) for each in ids))
+
+    for each in ids:
+        await ready_once(ingest, each)
