@@ -214,3 +214,17 @@ def test_a_route_documents_its_errors() -> None:
     documented = responses(*KINDS)
     assert set(documented) == {kind.status for kind in KINDS}
     assert all(MEDIA_TYPE in each["content"] for each in documented.values())
+
+
+async def test_behind_a_prefix_the_api_s_own_pages_find_their_way_back(door: httpx.AsyncClient) -> None:
+    page = await door.get("/docs", headers={"X-Forwarded-Prefix": "/services/identity"})
+    assert "'/services/identity/openapi.json'" in page.text
+    answer = await door.get("/search", params={"limit": 3}, headers={"X-Forwarded-Prefix": "/services/identity"})
+    assert answer.json() == 3
+
+
+@pytest.mark.parametrize("prefix", ["//evil.example", "https://evil.example", '/x"><script>', "/a/../..", ""])
+async def test_a_prefix_that_leads_elsewhere_is_ignored(door: httpx.AsyncClient, prefix: str) -> None:
+    page = await door.get("/docs", headers={"X-Forwarded-Prefix": prefix})
+    assert "'/openapi.json'" in page.text
+    assert not prefix or prefix not in page.text

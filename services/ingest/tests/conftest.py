@@ -173,7 +173,9 @@ class Ingest:
         for fact in facts:
             await self.wired.tenancy.project(fact, once=Delivery("ingest-project_tenancy", uuid4()))
 
-    async def put(self, content: bytes, *, name: str = "문서.txt", person: Person | None = None, **options: Any) -> UUID:
+    async def put(
+        self, content: bytes, *, name: str = "문서.txt", person: Person | None = None, **options: Any
+    ) -> UUID:
         async def stream() -> AsyncIterator[bytes]:
             yield content
 
@@ -260,7 +262,7 @@ def settings(database: TestDatabase, objects: Path) -> Settings:
         app_env="test",
         database_url=database.url("ingest"),
         nats_url="nats://127.0.0.1:1",
-        nats_nkey_seed="",
+        nats_nkey_seed=database.layout.secrets["NATS_INGEST_SEED"],
         jwks_url="http://127.0.0.1:1/jwks.json",
         storage_url=objects.as_uri(),
         max_upload_bytes=MIB,
@@ -348,7 +350,9 @@ def words():
     """`words(300)`: Korean sentences of so many words in all, each one different."""
 
     def make(count: int, *, seed: int = 1) -> bytes:
-        sentences: Sequence[str] = [f"{seed}차 기록 {n}번 문장은 시험을 위해 쓴 것입니다." for n in range(count // 7 + 1)]
+        sentences: Sequence[str] = [
+            f"{seed}차 기록 {n}번 문장은 시험을 위해 쓴 것입니다." for n in range(count // 7 + 1)
+        ]
         return " ".join(sentences).encode()
 
     return make

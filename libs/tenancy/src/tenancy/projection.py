@@ -44,6 +44,10 @@ async def _membership(
         version=event.version,
         **named,
     )
+    if isinstance(event, MembershipGranted):
+        # A grant that comes after its revocation gives no right, it only says which role that was.
+        nameless = (tables.memberships.c.membership_id == event.membership_id, tables.memberships.c.role.is_(None))
+        await session.execute(update(tables.memberships).where(*nameless).values(role=event.role.value))
 
 
 async def _enrollment(session: AsyncSession, tables: TenancyTables, event: StudentEnrolled | EnrollmentEnded) -> None:

@@ -62,8 +62,8 @@ TYPE_MISMATCH = Message(
 )
 DOCUMENT_DUPLICATE = Message(
     "document_duplicate",
-    "같은 파일을 이미 올렸습니다: 「{title}」. 그래도 올리려면 duplicate=allow를 보내세요.",
-    "You have uploaded this file already: “{title}”. Send `duplicate=allow` to upload it all the same.",
+    "같은 파일을 이미 올렸습니다: 「{document_title}」. 그래도 올리려면 duplicate=allow를 보내세요.",
+    "You have uploaded this file already: “{document_title}”. Send `duplicate=allow` to upload it all the same.",
 )
 STORAGE_UNAVAILABLE = Message(
     "storage_unavailable",

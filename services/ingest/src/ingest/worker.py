@@ -40,8 +40,10 @@ async def _tend(wired: Wired) -> None:
             except Unavailable as error:
                 log.warning("the sweep is put off: %s", error)
             await asyncio.sleep(_SWEEP_SECONDS)
-    finally:
+    except asyncio.CancelledError:
+        # Now alone: after an error this starts again, and an index that is closed cannot be opened again.
         await wired.index.close()
+        raise
 
 
 async def _make_index(wired: Wired) -> None:

@@ -66,9 +66,11 @@ def test_text_in_the_encodings_of_korean(encoding: str) -> None:
     assert decode(documents.korean_text(encoding)) == documents.korean_text().decode()
 
 
-@pytest.mark.parametrize("content", [documents.broken_utf8(), b"\xff\xfe\x00", b"\xff\xff\xff\xff", b"\xfe\xff\xd8\x00"])
+@pytest.mark.parametrize(
+    "content", [documents.broken_utf8(), b"\xff\xfe\x00", b"\xff\xff\xff\xff", b"\xfe\xff\xd8\x00"]
+)
 def test_bytes_that_are_no_text(content) -> None:
-    with pytest.raises(Refused, match="^text_undecodable$"):
+    with pytest.raises(Refused, match=r"^text_undecodable$"):
         decode(content)
 
 

@@ -132,9 +132,7 @@ async def test_a_database_that_is_away(client, settings, signer, person, problem
     app.state.verifier = Verifier(signer, issuer="growfit")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as http:
-        answer = await http.post(
-            "/documents", files={"file": ("a.txt", b"some text")}, headers=client.headers(person)
-        )
+        answer = await http.post("/documents", files={"file": ("a.txt", b"some text")}, headers=client.headers(person))
         ready = await http.get("/ready")
         health = await http.get("/health")
     await app.state.wired.database.close()

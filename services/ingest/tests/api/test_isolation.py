@@ -43,9 +43,9 @@ async def test_a_class_of_others_is_not_there(client, ingest, another, words, pr
 
 async def test_a_closed_class_takes_nothing_more_and_is_still_read(client, ingest, words, problem) -> None:
     school = await ingest.open_school()
-    shared = (
-        await client.upload(school.teacher, words(30), class_id=school.class_id, visibility="class")
-    ).json()["document_id"]
+    shared = (await client.upload(school.teacher, words(30), class_id=school.class_id, visibility="class")).json()[
+        "document_id"
+    ]
     await ingest.tell(school.closed())
 
     answer = await client.upload(school.teacher, words(31, seed=2), class_id=school.class_id)

@@ -54,9 +54,7 @@ async def test_a_document_that_comes_meanwhile_does_not_move_the_next_page(clien
         await ingest.put(words(30, seed=n), name=f"{n}.txt", person=owner)
     first = (await client.ask(owner, "GET", "/documents", params={"limit": 2})).json()
     await ingest.put(words(30, seed=9), name="9.txt", person=owner)
-    second = (
-        await client.ask(owner, "GET", "/documents", params={"limit": 2, "cursor": first["next_cursor"]})
-    ).json()
+    second = (await client.ask(owner, "GET", "/documents", params={"limit": 2, "cursor": first["next_cursor"]})).json()
 
     assert [item["title"] for item in first["items"] + second["items"]] == ["3.txt", "2.txt", "1.txt", "0.txt"]
 

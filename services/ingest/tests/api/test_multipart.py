@@ -1,6 +1,7 @@
 """The reader of multipart bodies, which gets them in whatever pieces the network makes."""
 
 from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -58,7 +59,7 @@ async def test_any_content_in_any_pieces(content: bytes, cuts: list[int]) -> Non
     whole = body(content=content)
     places = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
 
-    assert await read(*(whole[a:b] for a, b in zip(places, places[1:], strict=False))) == (NAME, content)
+    assert await read(*(whole[start:end] for start, end in pairwise(places))) == (NAME, content)
 
 
 async def test_a_body_that_ends_early_is_refused_at_every_place() -> None:
@@ -82,9 +83,7 @@ async def test_the_content_comes_as_a_stream() -> None:
             yield whole[at : at + 100]
 
     _, content = await open_file(request(pieces()))
-    seen = []
-    async for _ in content:
-        seen.append(asked)
+    seen = [asked async for _ in content]
 
     assert len(seen) > 5
     assert seen == sorted(set(seen))
@@ -166,10 +165,8 @@ async def test_a_client_that_leaves_is_not_the_end_of_the_body() -> None:
     async def receive() -> dict[str, object]:
         return next(messages)
 
-    messages = iter(
-        [{"type": "http.request", "body": whole[: whole.index(CONTENT) + 9], "more_body": True}]
-        + [{"type": "http.disconnect"}]
-    )
+    begun = {"type": "http.request", "body": whole[: whole.index(CONTENT) + 9], "more_body": True}
+    messages = iter([begun, {"type": "http.disconnect"}])
     kind = f"multipart/form-data; boundary={BOUNDARY}".encode()
     scope = {"type": "http", "method": "POST", "headers": [(b"content-type", kind)]}
     _, content = await open_file(Request(scope, receive))

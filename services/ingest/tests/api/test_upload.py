@@ -98,9 +98,7 @@ async def test_the_largest_file_and_one_byte_more(client, person, settings, prob
     problem(await client.upload(person, b"a" * (limit + 1)), 413, "document_too_large")
 
 
-async def test_a_duplicate_names_its_twin_and_can_be_allowed(
-    client, person, another, words, stored, problem
-) -> None:
+async def test_a_duplicate_names_its_twin_and_can_be_allowed(client, person, another, words, stored, problem) -> None:
     content = words(60)
     first = (await client.upload(person, content, name="첫 이름.txt")).json()
     before = stored()

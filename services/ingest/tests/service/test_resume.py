@@ -1,6 +1,7 @@
 """Workers that die, are slow, or meet each other: the document ends once, and its tokens are told once."""
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import growfit_documents as documents
@@ -239,6 +240,28 @@ async def test_the_same_tokens_are_never_told_twice(ingest, person, stand_in, lo
 
     await ingest.wired.deletion.delete(person.user_id, long)
     assert await ingest.sql.events(long, UsageRecorded) == [usage]
+
+
+async def test_a_failed_document_that_an_operator_sends_again(ingest, stand_in, long) -> None:
+    """What the failure told of its tokens is not told again by the success."""
+    first, delivery = stand_in(fails_after=3), ingest.delivery()
+    with pytest.raises(Unavailable):
+        await ingest.processing(first, chunk_tokens=SIZE).process(long, once=delivery)
+    await ingest.processing().give_up(long)
+    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=ingest.delivery())
+    assert (await ingest.sql.document(long))["state"] == "failed"
+
+    second = stand_in()
+    await ingest.processing(second, chunk_tokens=SIZE).process(long, once=replace(delivery, redriven=True))
+
+    row = await ingest.sql.document(long)
+    assert (row["state"], row["reason"]) == ("ready", None)
+    failed, completed = await ingest.sql.events(long, UsageRecorded)
+    assert (failed.outcome, completed.outcome) == (Outcome.FAILED, Outcome.COMPLETED)
+    assert (failed.input_tokens, completed.input_tokens) == (first.tokens, second.tokens)
+    told = failed.input_tokens + completed.input_tokens
+    assert told == sum(chunk["tokens"] for chunk in await ingest.sql.chunks(long)) == row["tokens_billed"]
+    assert failed.usage_id != completed.usage_id
 
 
 async def test_two_documents_share_the_worker(ingest, stand_in) -> None:

@@ -24,8 +24,8 @@ from chassis.problems import responses
 from ingest.api.multipart import open_file
 from ingest.api.presenting import present
 from ingest.api.wired import Services
-from ingest.models import State
 from ingest.schemas.documents import DocumentOut, Receipt, Visibility
+from ingest.service.documents import State
 from ingest.service.uploads import Incoming
 
 router = APIRouter(tags=["documents"])

@@ -3,8 +3,8 @@
 from chassis.errors import Invalid, Locale
 from chassis.problems import body_of
 from ingest.errors import PROCESSING_FAILED, REASONS
-from ingest.models import Document, State
 from ingest.schemas.documents import DocumentOut, Visibility
+from ingest.service.documents import Document, State
 
 # How much of the work lies behind a document that enters a state; embedding is most of it.
 _PROGRESS = {State.UPLOADED: 0.0, State.VALIDATING: 0.01, State.PARSING: 0.02, State.CHUNKING: 0.08, State.READY: 1.0}

@@ -52,8 +52,9 @@ async def list_visible(
 
 
 async def get_for_update(session: AsyncSession, document_id: UUID) -> Document | None:
+    """The row as it is once it is locked, whatever this session read of it before."""
     query = select(Document).where(Document.document_id == document_id).with_for_update()
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
 async def update_claimed(session: AsyncSession, document_id: UUID, held_claim: UUID, **values: Any) -> bool:

@@ -46,6 +46,8 @@ class DeletionService:
             if found.owner_id != user_id:
                 raise Forbidden(NOT_THE_OWNER)
             await documents.get_for_update(session, document_id)
+            if found.state == State.DELETED:
+                raise NotFound(DOCUMENT_NOT_FOUND)
             found.state = State.DELETING.value
             # Takes the document out of a worker's hands: its next write fails and it cleans up after itself.
             found.claim_id = None

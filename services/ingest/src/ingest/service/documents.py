@@ -9,8 +9,11 @@ from chassis.errors import NotFound
 from chassis.paging import Slice
 from ingest.crud import documents
 from ingest.errors import DOCUMENT_NOT_FOUND
-from ingest.models import WORKING, Document
+from ingest.models import WORKING, Document, State
 from ingest.service import permission
+
+# Document and State are what the doors see of a document; the tables behind them they do not.
+__all__ = ["Document", "DocumentService", "State"]
 
 _POLL_SECONDS = 0.3
 

@@ -6,6 +6,7 @@ text, and what is embedded is kept, so a run that takes over from a dead one goe
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,8 +16,8 @@ import numpy as np
 from chassis import outbox
 from chassis.clock import now
 from chassis.database import Database
-from chassis.delivery import Delivery
-from chassis.errors import GrowFitError, Unavailable
+from chassis.delivery import AlreadyHandled, Delivery
+from chassis.errors import Unavailable
 from chassis.ids import named_id
 from contracts.ingest import ChunksEmbedded, DocumentFailed
 from contracts.usage import Outcome
@@ -87,6 +88,7 @@ class ProcessingService:
         """Bring the document to `ready`, `rejected` or `failed`.
 
         Raises:
+            AlreadyHandled: this delivery's effect stands.
             Unavailable: storage, embedder, index or database; the message comes again later.
         """
         claim = await self._claim(document_id, again=once.redriven)
@@ -97,6 +99,10 @@ class ProcessingService:
             await self._run(claim, once)
         except LostClaim:
             await self._clean_up_if_gone(document_id)
+        except AlreadyHandled:
+            # Another worker finished this delivery meanwhile, and the owner may have deleted the document since.
+            await self._clean_up_if_gone(document_id)
+            raise
         except Unreadable as refusal:
             await self._end(claim, refusal, once=once)
         except Unavailable:
@@ -175,18 +181,21 @@ class ProcessingService:
         async with self._database.transaction() as session:
             rows = await chunks.list_for_document(session, claim.document_id)
         items: list[Item] = []
-        batches = iter([rows[at : at + BATCH] for at in range(0, len(rows), BATCH)])
+        waiting = deque(rows[at : at + BATCH] for at in range(0, len(rows), BATCH))
 
         async def lane() -> None:
-            for batch in batches:
-                items.extend(await self._embed_batch(claim, batch))
+            while waiting:
+                try:
+                    items.extend(await self._embed_batch(claim, waiting.popleft()))
+                except Exception:
+                    # The other lanes keep what they are at, which is paid for, and begin nothing more.
+                    waiting.clear()
+                    raise
 
-        try:
-            async with asyncio.TaskGroup() as lanes:
-                for _ in range(BATCHES_AT_ONCE):
-                    lanes.create_task(lane())
-        except* (GrowFitError, LostClaim) as group:
-            raise group.exceptions[0] from None
+        ended = await asyncio.gather(*(lane() for _ in range(BATCHES_AT_ONCE)), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
         return items
 
     async def _embed_batch(self, claim: Claim, batch: list[Chunk]) -> list[Item]:

@@ -76,9 +76,7 @@ class _Measure:
             raise Invalid(DOCUMENT_EMPTY)
         if self.size < MIN_BYTES:
             raise Invalid(DOCUMENT_TOO_SMALL, size_bytes=self.size)
-        self.media_type = media_types.decide(
-            self._sample[: media_types.SAMPLE_BYTES], clean_name(self._file_name)
-        )
+        self.media_type = media_types.decide(self._sample[: media_types.SAMPLE_BYTES], clean_name(self._file_name))
 
     @property
     def sha256(self) -> str:
@@ -139,7 +137,7 @@ class UploadService:
                 twin = await documents.get_by_dedupe_key(session, dedupe)
                 raise Conflict(
                     DOCUMENT_DUPLICATE,
-                    title=twin.title if twin else "",
+                    document_title=twin.title if twin else "",
                     document_id=twin.document_id if twin else None,
                 )
             await outbox.add(session, uploaded_event(document))

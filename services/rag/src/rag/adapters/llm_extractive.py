@@ -98,7 +98,7 @@ class ExtractiveChatModel(BaseChatModel):
         sentences, covered = await asyncio.to_thread(self._analyse, question, documents)
         if not question or not sentences:
             return _Selection([], 0, _TOKENS_PER_CHARACTER)
-        texts = [sentence.in_context for sentence in sentences]
+        texts = [sentence.meaning for sentence in sentences]
         (asked, asked_tokens), (vectors, tokens) = await asyncio.gather(
             self.embed([question], "query"), self.embed(texts, "passage")
         )

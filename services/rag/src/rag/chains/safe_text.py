@@ -28,6 +28,7 @@ _TAG_PREFIX = re.compile(
     r"|<(?:[a-z][a-z0-9+.-]*:|//?)[^<>\s]*\Z",
     re.IGNORECASE,
 )
+_TAG_START = re.compile(r"<(?=[a-z/])", re.IGNORECASE)
 _AUTOLINK = re.compile(r"<(?:[a-z][a-z0-9+.-]*:|//)[^<>\s]*>", re.IGNORECASE)
 _INNER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
 _MARKER = re.compile(r"\[(?:문서|document|doc\.?)?\s*#?(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\]", re.IGNORECASE)
@@ -48,6 +49,7 @@ class SafeText:
     def __init__(self, *, notice: str) -> None:
         self._notice = notice  # stands where a bare address stood
         self._held = ""
+        self._before = ""  # the character that went before: an address begins only where no word goes on
 
     def feed(self, piece: str) -> list[Piece]:
         self._held += piece
@@ -58,12 +60,13 @@ class SafeText:
 
     def _take(self, *, ended: bool) -> Iterator[Piece]:
         while self._held:
-            start = _START.search(self._held)
-            maybe = None if ended else _MAYBE_START.search(self._held)
-            plain = min(found.start() if found else len(self._held) for found in (start, maybe))
+            known, offset = self._before + self._held, len(self._before)
+            start = _START.search(known, offset)
+            maybe = None if ended else _MAYBE_START.search(known, offset)
+            plain = min(found.start() if found else len(known) for found in (start, maybe)) - offset
             if plain:
                 yield self._consume(plain)
-            elif start is None or start.start() > 0:
+            elif start is None or start.start() > offset:
                 return  # what is held may be the beginning of an address
             else:
                 constructed = self._construct(ended=ended)
@@ -73,6 +76,7 @@ class SafeText:
 
     def _consume(self, length: int, text: str | None = None, *, numbers: tuple[int, ...] = ()) -> Piece:
         raw, self._held = self._held[:length], self._held[length:]
+        self._before = raw[-1:]
         return Piece(raw if text is None else text, raw, numbers)
 
     def _construct(self, *, ended: bool) -> Piece | None:
@@ -128,6 +132,7 @@ class SafeText:
     def _clean(self, label: str) -> str:
         """A label holds no brackets and no address, however deep they were nested."""
         flat = _INNER_LINK.sub(r"\1", label).replace("[", "").replace("]", "")
+        flat = _TAG_START.sub("", _LOADING_TAG.sub("", flat))  # its ">" may follow after the label
         inner = SafeText(notice=self._notice)
         return "".join(piece.text for piece in (*inner.feed(flat), *inner.finish()))
 

@@ -3,18 +3,22 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from rag.chains.passages import is_korean
 from rag.chains.prompt import PromptDocument
 
 type Split = Callable[[str], list[tuple[int, int]]]
 
 _SHORTEST = 4  # letters and digits; below it stand page numbers and dashes
 _LONGEST = 300  # characters; what is longer is a table or a list that the splitter took for one sentence
-_WRAPPED = 0.7  # a line this near to the widest one was broken by the page's edge, not by its author
+_FULL = 0.8  # of the widest line
 _BLOCK_START = re.compile(r"\s*(?:[-*•·▪◦‣|#>]|\d{1,2}(?:\.\d{1,2})*[.)]?\s|\(\d{1,2}\)|[가-하]\.\s|[①-⑳])")
 _TERMINAL = re.compile(r"[.!?。…:;]['\"”’)\]]*\s*\Z")
 _NUMBERING = re.compile(r"\A(?:#+\s*|제?\s*\d{1,2}(?:\.\d{1,2})*[장절조.)]?\s+)")
 _BULLET = re.compile(r"\A[-*•·▪◦‣]\s+")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+_LINK = re.compile(r"(?:https?://|www\.)[^\s가-힣]+")
 _LONGEST_HEADING = 30
 _CONTEXT_LINES = 2
 
@@ -31,10 +35,16 @@ class Sentence:
     text: str
     context: str = ""
     is_heading: bool = False
+    is_korean: bool = True  # as its passage is: a row of numbers or an address has no language of its own
 
     @property
     def in_context(self) -> str:
         return f"{self.context}: {self.text}" if self.context else self.text
+
+    @property
+    def meaning(self) -> str:
+        """What to embed: an address says what kind it is, its letters only draw English questions to it."""
+        return _LINK.sub("link", _EMAIL.sub("email", self.in_context))
 
 
 def cut_sentences(documents: Sequence[PromptDocument], *, split: Split) -> list[Sentence]:
@@ -43,8 +53,9 @@ def cut_sentences(documents: Sequence[PromptDocument], *, split: Split) -> list[
     sentences: list[Sentence] = []
     for document in documents:
         headings: list[str] = []
+        korean = is_korean(document.text)
         for text in _pieces(document.text, split=split):
-            sentence = _sentence(document.number, text, headings)
+            sentence = _sentence(document.number, text, headings, korean=korean)
             bare = "".join(char for char in text if char.isalnum())
             if len(bare) >= _SHORTEST and bare not in seen:
                 seen.add(bare)
@@ -54,10 +65,10 @@ def cut_sentences(documents: Sequence[PromptDocument], *, split: Split) -> list[
     return sentences
 
 
-def _sentence(document: int, text: str, headings: Sequence[str]) -> Sentence:
+def _sentence(document: int, text: str, headings: Sequence[str], *, korean: bool) -> Sentence:
     if _TERMINAL.search(text):
-        return Sentence(document, text)
-    return Sentence(document, text, " ".join(headings), _is_heading(text))
+        return Sentence(document, text, is_korean=korean)
+    return Sentence(document, text, " ".join(headings), _is_heading(text), korean)
 
 
 def _is_heading(text: str) -> bool:
@@ -76,19 +87,23 @@ def _pieces(text: str, *, split: Split) -> list[str]:
 
 def _blocks(text: str) -> list[str]:
     """Lines that belong together: a line end counts where the author set it, not where the page was too narrow."""
-    lines = text.splitlines()
+    lines = [line for line in text.splitlines() if line.strip()]
     widest = max(map(len, lines), default=0)
-    blocks: list[str] = []
-    joined = False
-    for number, line in enumerate(lines):
-        if joined and line.strip() and not _BLOCK_START.match(line):
-            blocks[-1] += f"\n{line}"
-        elif line.strip():
-            blocks.append(line)
+    blocks = lines[:1]
+    for above, line in pairwise(lines):
         # A passage may begin in the middle of a line, so its first line says nothing by its width.
-        is_wide = len(line) >= _WRAPPED * widest or (number == 0 and not _is_heading(line))
-        joined = bool(line.strip()) and is_wide and not line.lstrip().startswith("|")
+        wrapped = _is_wrapped(above, line, widest) or (above is lines[0] and not _NUMBERING.match(above))
+        if wrapped and not _BLOCK_START.match(line):
+            blocks[-1] += f"\n{line}"
+        else:
+            blocks.append(line)
     return blocks
+
+
+def _is_wrapped(above: str, line: str, widest: int) -> bool:
+    """The first word of `line` would not have fitted above. Letters differ in width, so this counts generously."""
+    first_word = line.split(maxsplit=1)[0]
+    return len(above) + 1 + len(first_word) >= _FULL * widest and not above.lstrip().startswith("|")
 
 
 def _shorten(text: str) -> list[str]:

@@ -24,9 +24,7 @@ async def add_answer(session: AsyncSession, **values: Any) -> bool:
     statement = (
         insert(Message)
         .values(**values)
-        .on_conflict_do_nothing(
-            index_elements=[Message.conversation_id], index_where=_ANSWERING
-        )
+        .on_conflict_do_nothing(index_elements=[Message.conversation_id], index_where=_ANSWERING)
         .returning(Message.message_id)
     )
     return (await session.execute(statement)).scalar_one_or_none() is not None

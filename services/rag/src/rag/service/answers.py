@@ -6,10 +6,10 @@ was: completed, cancelled because the client left, or failed.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from chassis import outbox
@@ -24,7 +24,6 @@ from rag.chains.prompt import Turn
 from rag.crud import conversations, messages
 from rag.errors import ANSWER_FAILED, ANSWER_RUNNING, CONVERSATION_NOT_FOUND, as_service_error
 from rag.models import MessageState
-from rag.ports import Answerer
 from rag.service import billing, permission
 from rag.service.permission import Searchable
 from rag.service.search import EmbeddingModelName
@@ -36,6 +35,22 @@ _STATES = {
     Outcome.CANCELLED: MessageState.CANCELLED,
     Outcome.FAILED: MessageState.FAILED,
 }
+
+
+class Answerer(Protocol):
+    """A chat model over what a caller may search. `provider` and `model` are what its usage is booked under."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    def start(
+        self, question: str, *, history: Sequence[Turn], filters: Mapping[str, Any], on_tokens: Callable[[int], None]
+    ) -> Answer:
+        """`on_tokens` hears what embedding the question was billed; the answer itself knows the rest."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,200 @@
+"""The message door: it opens without the bus, says what it lacks, and goes on when that is back."""
+
+import asyncio
+import time
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from chassis import provision
+from chassis import worker as worker_module
+from chassis.health import health_router
+from chassis.relay import Relay
+
+DURABLE = "usage_metrics-record_usage"
+
+
+@pytest.fixture
+def ready(eventually):
+    async def wait(worker, within: float = 15.0) -> list[str]:
+        return await eventually(worker.problems, until=lambda problems: not problems, within=within)
+
+    return wait
+
+
+@pytest.fixture
+def handled(store, eventually):
+    async def wait(count: int, within: float = 15.0) -> int:
+        return len(await eventually(store.effects, until=lambda ids: len(ids) >= count, within=within))
+
+    return wait
+
+
+async def test_it_opens_while_the_bus_is_down_and_connects_later(
+    start_worker, store, nats_bus, gate, usage, ready, handled
+):
+    await gate.open()
+    await gate.shut()
+    started = time.monotonic()
+    worker = await start_worker(record_usage=store.effect, nats_url=f"nats://127.0.0.1:{gate.port}", ready=False)
+    assert time.monotonic() - started < 1, "start must not wait for the bus"
+    app = FastAPI()
+    app.include_router(health_router([worker.problems], CollectorRegistry()))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as door:
+        assert (await door.get("/health")).status_code == 200
+        answer = await door.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json() == {"status": "not_ready", "problems": ["the bus is not connected"]}
+        await nats_bus.send(usage())
+        await gate.open()
+        assert await ready(worker) == []
+        assert (await door.get("/ready")).json() == {"status": "ready", "problems": []}
+    assert await handled(1) == 1
+
+
+async def test_a_bus_that_goes_away_costs_nothing_and_is_found_again(
+    start_worker, store, nats_bus, gate, usage, ready, handled, quick, eventually
+):
+    """The client's default gives up after two minutes, and then spins without ever answering again."""
+    await gate.open()
+    worker = await start_worker(record_usage=store.effect, nats_url=f"nats://127.0.0.1:{gate.port}")
+    await gate.shut()
+    problems = await eventually(worker.problems, until=bool)
+    assert problems[0] == "the bus is not connected"
+    spent, turns = time.process_time(), 0
+    for _ in range(50):
+        await asyncio.sleep(0.02)
+        turns += 1
+    assert turns == 50
+    assert time.process_time() - spent < 0.5, "it spins while it waits"
+    await nats_bus.send(usage())
+    await gate.open()
+    assert await ready(worker) == []
+    assert await handled(1) == 1
+
+
+async def test_a_killed_nats_server_is_survived(start_worker, store, nats_bus, usage, ready, handled, quick):
+    worker = await start_worker(record_usage=store.effect)
+    await nats_bus.send(usage())
+    assert await handled(1) == 1
+    nats_bus.server.kill()
+    await asyncio.to_thread(nats_bus.server.wait_ready)
+    for _ in range(5):
+        await nats_bus.send(usage())
+    assert await handled(6) == 6
+    assert await ready(worker) == []
+
+
+async def test_a_deleted_durable_is_named_and_its_restoration_noticed(
+    start_worker, store, nats_bus, usage, ready, handled, quick, eventually
+):
+    worker = await start_worker(record_usage=store.effect)
+    await nats_bus.send(usage())
+    assert await handled(1) == 1
+    await nats_bus.admin.delete_consumer("INGEST", DURABLE)
+    problems = await eventually(worker.problems, until=bool)
+    assert [problem for problem in problems if f"{DURABLE}@INGEST" in problem], problems
+    await nats_bus.send(usage())
+    await provision.apply(nats_bus.admin)
+    assert await handled(2) == 2, "the message that came while nobody listened"
+    assert await ready(worker) == []
+    await asyncio.sleep(0.3)
+    assert len(await store.effects()) == 2, "the restored durable delivers the first one again; the inbox knows it"
+
+
+async def test_it_waits_for_streams_that_are_not_provisioned_yet(
+    start_worker, store, nats_bus, usage, ready, handled, eventually
+):
+    await nats_bus.forget_streams()
+    worker = await start_worker(record_usage=store.effect, ready=False)
+    problems = await eventually(worker.problems, until=lambda found: len(found) > 1)
+    assert "usage_metrics-record_usage@INGEST" in problems[1]
+    await provision.apply(nats_bus.admin)
+    assert await ready(worker) == []
+    await nats_bus.send(usage())
+    assert await handled(1) == 1
+
+
+async def test_messages_that_nobody_takes_are_a_problem(
+    start_worker, store, nats_bus, usage, tune, quick, monkeypatch, eventually
+):
+    """Somebody else holds all that may be out at once: connected, durable there, and still nothing moves."""
+    monkeypatch.setattr(worker_module, "STALL_SECONDS", 0.5)
+    await tune(max_ack_pending=1)
+    for _ in range(2):
+        await nats_bus.send(usage())
+    jetstream = (await nats_bus.client("usage_metrics")).jetstream()
+    other = await jetstream.pull_subscribe_bind(durable=DURABLE, stream="INGEST", inbox_prefix=b"_INBOX_usage_metrics.")
+    [held] = await other.fetch(1)
+    worker = await start_worker(record_usage=store.effect)
+    problems = await eventually(worker.problems, until=bool)
+    assert f"{DURABLE}: 1 waiting, none taken" in problems[0]
+    await held.nak()
+    assert await eventually(worker.problems, until=lambda found: not found) == []
+    await other.unsubscribe()
+
+
+async def test_an_old_unpublished_event_is_a_problem(start_worker, store, usage, monkeypatch, eventually):
+    async def refused(*_) -> bool:
+        await asyncio.sleep(0.05)
+        return False
+
+    monkeypatch.setattr(Relay, "publish_batch", refused)
+    monkeypatch.setattr(worker_module, "OUTBOX_LIMIT_SECONDS", 0.1)
+    worker = await start_worker(record_usage=store.effect)
+    async with store.database.transaction() as session:
+        table = store.plumbing.outbox
+        await session.execute(table.insert().values(event_id=usage().usage_id, subject="x", payload={}))
+    problems = await eventually(worker.problems, until=bool)
+    assert "the oldest unpublished event is" in problems[0]
+
+
+async def test_a_subscriber_is_named_in_the_contracts(start_worker, store) -> None:
+    with pytest.raises(LookupError, match="usage_metrics-record_nothing"):
+        await start_worker(record_nothing=store.effect)
+
+
+async def test_stopping_lets_the_running_handler_finish_and_ends_every_loop(start_worker, store, nats_bus, usage):
+    entered, beats = asyncio.Event(), []
+
+    async def handle(event, delivery) -> None:
+        entered.set()
+        await asyncio.sleep(0.5)
+        await store.effect(event, delivery)
+
+    async def beat() -> None:
+        beats.append(len(beats))
+        await asyncio.sleep(0.1)
+        raise ZeroDivisionError
+
+    worker = await start_worker(record_usage=handle, background=beat)
+    await nats_bus.send(usage())
+    await asyncio.wait_for(entered.wait(), 5)
+    await asyncio.sleep(1.3)
+    started = time.monotonic()
+    await nats_bus.send(usage())
+    await asyncio.sleep(0.2)
+    await worker.stop()
+    assert time.monotonic() - started < 5
+    assert len(await store.effects()) == 2
+    assert beats[:2] == [0, 1], "a loop that fails starts again"
+    assert all(task.done() for task in worker._tasks)
+
+
+async def test_a_door_that_never_reached_the_bus_can_be_closed(start_worker, store, gate) -> None:
+    await gate.open()
+    await gate.shut()
+    worker = await start_worker(record_usage=store.effect, nats_url=f"nats://127.0.0.1:{gate.port}", ready=False)
+    await asyncio.sleep(0.2)
+    await asyncio.wait_for(worker.stop(), 3)
+
+
+async def test_a_door_whose_bus_is_down_can_be_closed(start_worker, store, nats_bus, gate) -> None:
+    await gate.open()
+    worker = await start_worker(record_usage=store.effect, nats_url=f"nats://127.0.0.1:{gate.port}")
+    await gate.shut()
+    await asyncio.sleep(0.2)
+    await asyncio.wait_for(worker.stop(), 3)
+    assert worker.broker.connection.is_closed

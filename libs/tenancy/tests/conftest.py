@@ -1,0 +1,47 @@
+"""The projection in rag's schema of a real database: the tables, rights and role that a service really has."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import MetaData, Row, select
+
+from chassis.database import Database
+from chassis.plumbing import plumbing_tables
+from contracts.event import Event
+from growfit_local.servers import Database as TestDatabase
+from tenancy.access import Access, access_of
+from tenancy.projection import project
+from tenancy.tables import TenancyTables, tenancy_tables
+
+SCHEMA = "rag"
+
+
+class Projection:
+    def __init__(self, database: Database, tables: TenancyTables) -> None:
+        self.database = database
+        self._tables = tables
+
+    async def tell(self, *facts: Event) -> None:
+        async with self.database.transaction() as session:
+            for fact in facts:
+                await project(session, self._tables, fact)
+
+    async def access(self, user_id) -> Access:
+        async with self.database.transaction() as session:
+            return await access_of(session, self._tables, user_id)
+
+    async def rows(self, ids) -> list[Row]:
+        """The memberships and classes with these ids, in a fixed order."""
+        memberships, classes = self._tables.memberships, self._tables.classes
+        async with self.database.transaction() as session:
+            held = select(memberships).where(memberships.c.membership_id.in_(ids)).order_by(memberships.c.membership_id)
+            rooms = select(classes).where(classes.c.class_id.in_(ids)).order_by(classes.c.class_id)
+            return [*(await session.execute(held)).all(), *(await session.execute(rooms)).all()]
+
+
+@pytest.fixture(scope="module")
+async def projection(database: TestDatabase) -> AsyncIterator[Projection]:
+    metadata = MetaData()
+    opened = Database(database.url(SCHEMA), plumbing_tables(metadata, schema=SCHEMA))
+    yield Projection(opened, tenancy_tables(metadata, schema=SCHEMA))
+    await opened.close()

@@ -1,0 +1,85 @@
+"""Signing keys in the database: made once, sealed, found again by every process."""
+
+import asyncio
+
+import jwt
+import pytest
+from cryptography.exceptions import InvalidTag
+
+from identity.factory import wire
+
+
+@pytest.fixture
+async def processes(settings):
+    """Four processes of the service."""
+    wired = [wire(settings) for _ in range(4)]
+    yield wired
+    for each in wired:
+        await each.database.close()
+
+
+@pytest.fixture
+async def no_keys(sql) -> None:
+    await sql.rows("DELETE FROM identity.signing_keys")
+
+
+async def test_processes_that_start_together_share_one_key(no_keys, processes, sql) -> None:
+    published = await asyncio.gather(*(each.keys.jwks() for each in processes))
+
+    assert all(each == published[0] for each in published)
+    assert len(published[0]["keys"]) == len(await sql.rows("SELECT 1 FROM identity.signing_keys")) == 1
+
+
+async def test_a_process_that_comes_later_signs_with_the_same_key(processes) -> None:
+    first, second, *_ = processes
+    assert await first.keys.jwks() == await second.keys.jwks()
+
+
+async def test_the_private_half_is_sealed_in_the_database(no_keys, processes, sql) -> None:
+    await processes[0].keys.jwks()
+    (row,) = await sql.rows("SELECT sealed, public_jwk FROM identity.signing_keys")
+
+    assert len(row["sealed"]) == 12 + 32 + 16
+    assert set(row["public_jwk"]) == {"kty", "crv", "x", "kid", "use", "alg"}
+
+
+async def test_a_key_that_somebody_moved_to_another_row_signs_nothing(no_keys, processes, sql) -> None:
+    wired = processes[0]
+    account = await wired.accounts.sign_up(
+        email="moved@example.com", password="correct-horse-battery", display_name="김", locale="ko"
+    )
+    await wired.keys.jwks()
+    await sql.rows("UPDATE identity.signing_keys SET kid = 'another'")
+    with pytest.raises(InvalidTag):
+        await processes[1].sessions.login(email=account.email, password="correct-horse-battery", user_agent="")
+
+
+async def test_a_retired_key_still_verifies_and_no_longer_signs(no_keys, processes, sql) -> None:
+    (old,) = (await processes[0].keys.jwks())["keys"]
+    await sql.rows("UPDATE identity.signing_keys SET retired_at = now()")
+    published = (await processes[1].keys.jwks())["keys"]
+
+    assert {key["kid"] for key in published} > {old["kid"]}
+    assert await processes[1].keys.key(old["kid"]) is not None
+    assert await processes[1].keys.key("nobody's") is None
+    account = await processes[1].accounts.sign_up(
+        email="retired@example.com", password="correct-horse-battery", display_name="김", locale="ko"
+    )
+    pair = await processes[1].sessions.login(email=account.email, password="correct-horse-battery", user_agent="")
+    assert jwt.get_unverified_header(pair.access_token)["kid"] != old["kid"]
+
+
+async def test_an_outdated_hash_is_renewed_at_the_next_login(processes, sql) -> None:
+    from argon2 import PasswordHasher  # noqa: PLC0415
+
+    wired = processes[0]
+    account = await wired.accounts.sign_up(
+        email="old@example.com", password="correct-horse-battery", display_name="김", locale="ko"
+    )
+    weak = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash("correct-horse-battery")
+    await sql.rows("UPDATE identity.credentials SET password_hash = %s WHERE user_id = %s", weak, account.user_id)
+    await wired.sessions.login(email=account.email, password="correct-horse-battery", user_agent="")
+
+    query = "SELECT password_hash FROM identity.credentials WHERE user_id = %s"
+    (row,) = await sql.rows(query, account.user_id)
+    assert "m=19456,t=2,p=1" in row["password_hash"]

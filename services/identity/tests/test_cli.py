@@ -1,0 +1,79 @@
+"""`python -m identity.cli create-supervisor`, as an operator runs it."""
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from contracts.identity import Tier
+
+
+@pytest.fixture
+def run(settings):
+    async def command(*words: str, password: str | None = "correct-horse-battery", stdin: str = "") -> tuple:
+        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
+            "APP_ENV": "test",
+            "DATABASE_URL": settings.database_url,
+            "NATS_URL": settings.nats_url,
+            "NATS_NKEY_SEED": settings.nats_nkey_seed,
+            "JWKS_URL": settings.jwks_url,
+            "KEY_ENCRYPTION_KEY": settings.key_encryption_key.get_secret_value(),
+        }
+        if password is not None:
+            environment["GROWFIT_PASSWORD"] = password
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "identity.cli", *words),
+            env=environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate(stdin.encode())
+        return process.returncode, out.decode(), err.decode()
+
+    return command
+
+
+async def test_a_supervisor_is_made_can_log_in_and_is_announced(client, sql, run, stranger) -> None:
+    account = stranger()
+    code, out, err = await run("create-supervisor", account.email.upper(), "--display-name", "운영자")
+
+    assert (code, err) == (0, "")
+    assert "is a supervisor" in out
+    tokens = await client.login(account)
+    me = (await client.with_token("GET", "/users/me", tokens["access_token"])).json()
+    assert (me["tier"], me["display_name"], me["email"]) == ("supervisor", "운영자", account.email)
+    (event,) = await sql.events(me["user_id"])
+    assert event.tier is Tier.SUPERVISOR
+
+
+async def test_what_the_command_refuses(sql, run, account, stranger) -> None:
+    """The account exists, the password is too short, the address is none: nothing is made, the exit code says so."""
+    email = stranger().email
+    answers = [
+        await run("create-supervisor", account.email),
+        await run("create-supervisor", account.email, "--locale", "en"),
+        await run("create-supervisor", email, password="too-short"),
+        await run("create-supervisor", email, password="aaaaaaaaaaaa"),
+        await run("create-supervisor", "not-an-address"),
+    ]
+
+    assert [code for code, _, _ in answers] == [1] * 5
+    said = [err for _, _, err in answers]
+    assert "이미 가입된" in said[0]
+    assert "has an account already" in said[1]
+    assert said[2].startswith("password:")
+    assert said[4].startswith("email:")
+    assert not any("too-short" in text or "Traceback" in text for text in said)
+    assert await sql.rows('SELECT 1 FROM "user".app_user WHERE email = %s', email) == []
+    (row,) = await sql.rows('SELECT tier FROM "user".app_user WHERE user_id = %s', account.user_id)
+    assert row == {"tier": "user"}
+
+
+async def test_there_is_no_default_password(run, stranger) -> None:
+    code, out, _ = await run("create-supervisor", stranger().email, password=None, stdin="")
+
+    assert code != 0
+    assert "is a supervisor" not in out

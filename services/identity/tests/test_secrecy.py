@@ -1,0 +1,48 @@
+"""No password, hash or token ever reaches a log, whatever goes wrong."""
+
+import logging
+
+import pytest
+
+
+@pytest.fixture
+def logged(caplog):
+    """Everything that any logger says, with its traceback, as the log files would hold it."""
+    caplog.set_level(logging.DEBUG)
+
+    def text() -> str:
+        formatter = logging.Formatter("%(name)s %(message)s")
+        return "\n".join(formatter.format(record) for record in caplog.records)
+
+    return text
+
+
+async def test_a_whole_session_leaves_no_secret_in_the_logs(client, sql, logged) -> None:
+    account = await client.sign_up()
+    tokens = await client.login(account)
+    await client.post("/auth/login", account.login | {"password": "wrong-password-typed"})
+    await client.post("/auth/sign-up", account.form | {"password": "short-one"})
+    successor = (await client.refresh(tokens["refresh_token"])).json()
+    await client.with_token("GET", "/users/me", tokens["access_token"])
+    await client.with_token("POST", "/auth/logout", successor["access_token"])
+    (row,) = await sql.rows("SELECT password_hash FROM identity.credentials WHERE user_id = %s", account.user_id)
+
+    secrets = [account.password, "wrong-password-typed", "short-one", row["password_hash"], "$argon2"]
+    secrets += [each[name] for each in (tokens, successor) for name in ("access_token", "refresh_token")]
+    assert [secret for secret in secrets if secret in logged()] == []
+
+
+async def test_a_database_that_refuses_a_write_does_not_log_what_was_written(client, sql, stranger, logged) -> None:
+    """SQLAlchemy's own text of an error ends with the statement's parameters."""
+    account = stranger()
+    await sql.rows("ALTER TABLE identity.credentials ADD CONSTRAINT closed CHECK (false) NOT VALID")
+    try:
+        answer = await client.post("/auth/sign-up", account.form)
+    finally:
+        await sql.rows("ALTER TABLE identity.credentials DROP CONSTRAINT closed")
+
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal_error"
+    assert "credentials" in logged()
+    assert [secret for secret in (account.password, "$argon2") if secret in logged() + answer.text] == []
+    assert await sql.rows('SELECT 1 FROM "user".app_user WHERE email = %s', account.email) == []
