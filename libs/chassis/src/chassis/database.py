@@ -25,6 +25,8 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=10,
             pool_pre_ping=True,
+            # An error's text goes to the logs; the statement's values may be a password's hash or a person's name.
+            hide_parameters=True,
             connect_args={"connect_timeout": 5, "options": _SESSION_OPTIONS},
         )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, info={"plumbing": plumbing})

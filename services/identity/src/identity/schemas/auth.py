@@ -1,9 +1,28 @@
-from typing import Literal
+import unicodedata
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, StringConstraints
 
 # The upper bound keeps a hash from becoming a way to burn processor time.
 PASSWORD = Field(min_length=10, max_length=128, examples=["correct-horse-battery"])
+
+# No control characters, no line ends, and nothing that turns the writing direction of what follows.
+_SAFE = r"[^\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]"
+
+
+def _composed(value: Any) -> Any:
+    # macOS and some IMEs send Hangul in pieces; composed first, so that the length is the one that people see.
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+# At least one letter or digit, so that a name is never invisible.
+DisplayName = Annotated[
+    str,
+    BeforeValidator(_composed),
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=80, pattern=rf"^{_SAFE}*[\p{{L}}\p{{N}}]{_SAFE}*$"
+    ),
+]
 
 
 class SignUp(BaseModel):
@@ -11,7 +30,7 @@ class SignUp(BaseModel):
 
     email: EmailStr = Field(max_length=254, examples=["minji@example.com"])
     password: str = PASSWORD
-    display_name: str = Field(min_length=1, max_length=80, examples=["김민지"])
+    display_name: DisplayName = Field(examples=["김민지"])
     locale: Literal["ko", "en"] = "ko"
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
+from pydantic import SecretStr
 
 from rag.adapters.llm_extractive import MODEL_NAME, ExtractiveChatModel
 from rag.chains.evidence import Vectors
@@ -45,7 +46,8 @@ def _provider(settings: Settings) -> ChatModel:
 
     chat = ChatOpenAI(
         base_url=settings.llm_base_url,
-        api_key=settings.llm_api_key,
+        # The client refuses an empty key, and many local servers want none.
+        api_key=SecretStr(settings.llm_api_key.get_secret_value() or "none"),
         model=settings.llm_model,
         stream_usage=True,
         timeout=settings.answer_seconds,

@@ -9,6 +9,7 @@ from chassis.paging import Page, PageSlice, page_of
 from chassis.problems import responses
 from rag.api.wired import Services
 from rag.schemas.conversations import ConversationIn, ConversationOut, MessageOut
+from rag.schemas.fields import NO_NUL
 
 router = APIRouter(tags=["conversations"])
 
@@ -32,7 +33,7 @@ async def list_conversations(
     services: Services,
     page: PageSlice,
     class_id: UUID | None = None,
-    title: Annotated[str | None, Query(max_length=100, description="Part of the title")] = None,
+    title: Annotated[str | None, Query(max_length=100, pattern=NO_NUL, description="Part of the title")] = None,
 ) -> Page[ConversationOut]:
     rows = await services.conversations.list_page(caller.user_id, page, class_id=class_id, title=title)
     return page_of(

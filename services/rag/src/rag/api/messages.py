@@ -1,6 +1,7 @@
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -45,16 +46,18 @@ async def ask(
     return EventSourceResponse(events, headers=_HEADERS, ping=15)
 
 
-async def _events(answers: AnswerService, begun: Begun, locale: Locale) -> AsyncIterator[ServerSentEvent]:
+async def _events(answers: AnswerService, begun: Begun, locale: Locale) -> AsyncGenerator[ServerSentEvent]:
     number = 0
     started = {"message_id": str(begun.message_id), "question_id": str(begun.question_id)}
     yield _event(number, "started", started)
     try:
-        async for event in answers.stream(begun):
-            shown = _shown(event)
-            if shown is not None:
-                number += 1
-                yield _event(number, *shown)
+        # Closed with this stream: left to the collector, the answer would be stored at some later time, or never.
+        async with aclosing(answers.stream(begun)) as events:
+            async for event in events:
+                shown = _shown(event)
+                if shown is not None:
+                    number += 1
+                    yield _event(number, *shown)
     except GrowFitError as error:
         title, status = error.title, error.status
         problem = body_of(error.message, title=title, status=status, locale=locale, values=error.values)

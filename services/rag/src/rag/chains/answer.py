@@ -95,15 +95,19 @@ class Answer(AsyncIterator[AnswerEvent]):
         self._prompt = answer_prompt()
         self._chain = self._prompt | model
         self._inputs: dict[str, Any] | None = None
+        self._failed_tokens = 0
         self._meter = UsageMeter()
         self._finish_reason = CUT
         self._events = self._run()
 
     @property
     def usage(self) -> Usage:
-        """Zero until the model is called, then estimated until the provider reports it."""
+        """Zero until the model is called, then estimated until the provider reports it.
+
+        A call that failed before anything came back was not worked on: it costs what the error says, or nothing.
+        """
         if self._inputs is None:
-            return Usage(0, 0)
+            return Usage(self._failed_tokens, 0)
         return self._meter.usage(prompt=self._prompt.format(**self._inputs), answer=self.text)
 
     def __aiter__(self) -> Self:
@@ -132,15 +136,19 @@ class Answer(AsyncIterator[AnswerEvent]):
         yield Finished(self.usage, self.model, self._finish_reason)
 
     async def _stream(self, inputs: dict[str, Any]) -> AsyncGenerator[AIMessageChunk]:
+        received = False
         try:
             async with aclosing(cast("AsyncGenerator[AIMessageChunk]", self._chain.astream(inputs))) as chunks:
                 async for chunk in chunks:
+                    received = True
                     self._note(chunk)
                     yield chunk
-        except GrowFitError:
-            raise
         except Exception as error:
-            raise _failure(error, started=bool(self.text)) from error
+            if not received:
+                self._inputs, self._failed_tokens = None, getattr(error, "tokens", 0)
+            if isinstance(error, GrowFitError):
+                raise
+            raise _failure(error, started=received) from error
 
     def _note(self, chunk: AIMessageChunk) -> None:
         self._meter.add(chunk)

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rag.chains.addresses import SafeAddresses
+from rag.chains.markup import Piece, SafeMarkup
 from rag.chains.passages import Passage
-from rag.chains.safe_text import Piece, SafeText
 
 _MIN_QUOTE = 8  # letters and digits; a shorter claim is found in a passage by accident
 _SENTENCE_END = re.compile(r"(?<=[.!?。])\s+|\n+")
@@ -37,21 +38,22 @@ class CitedText:
 
     def __init__(self, passages: Sequence[Passage], *, notice: str) -> None:
         self._passages = dict(enumerate(passages, start=1))
-        self._safe = SafeText(notice=notice)
+        self._markup = SafeMarkup()
+        self._addresses = SafeAddresses(notice=notice)
         self._claim = ""  # what the model wrote since the last marker
         self._spaces = ""  # held back: an unknown marker takes the space before it along
         self._after_word = False
         self._cited: set[tuple[int, int, int]] = set()
 
     def feed(self, text: str) -> Iterator[str | Citation]:
-        for piece in self._safe.feed(text):
+        for piece in self._markup.feed(text):
             yield from self._read(piece)
 
     def finish(self) -> Iterator[str | Citation]:
-        for piece in self._safe.finish():
+        for piece in self._markup.finish():
             yield from self._read(piece)
-        if self._spaces:
-            yield self._spaces
+        if rest := self._addresses.feed(self._spaces) + self._addresses.finish():
+            yield rest
 
     def _read(self, piece: Piece) -> Iterator[str | Citation]:
         if piece.numbers:
@@ -62,18 +64,20 @@ class CitedText:
 
     def _mark(self, piece: Piece) -> Iterator[str | Citation]:
         known = [number for number in piece.numbers if number in self._passages]
-        if not known and self._after_word:  # `items[0]` is code, not a citation
-            yield from self._show(piece.raw)
+        if not known:
+            if self._after_word:  # `items[0]` is code, not a citation
+                yield from self._show(f"[{piece.numbers[0]}]")
+            else:
+                self._spaces = ""
             return
-        self._spaces = self._spaces if known else ""
-        yield from self._show("".join(f"[{number}]" for number in known) + piece.text)
+        yield from self._show("".join(f"[{number}]" for number in known))
         for number in known:
             citation = cite(number, self._passages[number], claim=self._claim)
             place = (number, citation.char_start, citation.char_end)
             if place not in self._cited:
                 self._cited.add(place)
                 yield citation
-        self._claim = "" if known else self._claim
+        self._claim = ""
 
     def _show(self, text: str) -> Iterator[str]:
         text = self._spaces + text
@@ -81,7 +85,8 @@ class CitedText:
         self._spaces = text[len(shown) :]
         if shown:
             self._after_word = not self._spaces and shown[-1].isascii() and (shown[-1].isalnum() or shown[-1] == "_")
-            yield shown
+            if safe := self._addresses.feed(shown):
+                yield safe
 
 
 def cite(number: int, passage: Passage, *, claim: str) -> Citation:

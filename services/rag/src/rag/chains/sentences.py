@@ -89,15 +89,22 @@ def _blocks(text: str) -> list[str]:
     """Lines that belong together: a line end counts where the author set it, not where the page was too narrow."""
     lines = [line for line in text.splitlines() if line.strip()]
     widest = max(map(len, lines), default=0)
+    rows = {line for pair in pairwise(lines) if _are_rows(*pair) for line in pair}
     blocks = lines[:1]
     for above, line in pairwise(lines):
         # A passage may begin in the middle of a line, so its first line says nothing by its width.
         wrapped = _is_wrapped(above, line, widest) or (above is lines[0] and not _NUMBERING.match(above))
-        if wrapped and not _BLOCK_START.match(line):
+        if wrapped and above not in rows and not _BLOCK_START.match(line):
             blocks[-1] += f"\n{line}"
         else:
             blocks.append(line)
     return blocks
+
+
+def _are_rows(above: str, line: str) -> bool:
+    """Numbers stand in the same columns, at the beginning or at the end."""
+    one, other = ([any(map(str.isdigit, cell)) for cell in each.split()] for each in (above, line))
+    return any(left == right and sum(left) > 1 for left, right in ((one[:3], other[:3]), (one[-3:], other[-3:])))
 
 
 def _is_wrapped(above: str, line: str, widest: int) -> bool:

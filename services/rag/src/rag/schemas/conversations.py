@@ -4,11 +4,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rag.schemas.fields import NO_NUL, Asked
+
 
 class ConversationIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    title: str = Field(default="", max_length=200)
+    title: str = Field(default="", max_length=200, pattern=NO_NUL)
     class_id: UUID | None = Field(default=None, description="The class that the conversation belongs to and pays")
     document_ids: list[UUID] = Field(default_factory=list, max_length=100, description="Talk with these alone")
 
@@ -26,7 +28,7 @@ class ConversationOut(BaseModel):
 class QuestionIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field(min_length=1, max_length=4000, examples=["강사료는 언제 지급되나요?"])
+    text: Asked = Field(max_length=4000, pattern=NO_NUL, examples=["강사료는 언제 지급되나요?"])
 
 
 class MessageOut(BaseModel):

@@ -6,7 +6,7 @@ was: completed, cancelled because the client left, or failed.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -137,7 +137,7 @@ class AnswerService:
         history = [Turn("user" if row.role == "user" else "assistant", row.text) for row in recent]
         return Begun(conversation_id, question_id, message_id, text, history, allowed)
 
-    async def stream(self, begun: Begun) -> AsyncIterator[AnswerEvent]:
+    async def stream(self, begun: Begun) -> AsyncGenerator[AnswerEvent]:
         """The events of the answer. However this ends, the answer so far and its usage are stored.
 
         Raises:
@@ -160,6 +160,10 @@ class AnswerService:
             known = _as_known(error)
             result.outcome, result.problem = Outcome.FAILED, known.code
             raise known from error
+        except Exception:
+            # A defect; only a client that left is a cancellation.
+            result.outcome, result.problem = Outcome.FAILED, ANSWER_FAILED.code
+            raise
         finally:
             await self._store_whatever_happens(begun, result, sum(embedding_tokens))
 
