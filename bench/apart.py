@@ -30,6 +30,10 @@ class Apart:
             start_new_session=True,
         )
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
     def ask(self, **request: Any) -> dict[str, Any]:
         """
         Raises:

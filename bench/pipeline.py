@@ -3,10 +3,12 @@
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from apart import Apart
 from figures import Figure, listed
+from machine import processor_seconds
 from stage import BenchFailed, Stage, Uploaded
 
 _POLL_SECONDS = 0.05
@@ -15,28 +17,50 @@ _SECONDS = 900
 _WARM_UP_TEXTS = 20
 
 
+@dataclass(frozen=True)
+class _Run:
+    """Seconds by the clock and of the processors, of the whole path and of the loop over the same chunks."""
+
+    chunks: int
+    path: float
+    loop: float
+    path_cpu: float
+    loop_cpu: float
+
+    @property
+    def ratio(self) -> float:
+        return self.loop / self.path
+
+
 def measure(
     stage: Stage, *, pages: int, seeds: Sequence[int], say: Callable[[str], None]
 ) -> tuple[list[Figure], list[Uploaded]]:
     """Path and loop in turn, once a seed, because a machine that changes its pace does so for both. The documents
     stay, for what comes after.
     """
-    path_seconds, loop_seconds, chunks, documents = [], [], [], []
+    runs, documents = [], []
     with Apart("engines", "embedder") as engine:
         for seed in seeds:
             pdf = stage.pdf(pages, seed=seed)
             stage.log_in()
             say(f"a document of {pages} pages, seed {seed}: from upload to searchable")
-            document, seconds = _searchable(stage, pdf)
-            path_seconds.append(seconds)
-            documents.append(document)
+            began = stage.processor_seconds()
+            document, path = _searchable(stage, pdf)
             stage.wait_ready(document)
+            path_cpu = stage.processor_seconds() - began
             texts = stage.chunk_texts(document)
-            chunks.append(len(texts))
-            say(f"its {len(texts)} chunks through the bare loop (the path took {seconds:.1f} s)")
-            engine.ask(texts=texts[:_WARM_UP_TEXTS])
-            loop_seconds.append(engine.ask(texts=texts)["seconds"])
-    return _figures(pages, path_seconds, loop_seconds, chunks), documents
+            say(f"its {len(texts)} chunks through the bare loop (the path took {path:.1f} s)")
+            loop, loop_cpu = _loop(engine, texts)
+            runs.append(_Run(len(texts), path, loop, path_cpu, loop_cpu))
+            documents.append(document)
+    return _figures(pages, runs), documents
+
+
+def _loop(engine: Apart, texts: list[str]) -> tuple[float, float]:
+    engine.ask(texts=texts[:_WARM_UP_TEXTS])
+    began = processor_seconds([engine.pid])
+    seconds = float(engine.ask(texts=texts)["seconds"])
+    return seconds, processor_seconds([engine.pid]) - began
 
 
 def _searchable(stage: Stage, pdf: Path) -> tuple[Uploaded, float]:
@@ -60,30 +84,27 @@ def _searchable(stage: Stage, pdf: Path) -> tuple[Uploaded, float]:
         time.sleep(_POLL_SECONDS)
 
 
-def _figures(pages: int, path: list[float], loop: list[float], chunks: list[int]) -> list[Figure]:
-    path_rates = [number / seconds for number, seconds in zip(chunks, path, strict=True)]
-    loop_rates = [number / seconds for number, seconds in zip(chunks, loop, strict=True)]
-    ratios = [one / other for one, other in zip(path_rates, loop_rates, strict=True)]
-    per_page = [pages / seconds for seconds in path]
-    series: dict[str, Sequence[float]] = {
-        "path_seconds": path,
-        "loop_seconds": loop,
-        "chunks": chunks,
-        "ratios": ratios,
+def _figures(pages: int, runs: Sequence[_Run]) -> list[Figure]:
+    series: dict[str, list[float]] = {
+        name: [getattr(run, name) for run in runs]
+        for name in ("chunks", "path", "loop", "path_cpu", "loop_cpu", "ratio")
     }
-    path_rate, loop_rate = statistics.median(path_rates), statistics.median(loop_rates)
+    path_rate = statistics.median(run.chunks / run.path for run in runs)
+    loop_rate = statistics.median(run.chunks / run.loop for run in runs)
+    share = statistics.median(run.loop_cpu / run.path_cpu for run in runs)
+    per_page = [pages / run.path for run in runs]
     return [
         Figure(
             "pipeline_over_embed_loop",
             path_rate / loop_rate,
             f"chunks/s from upload to searchable, through the gateway ({path_rate:.1f}), ÷ the bare embedding loop "
-            f"over the same chunks ({loop_rate:.1f}); runs: {listed(ratios)}",
+            f"over the same chunks ({loop_rate:.1f}); runs: {listed(series['ratio'])}; of processor time {share:.2f}",
             series,
         ),
         Figure(
             "pages_per_s",
             statistics.median(per_page),
-            f"of a Korean PDF of {pages} pages, {statistics.median(chunks):.0f} chunks, on the same path; "
+            f"of a Korean PDF of {pages} pages, {statistics.median(series['chunks']):.0f} chunks, on the same path; "
             f"runs: {listed(per_page)}",
             {"pages_per_s": per_page},
         ),

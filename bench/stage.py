@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import machine
 import psycopg
 from growfit_documents import Fact, korean_pdf, page_fact
 
@@ -84,6 +85,9 @@ class Stage:
     @property
     def scopes(self) -> list[str]:
         return [f"user:{self._user_id}", f"class:{self.academy.ids['class_id']}"]
+
+    def processor_seconds(self) -> float:
+        return machine.processor_seconds(state.pid for state in self.stack.states().values() if state.pid)
 
     def close(self) -> None:
         self.academy.close()

@@ -41,6 +41,7 @@ TABLE = [
     ("see www.evil.example/?d=1, now", f"see {N}, now"),
     ("see //evil.example/x now", f"see {N} now"),
     ("<https://evil.example>", f"< {N}>"),
+    ("<javascript:alert(1)> <std::string>", "< javascript:alert(1)> < std::string>"),
     ('<img src="https://evil.example/a.png">끝', " 끝"),
     ("<IMG\nSRC=//evil.example/a>끝", " 끝"),
     ("<script>x</script>", " x "),
@@ -95,7 +96,11 @@ def test_where_the_stream_is_cut_makes_no_difference(written: str) -> None:
 
 def is_safe(text: str) -> bool:
     return (
-        re.search(r"\](\(|:)|://\w|(?<![a-z0-9])www\.\w|<(img|script|a|div)\b[^>]*>|<[a-z][^>]*=[^>]*>", text) is None
+        re.search(
+            r"\](\(|:)|://\w|(?<![a-z0-9])www\.\w|<[a-z][\w.+-]*:[^\s<>]*>|<(img|script|a|div)\b[^>]*>|<[a-z][^>]*=[^>]*>",
+            text,
+        )
+        is None
     )
 
 

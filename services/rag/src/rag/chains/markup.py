@@ -18,9 +18,9 @@ _LOADING_TAG = re.compile(
     rf"</?(?:{_LOADING}\b|[a-z][\w-]*\s[^>]*\b(?:on\w+|src\w*|href|style|background|poster|action)\s*=)[^>]*>",
     re.IGNORECASE,
 )
-_PLAIN_TAG = re.compile(r"</?[a-z][\w:.-]*/?>", re.IGNORECASE)  # `List<int>`, `<stdio.h>`, `<br/>`
+_PLAIN_TAG = re.compile(r"</?[a-z][\w.-]*/?>", re.IGNORECASE)  # `List<int>`, `<stdio.h>`, `<br/>`; no `<scheme:…>`
 _MAYBE_TAG = re.compile(
-    rf"</?(?:[a-z][\w:.-]*/?)?\Z|</?(?:{_LOADING}\b|[a-z][\w-]*\s+[\w-]*\s*=?)[^>]*\Z", re.IGNORECASE
+    rf"</?(?:[a-z][\w.-]*/?)?\Z|</?(?:{_LOADING}\b|[a-z][\w-]*\s+[\w-]*\s*=?)[^>]*\Z", re.IGNORECASE
 )
 _JOINS_A_TAG = re.compile(r"[a-z/!?\[<]", re.IGNORECASE)
 _INNER_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
