@@ -16,6 +16,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.order: list[str] = []
+        self.threads: dict[str, str] = {}
         self.ended: dict[str, int] = {}
         self.dropped_texts = 0
         self._gates: dict[str, threading.Event] = {}
@@ -28,6 +29,7 @@ class Engine:
 
     def __call__(self, text: str) -> Embedding:
         self.order.append(text)
+        self.threads[text] = threading.current_thread().name
         if text in self._gates:
             assert self._gates[text].wait(timeout=10)
         if "fails" in text:
@@ -78,6 +80,21 @@ async def test_a_query_does_not_wait_for_the_passage_in_hand(lanes: Lanes, engin
     assert engine.order == ["passage: 0", "query: now"]
     engine.release("passage: 0")
     await bulk
+
+
+async def test_the_thread_that_is_not_nice_takes_a_query_and_the_others_help(lanes: Lanes, engine: Engine) -> None:
+    for number in range(20):
+        await lanes.embed([f"query: alone {number}"])
+    assert set(engine.threads.values()) == {"queries"}
+
+    engine.hold("query: 0")
+    engine.hold("query: 1")
+    both = asyncio.create_task(lanes.embed(["query: 0", "query: 1"]))
+    await until(lambda: {"query: 0", "query: 1"} <= engine.threads.keys())
+    assert {engine.threads["query: 0"], engine.threads["query: 1"]} == {"queries", "bulk-0"}
+    engine.release("query: 0")
+    engine.release("query: 1")
+    await both
 
 
 async def test_waiting_queries_overtake_waiting_passages(lanes: Lanes, engine: Engine) -> None:

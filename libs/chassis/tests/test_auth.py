@@ -269,7 +269,6 @@ async def test_the_door_asks_for_a_token(verifier: Verifier) -> None:
         verifier=verifier,
         wired=None,
         registry=CollectorRegistry(),
-        checks=[],
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as door:
         assert (await door.get("/me", headers={"Authorization": f"Bearer {token()}"})).json() == str(SUBJECT)

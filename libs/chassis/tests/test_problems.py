@@ -86,7 +86,6 @@ async def door(registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient]:
         verifier=Verifier(NoKeys(), issuer="growfit"),
         wired=None,
         registry=registry,
-        checks=[],
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
         yield client

@@ -217,7 +217,7 @@ async def test_when_one_batch_fails_the_others_are_booked(provider: Provider, em
 
 async def test_a_passing_failure_is_tried_again_by_itself(provider: Provider) -> None:
     def answer(_: str, body: dict[str, Any]) -> Answer:
-        return (503, {"retry-after-ms": "1"}, {}) if len(provider.requests) < 3 else (200, {}, embedded(body))
+        return (503, {"retry-after": "0.01"}, {}) if len(provider.requests) < 3 else (200, {}, embedded(body))
 
     provider.answer = answer
     async with MeteredEmbeddings(MODEL, base_url=provider.url) as patient:

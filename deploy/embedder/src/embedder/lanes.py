@@ -50,9 +50,10 @@ class Lanes:
         self._stopping = False
         self._seconds_per_text = 0.05
         self._bulk_threads = threads
-        self._threads = [threading.Thread(target=self._work, args=((self.queries,), 0), name="queries", daemon=True)]
+        self._query_thread_is_free = False
+        self._threads = [threading.Thread(target=self._work, args=(self._next_query, 0), name="queries", daemon=True)]
         for number in range(threads):
-            work = ((self.queries, self.passages), _BULK_NICE)
+            work = (self._next_of_any, _BULK_NICE)
             self._threads.append(threading.Thread(target=self._work, args=work, name=f"bulk-{number}", daemon=True))
 
     def start(self) -> None:
@@ -113,15 +114,27 @@ class Lanes:
             if dropped:
                 self._observer.dropped(lane.name, texts=dropped)
 
-    def _work(self, lanes: tuple[Lane, ...], nice: int) -> None:
+    def _work(self, take: Callable[[], tuple[Lane, Turn] | None], nice: int) -> None:
         _be_nice(nice)
         while True:
             with self._changed:
-                while (found := _next(lanes)) is None:
+                while (found := take()) is None:
                     if self._stopping:
                         return
                     self._changed.wait()
             self._do(*found)
+
+    def _next_query(self) -> tuple[Lane, Turn] | None:
+        found = _next(self.queries)
+        self._query_thread_is_free = found is None
+        if self.queries.waiting:
+            self._changed.notify_all()
+        return found
+
+    def _next_of_any(self) -> tuple[Lane, Turn] | None:
+        """A query only when the thread that is not nice has one in hand already."""
+        query = None if self._query_thread_is_free else _next(self.queries)
+        return query or _next(self.passages)
 
     def _do(self, lane: Lane, turn: Turn) -> None:
         started = time.monotonic()
@@ -145,8 +158,8 @@ def _job(texts: list[str]) -> Job:
     return Job(texts, asyncio.get_running_loop().create_future())
 
 
-def _next(lanes: tuple[Lane, ...]) -> tuple[Lane, Turn] | None:
-    return next(((lane, turn) for lane in lanes if (turn := lane.take())), None)
+def _next(lane: Lane) -> tuple[Lane, Turn] | None:
+    return (lane, turn) if (turn := lane.take()) else None
 
 
 def _settle(job: Job, error: Exception | None) -> None:

@@ -63,6 +63,15 @@ class Client:
     def close(self) -> None:
         self._http.close()
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries: language, and the access token once logged in."""
+        return {
+            name: self._http.headers[name]
+            for name in ("Accept-Language", "Authorization")
+            if name in self._http.headers
+        }
+
     def call(self, method: str, path: str, **arguments: Any) -> Any:
         """The answer's JSON; None for an empty one. Raises ApiError."""
         return _json(self._http.request(method, path, **arguments))

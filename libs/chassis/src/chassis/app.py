@@ -1,19 +1,21 @@
 """The HTTP door of a service: errors, health, metrics, request ids, authentication, all wired in one place."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from prometheus_client import CollectorRegistry
 
 from chassis import problems
 from chassis.auth import Verifier
+from chassis.database import Database
 from chassis.health import Check, health_router
 from chassis.requests import RequestScope
 
-Closer = Callable[[], Awaitable[None]]
+Step = Callable[[], Awaitable[None]]
+
+_PROBES = ("/health", "/ready", "/metrics")
 
 
 def create_app(
@@ -23,12 +25,17 @@ def create_app(
     routers: Sequence[APIRouter],
     verifier: Verifier,
     wired: Any,
-    registry: CollectorRegistry,
-    checks: list[Check],
-    open_: Sequence[Closer] = (),
-    close: Sequence[Closer] = (),
+    database: Database | None = None,
+    registry: CollectorRegistry | None = None,
+    open_: Sequence[Step] = (),
+    close: Sequence[Step] = (),
 ) -> FastAPI:
-    """`wired` is the service's own bag of services; its routes reach it as `request.app.state.wired`."""
+    """`wired` is the service's own bag of services; its routes reach it as `request.app.state.wired`.
+
+    With `database` the door is ready while that answers, and closes it at the end.
+    """
+    registry = registry or CollectorRegistry()
+    checks: list[Check] = [] if database is None else [_answers(database)]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -37,8 +44,18 @@ def create_app(
         yield
         for step in close:
             await step()
+        if database is not None:
+            await database.close()
 
-    app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPI(
+        title=title,
+        version="1",
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+        # One span a request. Logs and metrics are chassis' own; spans of single operations cost more than they tell.
+        telemetry={"operation_spans": False, "logs": False, "metrics": False, "exclude": _is_probe},
+    )
     app.state.wired = wired
     app.state.checks = checks
     app.state.verifier = verifier
@@ -47,5 +64,17 @@ def create_app(
         app.include_router(router)
     problems.install(app)
     app.add_middleware(RequestScope, registry=registry, service=service)
-    FastAPIInstrumentor.instrument_app(app, excluded_urls="health,ready,metrics")
     return app
+
+
+def _answers(database: Database) -> Check:
+    async def check() -> list[str]:
+        await database.ping()
+        return []
+
+    return check
+
+
+def _is_probe(scope: MutableMapping[str, Any]) -> bool:
+    path: str = scope.get("path", "")
+    return path.endswith(_PROBES)

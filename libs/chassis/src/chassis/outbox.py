@@ -45,8 +45,8 @@ async def add_raw(session: AsyncSession, *, subject: str, event_id: UUID, body: 
         raise ValueError(f"{subject}: {len(body)} bytes; events carry ids and small facts, never a text")
     plumbing = plumbing_of(session)
     row = {"event_id": event_id, "subject": subject, "payload": json.loads(body), "headers": headers}
-    await session.execute(insert(plumbing.outbox).values(**row))
-    await session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": channel(plumbing.schema)})
+    wake = func.pg_notify(channel(plumbing.schema), "")
+    await session.execute(insert(plumbing.outbox).values(**row).returning(wake))
 
 
 async def forget_old(session: AsyncSession) -> None:

@@ -31,7 +31,7 @@ class Slice:
     after: tuple[datetime, UUID] | None = None
 
 
-def _slice(
+async def _slice(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Rows per page")] = 50,
     cursor: Annotated[str | None, Query(max_length=300, description="`next_cursor` of the page before")] = None,
 ) -> Slice:

@@ -12,11 +12,16 @@ from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 
 def install_tracing(service: str, *, otlp_endpoint: str) -> TracerProvider:
     """Make the process's tracer provider. Call once, from the command that starts the process."""
-    provider = TracerProvider(resource=Resource.create({"service.name": f"growfit-{service}"}))
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": f"growfit-{service}"}),
+        # Spans that nobody receives have ids too, which logs and events carry on; they need not be recorded.
+        sampler=None if otlp_endpoint else ALWAYS_OFF,
+    )
     if otlp_endpoint:
         # Imported only where it is used: it costs every process 15 MB.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -27,6 +27,8 @@ from chassis.relay import Relay
 from chassis.settings import ServiceSettings
 from contracts.envelope import decode
 from contracts.streams import Consumer, consumers_of
+
+Step = Callable[[], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +56,18 @@ class _Durable:
 
 class Worker:
     def __init__(
-        self, *, service: str, settings: ServiceSettings, database: Database, registry: CollectorRegistry
+        self,
+        *,
+        service: str,
+        settings: ServiceSettings,
+        database: Database,
+        registry: CollectorRegistry,
+        open_: Sequence[Step] = (),
+        close: Sequence[Step] = (),
     ) -> None:
+        """`open_` must not wait for anything; `close` runs after the last handler, and then the database is closed."""
         self.service = service
+        self._open, self._close = open_, close
         self.database = database
         self.broker = bus.create_broker(
             settings.nats_url,
@@ -76,7 +87,7 @@ class Worker:
         self._open_letters = Gauge(
             "growfit_dead_letters_open", "Messages given up and not yet resolved", registry=registry
         )
-        self._background: list[Callable[[], Awaitable[None]]] = []
+        self._background: list[Step] = []
 
     def subscriber(self, handler: Handler, *, give_up: GiveUp | None = None) -> Handler:
         """Bind `handler` to every durable of this service that is named after it in `contracts.streams`."""
@@ -87,7 +98,7 @@ class Worker:
             self._attach(Subscription(consumer, handler, give_up))
         return handler
 
-    def background(self, loop: Callable[[], Awaitable[None]]) -> None:
+    def background(self, loop: Step) -> None:
         """A coroutine function that runs beside the subscribers until the door closes."""
         self._background.append(loop)
 
@@ -125,6 +136,8 @@ class Worker:
             await burial.bury_exhausted(self.database, jetstream, subscription, advisory)
 
     async def start(self) -> None:
+        for step in self._open:
+            await step()
         for consumer in consumers_of(self.service):
             if consumer.handler == "bury_exhausted":
                 bus.attach(self.broker, consumer, self._take_exhausted)
@@ -152,6 +165,9 @@ class Worker:
             # It drains, and a connection that is down cannot drain.
             log.warning("the bus went away before its goodbye: %r", error)
             await self.broker.connection.close()
+        for step in self._close:
+            await step()
+        await self.database.close()
 
     async def _leave(self) -> None:
         if not self._stopping:
@@ -250,7 +266,7 @@ async def _problem_of(durable: _Durable, jetstream: JetStreamContext) -> str | N
     return None
 
 
-async def _forever(loop: Callable[[], Awaitable[None]]) -> None:
+async def _forever(loop: Step) -> None:
     """A loop that ends by an unexpected error starts again; it never ends silently."""
     while True:
         try:

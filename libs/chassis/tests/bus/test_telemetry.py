@@ -51,7 +51,6 @@ async def door(spans, publisher, usage):
         verifier=None,
         wired=None,
         registry=CollectorRegistry(),
-        checks=[],
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
         yield client
@@ -77,7 +76,7 @@ async def test_one_trace_from_the_request_to_the_handler(
     assert len(await eventually(store.effects, until=lambda ids: len(ids) == 2)) == 2
 
     requests = {
-        span.attributes["http.target"]: trace_of(span)
+        span.attributes["url.path"]: trace_of(span)
         for span in spans.get_finished_spans()
         if span.kind is trace.SpanKind.SERVER
     }

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from openai.types import CreateEmbeddingResponse
 
 from retrieval.errors import EmbeddingInvalid
 
@@ -15,7 +14,7 @@ from retrieval.errors import EmbeddingInvalid
 _LENGTH_TOLERANCE = 1e-2
 
 
-def parse_vectors(reply: CreateEmbeddingResponse, *, count: int, dimension: int) -> NDArray[np.float32]:
+def parse_vectors(reply: object, *, count: int, dimension: int) -> NDArray[np.float32]:
     """float32 [count, dimension], in the order of the inputs, each of length 1. Raises EmbeddingInvalid."""
     data = _numbered(reply, count=count)
     rows = [_vector(data[n]) for n in range(count)]
@@ -38,20 +37,22 @@ def parse_counts(reply: Any, *, count: int) -> list[int]:
     return counts
 
 
-def billed_tokens(reply: CreateEmbeddingResponse) -> int | None:
+def billed_tokens(reply: object) -> int | None:
     """None when the provider does not say."""
-    usage = getattr(reply, "usage", None)
-    tokens = getattr(usage, "total_tokens", None) or getattr(usage, "prompt_tokens", None)
+    usage = _get(reply, "usage")
+    tokens = _get(usage, "total_tokens") or _get(usage, "prompt_tokens")
     return tokens if isinstance(tokens, int) and math.isfinite(tokens) and tokens > 0 else None
 
 
-def _numbered(reply: Any, *, count: int) -> dict[int, Any]:
-    """The client does not validate what it parses: the reply may have any form."""
-    data = getattr(reply, "data", None)
+def _get(value: object, name: str) -> Any:
+    """None where there is no such field: the reply may have any form."""
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _numbered(reply: object, *, count: int) -> dict[int, Any]:
+    data = _get(reply, "data")
     items = data if isinstance(data, list) else []
-    numbered: dict[int, Any] = {
-        item.index: getattr(item, "embedding", None) for item in items if isinstance(getattr(item, "index", None), int)
-    }
+    numbered = {index: _get(item, "embedding") for item in items if isinstance(index := _get(item, "index"), int)}
     if len(items) != count or numbered.keys() != set(range(count)):
         raise EmbeddingInvalid(f"{len(items)} embeddings came back for {count} texts, or their numbering is broken")
     return numbered

@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from functools import partial
+from typing import Literal, Self
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
-from openai import APIStatusError, AsyncOpenAI, OpenAI, OpenAIError, Timeout
-from openai.types import CreateEmbeddingResponse
 
-from retrieval.embedding_failures import embedding_failure
+from retrieval.embedding_provider import EndpointMissing, Provider
 from retrieval.embedding_replies import billed_tokens, parse_counts, parse_vectors
 from retrieval.errors import EmbeddingError
 from retrieval.models import EmbeddingModel
@@ -20,7 +21,6 @@ from retrieval.token_estimate import estimate_tokens
 
 type Kind = Literal["query", "passage"]
 
-_MISSING_ENDPOINT = frozenset({404, 405, 501})
 _TOKENIZE_BATCH = 1_000
 
 
@@ -52,20 +52,15 @@ class MeteredEmbeddings(Embeddings):
         on_tokens: Callable[[int], None] | None = None,
     ) -> None:
         self.model = model
-        self._settings: dict[str, Any] = {
-            "base_url": base_url,
-            "api_key": api_key or "none",  # the client refuses an empty key, local servers want none
-            "timeout": Timeout(timeout, connect=5.0),
-            "max_retries": retries,
-        }
-        self._client = AsyncOpenAI(**self._settings)
+        self._provider_of = partial(Provider, base_url, api_key=api_key, timeout=timeout, retries=retries)
+        self._provider = self._provider_of()
         self._batch_size = batch_size
         self._concurrency = concurrency
         self._on_tokens = on_tokens
         self._can_tokenize = True
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._provider.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,9 +72,14 @@ class MeteredEmbeddings(Embeddings):
         """Splits a long list into batches, `concurrency` of them at a time. When one fails, the error's tokens are
         those of the whole call.
         """
+        return await self._embed(self._provider, texts, kind)
+
+    async def _embed(self, provider: Provider, texts: Sequence[str], kind: Kind) -> Embedded:
         batches = [self._inputs(part, kind) for part in _parts(texts, self._batch_size)]
         turns = asyncio.Semaphore(self._concurrency)
-        done = await asyncio.gather(*(self._embed_batch(each, turns) for each in batches), return_exceptions=True)
+        done = await asyncio.gather(
+            *(self._embed_batch(provider, each, turns) for each in batches), return_exceptions=True
+        )
         tokens = sum(each.tokens for each in done if isinstance(each, Embedded | EmbeddingError))
         for each in done:
             if isinstance(each, EmbeddingError):
@@ -114,31 +114,23 @@ class MeteredEmbeddings(Embeddings):
         prefix = self.model.query_prefix if kind == "query" else self.model.passage_prefix
         return [prefix + storable(text) for text in texts]
 
-    def _request(self, inputs: list[str]) -> dict[str, Any]:
-        return {"model": self.model.name, "input": inputs, "encoding_format": "base64"}
-
-    async def _embed_batch(self, inputs: list[str], turns: asyncio.Semaphore) -> Embedded:
+    async def _embed_batch(self, provider: Provider, inputs: list[str], turns: asyncio.Semaphore) -> Embedded:
         async with turns:
-            try:
-                reply = await self._client.embeddings.create(**self._request(inputs))
-            except OpenAIError as error:
-                raise embedding_failure(error, tokens=0) from error
+            body = {"model": self.model.name, "input": inputs, "encoding_format": "base64"}
+            reply = await provider.post("/embeddings", body)
         return self._embedded(inputs, reply)
 
     def _embed_now(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
-        """For LangChain's synchronous callers alone; a client of its own, because an async one has its loop."""
-        done = [np.zeros((0, self.model.dimension), np.float32)]
-        with OpenAI(**self._settings) as client:
-            for part in _parts(texts, self._batch_size):
-                inputs = self._inputs(part, kind)
-                try:
-                    reply = client.embeddings.create(**self._request(inputs))
-                except OpenAIError as error:
-                    raise embedding_failure(error, tokens=0) from error
-                done.append(self._metered(self._embedded(inputs, reply)))
-        return np.concatenate(done)
+        """For LangChain's synchronous callers alone: a loop of its own, in a thread, as theirs may be running one."""
 
-    def _embedded(self, inputs: list[str], reply: CreateEmbeddingResponse) -> Embedded:
+        async def embed() -> Embedded:
+            async with aclosing(self._provider_of()) as provider:
+                return await self._embed(provider, texts, kind)
+
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return self._metered(thread.submit(asyncio.run, embed()).result())
+
+    def _embedded(self, inputs: list[str], reply: object) -> Embedded:
         tokens = billed_tokens(reply)
         if tokens is None:
             tokens = sum(estimate_tokens(text) + self.model.special_tokens for text in inputs)
@@ -152,15 +144,10 @@ class MeteredEmbeddings(Embeddings):
     async def _count_batch(self, texts: list[str]) -> list[int]:
         if self._can_tokenize:
             try:
-                body = {"model": self.model.name, "input": texts}
-                reply = await self._client.post("/tokenize", body=body, cast_to=object)
+                reply = await self._provider.post("/tokenize", {"model": self.model.name, "input": texts})
                 return parse_counts(reply, count=len(texts))
-            except APIStatusError as error:
-                if error.status_code not in _MISSING_ENDPOINT:
-                    raise embedding_failure(error, tokens=0) from error
+            except EndpointMissing:
                 self._can_tokenize = False
-            except OpenAIError as error:
-                raise embedding_failure(error, tokens=0) from error
         return [estimate_tokens(text) + self.model.special_tokens for text in texts]
 
     def _metered(self, embedded: Embedded) -> NDArray[np.float32]:

@@ -43,21 +43,30 @@ async def search(
         raise QueryInvalid("the question is empty")
     parse_search_filters(filters)
     checked_top_k(top_k)
-    embedded, terms = await asyncio.gather(
-        _embed(question, embeddings=embeddings, on_tokens=on_tokens or _ignore),
-        terms_of_query(question, analyser=store.analyser),
-    )
-    return Found(await store.query(embedded.vectors[0], top_k, filters, terms), embedded.tokens)
-
-
-async def _embed(question: str, *, embeddings: MeteredEmbeddings, on_tokens: Callable[[int], None]) -> Embedded:
+    on_tokens = on_tokens or _ignore
+    terms = asyncio.create_task(terms_of_query(question, analyser=store.analyser))
     try:
         embedded = await embeddings.embed([question], "query")
-    except EmbeddingError as error:
-        on_tokens(error.tokens)
+    except BaseException as error:
+        terms.cancel()
+        if isinstance(error, EmbeddingError):
+            on_tokens(error.tokens)
         raise
+    # A task, so that the store has the query before the caller begins to book.
+    asked = asyncio.create_task(_ask(store, embedded, terms, filters=filters, top_k=top_k))
     on_tokens(embedded.tokens)
-    return embedded
+    return Found(await asked, embedded.tokens)
+
+
+async def _ask(
+    store: VectorStoreAdapter,
+    embedded: Embedded,
+    terms: asyncio.Task[list[str]],
+    *,
+    filters: Mapping[str, Any],
+    top_k: int,
+) -> list[Hit]:
+    return await store.query(embedded.vectors[0], top_k, filters, await terms)
 
 
 def _ignore(_: int) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.org_partner import Role
@@ -56,7 +57,18 @@ def class_scope(class_id: UUID) -> str:
 
 
 async def access_of(session: AsyncSession, tables: TenancyTables, user_id: UUID) -> Access:
-    """One query: the person's memberships, each with the classes that it reaches."""
+    places: dict[UUID, ClassPlace] = {}
+    for row in await session.execute(_places(tables), {"user_id": user_id}):
+        teaches = row.role != Role.STUDENT.value
+        known = places.get(row.class_id)
+        teaches = teaches or (known is not None and known.teaches)
+        places[row.class_id] = ClassPlace(row.class_id, row.org_id, row.partner_id, row.is_open, teaches)
+    return Access(user_id, places)
+
+
+@cache
+def _places(tables: TenancyTables) -> Select[tuple[UUID, UUID, UUID, bool, str]]:
+    """The person's memberships, each with the classes that it reaches. Built once: it stands before every request."""
     membership, class_ = tables.memberships.c, tables.classes.c
     reaches = or_(
         membership.class_id == class_.class_id,
@@ -67,15 +79,8 @@ async def access_of(session: AsyncSession, tables: TenancyTables, user_id: UUID)
             membership.partner_id == class_.partner_id,
         ),
     )
-    query = (
+    return (
         select(class_.class_id, class_.org_id, class_.partner_id, class_.is_open, membership.role)
         .join_from(tables.memberships, tables.classes, reaches)
-        .where(membership.user_id == user_id, membership.is_active)
+        .where(membership.user_id == bindparam("user_id"), membership.is_active)
     )
-    places: dict[UUID, ClassPlace] = {}
-    for row in await session.execute(query):
-        teaches = row.role != Role.STUDENT.value
-        known = places.get(row.class_id)
-        teaches = teaches or (known is not None and known.teaches)
-        places[row.class_id] = ClassPlace(row.class_id, row.org_id, row.partner_id, row.is_open, teaches)
-    return Access(user_id, places)

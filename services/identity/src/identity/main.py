@@ -13,17 +13,12 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
     settings = settings or Settings()
     wired = wire(settings)
 
-    async def database() -> list[str]:
-        await wired.database.ping()
-        return []
-
     return app.create_app(
         service="identity",
         title="GrowFit identity",
         routers=[auth.router, users.router],
         verifier=wired.verifier,
         wired=wired,
-        registry=registry or CollectorRegistry(),
-        checks=[database],
-        close=[wired.database.close],
+        database=wired.database,
+        registry=registry,
     )

@@ -25,6 +25,7 @@ from retrieval.terms import KiwiTerms
 class Wired:
     database: Database
     index: VectorStoreAdapter
+    embeddings: MeteredEmbeddings
     uploads: UploadService
     documents: DocumentService
     deletion: DeletionService
@@ -54,6 +55,7 @@ def wire(settings: Settings) -> Wired:
     return Wired(
         database=database,
         index=index,
+        embeddings=embeddings,
         uploads=UploadService(database, storage, max_bytes=settings.max_upload_bytes),
         documents=DocumentService(database),
         deletion=DeletionService(database, storage, index, recipe=recipe),

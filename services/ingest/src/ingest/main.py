@@ -13,18 +13,14 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
     settings = settings or Settings()
     wired = wire(settings)
 
-    async def database() -> list[str]:
-        await wired.database.ping()
-        return []
-
     return app.create_app(
         service="ingest",
         title="GrowFit ingest",
         routers=[documents.router],
         verifier=wired.verifier,
         wired=wired,
-        registry=registry or CollectorRegistry(),
-        checks=[database],
+        database=wired.database,
+        registry=registry,
         open_=[wired.index.open],
-        close=[wired.index.close, wired.database.close],
+        close=[wired.index.close],
     )

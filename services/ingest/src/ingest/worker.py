@@ -21,7 +21,12 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
     settings = settings or Settings()
     wired = wire(settings)
     worker = Worker(
-        service="ingest", settings=settings, database=wired.database, registry=registry or CollectorRegistry()
+        service="ingest",
+        settings=settings,
+        database=wired.database,
+        registry=registry or CollectorRegistry(),
+        open_=[wired.index.open],
+        close=[wired.index.close, wired.embeddings.close],
     )
     documents.register(worker, wired)
     tenancy.register(worker, wired)
@@ -30,20 +35,14 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
 
 
 async def _tend(wired: Wired) -> None:
-    """Open the vector index, make it if this is a new installation, then sweep until the door closes."""
-    await wired.index.open()
-    try:
-        await _make_index(wired)
-        while True:
-            try:
-                await wired.deletion.sweep()
-            except Unavailable as error:
-                log.warning("the sweep is put off: %s", error)
-            await asyncio.sleep(_SWEEP_SECONDS)
-    except asyncio.CancelledError:
-        # Now alone: after an error this starts again, and an index that is closed cannot be opened again.
-        await wired.index.close()
-        raise
+    """Make the vector index if this is a new installation, then sweep until the door closes."""
+    await _make_index(wired)
+    while True:
+        try:
+            await wired.deletion.sweep()
+        except Unavailable as error:
+            log.warning("the sweep is put off: %s", error)
+        await asyncio.sleep(_SWEEP_SECONDS)
 
 
 async def _make_index(wired: Wired) -> None:

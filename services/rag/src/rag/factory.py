@@ -25,6 +25,7 @@ from retrieval.terms import KiwiTerms
 class Wired:
     database: Database
     index: VectorStoreAdapter
+    embeddings: MeteredEmbeddings
     search: SearchService
     conversations: ConversationService
     answers: AnswerService
@@ -53,6 +54,7 @@ def wire(settings: Settings) -> Wired:
     return Wired(
         database=database,
         index=index,
+        embeddings=embeddings,
         search=SearchService(database, RetrievalSearcher(embeddings, index), embedding=booked_as),
         conversations=ConversationService(database),
         answers=AnswerService(database, answerer, embedding=booked_as, max_seconds=settings.answer_seconds),

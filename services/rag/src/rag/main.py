@@ -15,10 +15,6 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
     settings = settings or Settings()
     wired = wire(settings)
 
-    async def database() -> list[str]:
-        await wired.database.ping()
-        return []
-
     async def warm_up() -> None:
         # Loading the morphemes takes a second, which the first question should not wait for.
         asyncio.get_running_loop().run_in_executor(None, wired.index.analyser.terms, "준비")
@@ -29,8 +25,8 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
         routers=[search.router, conversations.router, messages.router],
         verifier=wired.verifier,
         wired=wired,
-        registry=registry or CollectorRegistry(),
-        checks=[database],
+        database=wired.database,
+        registry=registry,
         open_=[wired.index.open, warm_up],
-        close=[wired.index.close, wired.database.close],
+        close=[wired.index.close, wired.embeddings.close],
     )

@@ -5,7 +5,8 @@ from fastapi import Depends, Request
 from usage_metrics.factory import Wired
 
 
-def _wired(request: Request) -> Wired:
+# async, because FastAPI sends a plain function to a thread first.
+async def _wired(request: Request) -> Wired:
     wired: Wired = request.app.state.wired
     return wired
 
