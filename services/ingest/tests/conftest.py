@@ -279,6 +279,7 @@ async def wired(settings: Settings) -> AsyncIterator[Wired]:
     await wired.index.ensure_index()
     yield wired
     await wired.index.close()
+    await wired.embeddings.close()
     await wired.database.close()
 
 

@@ -366,7 +366,7 @@ def settings(database: TestDatabase, embedder_url: str, provider_server: tuple[P
 async def close(wired: Wired) -> None:
     await wired.index.close()
     await wired.database.close()
-    await wired.search._searcher._embeddings.close()
+    await wired.embeddings.close()
 
 
 @pytest.fixture(scope="module")
@@ -406,7 +406,6 @@ def door(settings: Settings, signer: Signer):
         app.state.verifier = Verifier(signer, issuer=ISSUER)
         async with serving(app) as url, httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
             yield Client(http, signer, app)
-        await app.state.wired.search._searcher._embeddings.close()
 
     return opened
 

@@ -168,10 +168,23 @@ async def start_worker(store: Any, settings: ServiceSettings, eventually: Any) -
     workers: list[Worker] = []
 
     def make(
-        *, nats_url: str = "", give_up: GiveUp | None = None, background: Any = None, **handlers: Handler
+        *,
+        nats_url: str = "",
+        give_up: GiveUp | None = None,
+        background: Any = None,
+        open_: Any = (),
+        close: Any = (),
+        **handlers: Handler,
     ) -> Worker:
         its_own = settings.model_copy(update={"nats_url": nats_url or settings.nats_url})
-        made = Worker(service=SERVICE, settings=its_own, database=store.database, registry=CollectorRegistry())
+        made = Worker(
+            service=SERVICE,
+            settings=its_own,
+            database=store.database,
+            registry=CollectorRegistry(),
+            open_=open_,
+            close=close,
+        )
         for name, handler in handlers.items():
             made.subscriber(named(name, handler), give_up=give_up)
         if background is not None:

@@ -183,6 +183,29 @@ async def test_stopping_lets_the_running_handler_finish_and_ends_every_loop(star
     assert all(task.done() for task in worker._tasks)
 
 
+async def test_what_it_opened_is_closed_after_the_last_handler(start_worker, store, nats_bus, usage) -> None:
+    entered, order = asyncio.Event(), []
+
+    async def open_() -> None:
+        order.append("opened")
+
+    async def close() -> None:
+        order.append("closed")
+
+    async def handle(event, delivery) -> None:
+        entered.set()
+        await asyncio.sleep(0.5)
+        await store.effect(event, delivery)
+        order.append("handled")
+
+    worker = await start_worker(record_usage=handle, open_=[open_], close=[close])
+    assert order == ["opened"]
+    await nats_bus.send(usage())
+    await asyncio.wait_for(entered.wait(), 5)
+    await worker.stop()
+    assert order == ["opened", "handled", "closed"]
+
+
 async def test_a_door_that_never_reached_the_bus_can_be_closed(start_worker, store, gate) -> None:
     await gate.open()
     await gate.shut()

@@ -27,7 +27,7 @@ async def real(settings, embedder_url):
     yield wired
     await wired.index.close()
     await wired.database.close()
-    await wired.processing._embedder._embeddings.close()
+    await wired.embeddings.close()
 
 
 @pytest.fixture(scope="module")
