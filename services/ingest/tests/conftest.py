@@ -24,14 +24,13 @@ from psycopg.rows import dict_row
 from chassis.auth import Verifier
 from chassis.clock import now
 from chassis.delivery import Delivery
-from chassis.errors import Unavailable
 from contracts.envelope import decode
 from contracts.event import Event
 from contracts.org_partner import ClassClosed, ClassOpened, MembershipGranted, Role, StudentEnrolled
 from growfit_local.servers import Database as TestDatabase
 from growfit_local.servers import local
 from ingest.config import MIB, Settings
-from ingest.errors import EMBEDDING_UNAVAILABLE
+from ingest.errors import NotEmbedded
 from ingest.factory import Wired, wire
 from ingest.main import create_app
 from ingest.ports import Embedded, Embedder, Parser
@@ -125,20 +124,20 @@ class School:
 class StandInEmbedder:
     """A second adapter behind `ingest.ports.Embedder`: vectors by hash, one token a word, and it does what it is told.
 
-    `fails_after`, `hangs_after`: calls that still succeed.
+    `fails_after`, `hangs_after`: calls that still succeed. `wastes`: tokens billed by each call that fails.
     """
 
-    def __init__(self, *, fails_after: int | None = None, hangs_after: int | None = None) -> None:
+    def __init__(self, *, fails_after: int | None = None, hangs_after: int | None = None, wastes: int = 0) -> None:
         self.texts: list[str] = []
         self.calls = 0
         self.tokens = 0
         self.hanging, self.go_on = asyncio.Event(), asyncio.Event()
-        self._fails_after, self._hangs_after = fails_after, hangs_after
+        self._fails_after, self._hangs_after, self._wastes = fails_after, hangs_after, wastes
 
     async def embed(self, texts: list[str]) -> Embedded:
         self.calls += 1
         if self._fails_after is not None and self.calls > self._fails_after:
-            raise Unavailable(EMBEDDING_UNAVAILABLE)
+            raise NotEmbedded(tokens=self._wastes)
         if self._hangs_after is not None and self.calls > self._hangs_after:
             self.hanging.set()
             await self.go_on.wait()

@@ -1,6 +1,6 @@
 """What ingest can answer besides success, and why a document can end `rejected` or `failed`."""
 
-from chassis.errors import Invalid, Message, UnsupportedMedia
+from chassis.errors import Invalid, Message, Unavailable, UnsupportedMedia
 
 ACCEPTED_TYPES = "PDF (.pdf), TXT (.txt), Markdown (.md)"
 
@@ -144,3 +144,14 @@ class Unreadable(Invalid):
 
 class WrongType(UnsupportedMedia):
     """The content is of no accepted type, or not of the type that the name says."""
+
+
+class NotEmbedded(Unavailable):
+    """The embedding provider cannot be reached, refuses, or answers with nothing usable. `tokens`: billed all the same.
+
+    A refusal is tried again too: a wrong key or model name is mended in the settings, and the document need not fail.
+    """
+
+    def __init__(self, *, tokens: int = 0) -> None:
+        super().__init__(EMBEDDING_UNAVAILABLE)
+        self.tokens = tokens

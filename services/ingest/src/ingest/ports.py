@@ -49,9 +49,9 @@ class Embedded:
 
 class Embedder(Protocol):
     async def embed(self, texts: list[str]) -> Embedded:
-        """Passages to vectors. Raises Unavailable."""
+        """Passages to vectors. Raises NotEmbedded."""
         ...
 
     async def count_tokens(self, texts: list[str]) -> list[int]:
-        """Tokens of each text as the model sees it. Raises Unavailable."""
+        """Tokens of each text as the model sees it. Raises NotEmbedded."""
         ...

@@ -1,5 +1,7 @@
 """The adapter over any OpenAI-compatible server, on the real one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,3 +33,12 @@ async def test_a_server_that_is_down_is_unavailable() -> None:
             with pytest.raises(Unavailable) as failure:
                 await call(TEXTS)
             assert failure.value.code == "embedding_unavailable"
+
+
+async def test_a_refusal_may_pass_too(embedder_url) -> None:
+    """A wrong model name is mended in the settings; until then the document waits."""
+    wrong = replace(MODEL, name="no-such-model")
+    async with MeteredEmbeddings(wrong, base_url=embedder_url) as embeddings:
+        with pytest.raises(Unavailable) as failure:
+            await RemoteEmbedder(embeddings).embed(TEXTS)
+    assert failure.value.code == "embedding_unavailable"

@@ -228,6 +228,21 @@ async def test_a_storage_that_is_down(ingest, stand_in, long, objects) -> None:
     assert (await ingest.process(long, stand_in()))["state"] == "ready"
 
 
+async def test_calls_that_were_billed_and_brought_nothing_are_told(ingest, person, stand_in, long) -> None:
+    first = stand_in(fails_after=3, wastes=7)
+    with pytest.raises(Unavailable) as failure:
+        await ingest.processing(first, chunk_tokens=SIZE).process(long, once=ingest.delivery())
+    assert failure.value.code == "embedding_unavailable"
+    failed = await ingest.sql.events(long, UsageRecorded)
+    assert [(each.input_tokens, each.outcome) for each in failed] == [(7, Outcome.FAILED)] * (first.calls - 3)
+    assert {(each.tenant.user_id, each.reference) for each in failed} == {(person.user_id, f"document/{long}")}
+
+    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=ingest.delivery())
+    spent = sum(chunk["tokens"] for chunk in await ingest.sql.chunks(long))
+    told = [each for each in await ingest.sql.events(long, UsageRecorded) if each.outcome is Outcome.COMPLETED]
+    assert [each.input_tokens for each in told] == [spent]
+
+
 async def test_the_same_tokens_are_never_told_twice(ingest, person, stand_in, long) -> None:
     """Failed in the middle, given up, and then deleted: the tokens that were spent are told with the failure."""
     with pytest.raises(Unavailable):

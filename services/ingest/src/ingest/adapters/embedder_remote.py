@@ -1,10 +1,9 @@
 """Any OpenAI-compatible embedding server, through `retrieval.embeddings`."""
 
-from chassis.errors import Unavailable
-from ingest.errors import EMBEDDING_UNAVAILABLE
+from ingest.errors import NotEmbedded
 from ingest.ports import Embedded
 from retrieval.embeddings import MeteredEmbeddings
-from retrieval.errors import EmbeddingUnavailable
+from retrieval.errors import EmbeddingError
 
 
 class RemoteEmbedder:
@@ -14,12 +13,12 @@ class RemoteEmbedder:
     async def embed(self, texts: list[str]) -> Embedded:
         try:
             result = await self._embeddings.embed(texts, "passage")
-        except EmbeddingUnavailable as error:
-            raise Unavailable(EMBEDDING_UNAVAILABLE) from error
+        except EmbeddingError as error:
+            raise NotEmbedded(tokens=error.tokens) from error
         return Embedded(result.vectors, result.tokens)
 
     async def count_tokens(self, texts: list[str]) -> list[int]:
         try:
             return await self._embeddings.count_tokens(texts)
-        except EmbeddingUnavailable as error:
-            raise Unavailable(EMBEDDING_UNAVAILABLE) from error
+        except EmbeddingError as error:
+            raise NotEmbedded from error

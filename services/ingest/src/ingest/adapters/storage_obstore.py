@@ -19,7 +19,7 @@ _PART_BYTES = 5 * 1024**2
 def open_store(url: str) -> ObjectStore:
     parts = urlsplit(url)
     if parts.scheme == "file":
-        return LocalStore(prefix=parts.path, mkdir=True)
+        return LocalStore(prefix=parts.path, automatic_cleanup=True, mkdir=True)
     return from_url(url)
 
 

@@ -1,10 +1,12 @@
 """The usage of a document's embedding: what was spent and not told yet, told once."""
 
+from uuid import UUID
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import outbox
 from chassis.clock import now
-from chassis.ids import named_id
+from chassis.ids import named_id, new_id
 from contracts.ingest import UsageRecorded
 from contracts.usage import Operation, Outcome
 from ingest.crud import chunks
@@ -21,6 +23,24 @@ async def record(session: AsyncSession, document: Document, *, model: str, provi
     # The same stretch of tokens always makes the same event: a second one could not be written.
     usage_id = named_id("usage", document.document_id, document.version, document.tokens_billed)
     document.tokens_billed = spent
+    await _tell(session, document, usage_id, untold, model=model, provider=provider, outcome=outcome)
+
+
+async def record_wasted(session: AsyncSession, document: Document, *, tokens: int, model: str, provider: str) -> None:
+    """A call that was billed and brought nothing; every such call is one of its own."""
+    await _tell(session, document, new_id(), tokens, model=model, provider=provider, outcome=Outcome.FAILED)
+
+
+async def _tell(
+    session: AsyncSession,
+    document: Document,
+    usage_id: UUID,
+    tokens: int,
+    *,
+    model: str,
+    provider: str,
+    outcome: Outcome,
+) -> None:
     await outbox.add(
         session,
         UsageRecorded(
@@ -29,7 +49,7 @@ async def record(session: AsyncSession, document: Document, *, model: str, provi
             operation=Operation.EMBEDDING,
             provider=provider,
             model=model,
-            input_tokens=untold,
+            input_tokens=tokens,
             output_tokens=0,
             outcome=outcome,
             reference=f"document/{document.document_id}",

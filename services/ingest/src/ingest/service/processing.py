@@ -22,9 +22,9 @@ from chassis.ids import named_id
 from contracts.ingest import ChunksEmbedded, DocumentFailed
 from contracts.usage import Outcome
 from ingest.crud import chunks, documents
-from ingest.errors import INDEX_UNAVAILABLE, PROCESSING_FAILED, REJECTING, Unreadable
+from ingest.errors import INDEX_UNAVAILABLE, PROCESSING_FAILED, REJECTING, NotEmbedded, Unreadable
 from ingest.models import GONE, WORKING, Chunk, Document, State
-from ingest.ports import Embedder, PageText, Parser, Storage
+from ingest.ports import Embedded, Embedder, PageText, Parser, Storage
 from ingest.service import billing, chunking
 from ingest.service.indexing import index_errors
 from ingest.service.uploads import tenant_of
@@ -205,7 +205,7 @@ class ProcessingService:
         terms = asyncio.create_task(asyncio.to_thread(self._analyser.terms_many, texts))
         try:
             if missing:
-                embedded = await self._embedder.embed([row.text for row in missing])
+                embedded = await self._paid(claim, [row.text for row in missing])
                 shares = _shares(embedded.tokens, [len(row.text) for row in missing])
                 for row, vector in zip(missing, embedded.vectors, strict=True):
                     row.embedding = vector.astype("<f4").tobytes()
@@ -214,6 +214,21 @@ class ProcessingService:
         finally:
             terms.cancel()
         return [self._item(claim.document, row, own) for row, own in zip(batch, analysed, strict=True)]
+
+    async def _paid(self, claim: Claim, texts: list[str]) -> Embedded:
+        try:
+            return await self._embedder.embed(texts)
+        except NotEmbedded as failure:
+            if failure.tokens:
+                async with self._database.transaction() as session:
+                    await billing.record_wasted(
+                        session,
+                        claim.document,
+                        tokens=failure.tokens,
+                        model=self._recipe.model,
+                        provider=self._recipe.provider,
+                    )
+            raise
 
     async def _keep(self, claim: Claim, rows: list[Chunk], tokens: list[int]) -> None:
         async with self._database.transaction() as session:
