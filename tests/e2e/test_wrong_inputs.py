@@ -130,3 +130,22 @@ def test_not_logged_in(stack):
 @pytest.mark.parametrize("path", ["/metrics", "/ready", "/services/rag/metrics", "/services/ingest/ready"])
 def test_inner_routes_are_not_public(stack, path):
     assert httpx.get(f"{stack.url}{path}").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_address_that_nobody_has(visitor, method):
+    with pytest.raises(ApiError) as refused:
+        visitor.call(method, "/no/such/thing")
+    assert_clear(refused.value.problem, status=404, code="route_not_found", language=visitor.language)
+    assert refused.value.problem["instance"] == "/no/such/thing"
+
+
+def test_a_service_that_is_down(visitor, stack):
+    stack.pause("usage-metrics")
+    try:
+        with pytest.raises(ApiError) as refused:
+            visitor.call("GET", "/usage/summary")
+    finally:
+        stack.resume("usage-metrics")
+        stack.wait_ready("usage-metrics")
+    assert_clear(refused.value.problem, status=503, code="service_down", language=visitor.language)

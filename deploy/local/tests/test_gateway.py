@@ -35,6 +35,7 @@ class StandIn(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Connection", "close")
         self.send_header("X-Seen-Prefix", self.headers.get("X-Forwarded-Prefix", ""))
+        self.send_header("X-Seen-Path", self.headers.get("X-Replaced-Path", ""))
         self.send_header("X-Seen-For", self.headers.get("X-Forwarded-For", ""))
         self.end_headers()
         self.wfile.write(body)
@@ -118,13 +119,20 @@ def test_a_service_tells_about_itself_under_its_prefix_and_keeps_the_rest_inside
             answer = client.get(f"/services/{name}{page}")
             assert answer.text == f"{name} {page}"
             assert answer.headers["X-Seen-Prefix"] == f"/services/{name}"
+    with stand_in("identity", running.layout.ports["identity"]):
         for inside in ("/metrics", "/ready", "/documents", "/health/../metrics"):
-            assert client.get(f"/services/{name}{inside}").status_code == 404
+            assert client.get(f"/services/{name}{inside}").text == "identity /no-such-path"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/ready", "/authx", "/usage-metrics", "/services/other/health"])
-def test_what_has_no_route_is_not_found(client, path):
-    assert client.get(path).status_code == 404
+NOWHERE = ["/", "/metrics", "/ready", "/authx", "/usage-metrics", "/services/other/health", "/service-down"]
+
+
+@pytest.mark.parametrize("path", NOWHERE)
+def test_what_has_no_route_reaches_one_path_that_no_service_has(running, client, path):
+    with stand_in("identity", running.layout.ports["identity"]):
+        answer = client.get(path)
+    assert answer.text == "identity /no-such-path"
+    assert answer.headers["X-Seen-Path"] == path
 
 
 def test_nobody_can_claim_another_address(running, client):
@@ -139,7 +147,14 @@ def test_a_path_that_two_parsers_could_read_in_two_ways_is_refused(running, clie
         assert client.get("/documents/..%2Fmetrics").status_code == 400
 
 
-def test_a_service_that_is_down_is_a_plain_gateway_error(client):
+def test_for_a_service_that_is_down_identity_answers(running, client):
+    with stand_in("identity", running.layout.ports["identity"]):
+        for method in ("GET", "POST", "DELETE"):
+            answer = client.request(method, "/usage/summary", headers={"Accept-Language": "en"})
+            assert (answer.status_code, answer.text) == (503, "identity /service-down")
+
+
+def test_with_identity_down_as_well_it_is_a_plain_gateway_error(client):
     assert client.get("/usage/summary").status_code in (502, 503)
 
 

@@ -88,7 +88,8 @@ def _respond(
 ) -> JSONResponse:
     locale = locale_of(request)
     body = body_of(message, title=title, status=status, locale=locale, values=values)
-    body["instance"] = request.url.path
+    # The gateway sends a path that has no route on as another one, and says in this header what was asked for.
+    body["instance"] = request.headers.get("x-replaced-path", request.url.path)
     body["request_id"] = getattr(request.state, "request_id", None)
     return JSONResponse(
         body,

@@ -28,3 +28,8 @@ TOO_MANY_LOGINS = Message(
     "지금 로그인 요청이 너무 많습니다. 잠시 후 다시 시도하세요.",
     "Too many logins are being checked right now. Try again in a moment.",
 )
+SERVICE_DOWN = Message(
+    "service_down",
+    "이 기능을 잠시 사용할 수 없습니다. 몇 초 후 다시 시도하세요.",
+    "This part of the service cannot be reached right now. Try again in a few seconds.",
+)
