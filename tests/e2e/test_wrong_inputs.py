@@ -147,5 +147,4 @@ def test_a_service_that_is_down(visitor, stack):
             visitor.call("GET", "/usage/summary")
     finally:
         stack.resume("usage-metrics")
-        stack.wait_ready("usage-metrics")
     assert_clear(refused.value.problem, status=503, code="service_down", language=visitor.language)

@@ -1,7 +1,5 @@
 """What the gateway answers with when a service behind it does not: it has no problems of its own."""
 
-from typing import NoReturn
-
 from fastapi import APIRouter
 
 from chassis.errors import Unavailable
@@ -11,5 +9,5 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/service-down", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-async def service_down() -> NoReturn:
+async def service_down() -> None:
     raise Unavailable(SERVICE_DOWN, headers={"Retry-After": "5"})
