@@ -13,22 +13,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import jwt
 import numpy as np
-import psycopg
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
-from psycopg.rows import dict_row
 
-from chassis.auth import Verifier
 from chassis.clock import now
 from chassis.delivery import Delivery
 from contracts.envelope import decode
 from contracts.event import Event
 from contracts.org_partner import ClassClosed, ClassOpened, MembershipGranted, Role, StudentEnrolled
+from growfit_local import stand_ins
 from growfit_local.servers import Database as TestDatabase
 from growfit_local.servers import local
+from growfit_local.stand_ins import Signer
 from ingest.config import MIB, Settings
 from ingest.errors import NotEmbedded
 from ingest.factory import Wired, wire
@@ -38,35 +35,11 @@ from ingest.service.processing import ProcessingService
 from ingest.service.uploads import Incoming
 from retrieval.store import VectorStoreAdapter
 
-KID, ISSUER, DIMENSION = "test-key", "growfit", 384
+DIMENSION = 384
 
 
-class Signer:
-    """Signs as identity does, and is the key source that knows its key."""
-
-    def __init__(self) -> None:
-        self._private = Ed25519PrivateKey.generate()
-
-    async def key(self, kid: str) -> Any | None:
-        return self._private.public_key() if kid == KID else None
-
-    def token(self, user_id: UUID) -> str:
-        times = {"iat": now(), "nbf": now(), "exp": now() + timedelta(minutes=10)}
-        who = {"iss": ISSUER, "aud": "growfit", "sub": str(user_id), "tier": "user", "sid": str(uuid4()), "epoch": 0}
-        return jwt.encode(times | who, self._private, algorithm="EdDSA", headers={"kid": KID, "typ": "at+jwt"})
-
-
-class Sql:
+class Sql(stand_ins.Sql):
     """Looks into the database past the service, and moves what only time would move."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, row_factory=dict_row)
-        async with connection:
-            cursor = await connection.execute(query, values)
-            return await cursor.fetchall() if cursor.description else []
 
     async def document(self, document_id: UUID) -> dict[str, Any]:
         (row,) = await self.rows('SELECT * FROM "user".documents WHERE document_id = %s', document_id)
@@ -295,7 +268,7 @@ def ingest(wired: Wired, sql: Sql) -> Ingest:
 @pytest.fixture(scope="module")
 async def client(settings: Settings, signer: Signer, wired: Wired) -> AsyncIterator[Client]:
     app = create_app(settings)
-    app.state.verifier = Verifier(signer, issuer=ISSUER)
+    app.state.verifier = signer.verifier
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

@@ -7,28 +7,23 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import jwt
-import psycopg
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from psycopg.rows import dict_row
 
-from chassis.auth import Principal, Verifier
+from chassis.auth import Principal
 from chassis.clock import now
 from chassis.delivery import Delivery
 from contracts.envelope import decode
 from contracts.event import Event
 from contracts.identity import Tier, UserRegistered
 from contracts.org_partner import Role
+from growfit_local import stand_ins
 from growfit_local.servers import Database as TestDatabase
+from growfit_local.stand_ins import Signer
 from org_partner.config import Settings
 from org_partner.factory import Wired, wire
 from org_partner.main import create_app
 from org_partner.models import Class, Course, Org, Partner
 from org_partner.service.invite_codes import Issued
-
-KID = "test-key"
-ISSUER = "growfit"
 
 
 @dataclass(frozen=True)
@@ -53,42 +48,8 @@ class School:
     owner: Person
 
 
-class Signer:
-    """Signs as identity does, and is the key source that knows its key."""
-
-    def __init__(self) -> None:
-        self._private = Ed25519PrivateKey.generate()
-
-    async def key(self, kid: str) -> Any | None:
-        return self._private.public_key() if kid == KID else None
-
-    def token(self, caller: Principal, *, lifetime: timedelta = timedelta(minutes=10)) -> str:
-        issued = now() - timedelta(hours=1)
-        claims = {
-            "iss": ISSUER,
-            "aud": "growfit",
-            "sub": str(caller.user_id),
-            "iat": issued,
-            "nbf": issued,
-            "exp": now() + lifetime,
-            "tier": caller.tier,
-            "sid": str(caller.session_id),
-            "epoch": caller.token_epoch,
-        }
-        return jwt.encode(claims, self._private, algorithm="EdDSA", headers={"kid": KID, "typ": "at+jwt"})
-
-
-class Sql:
+class Sql(stand_ins.Sql):
     """Looks into the database past the service, and puts there what other services would have."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, row_factory=dict_row)
-        async with connection:
-            cursor = await connection.execute(query, values)
-            return await cursor.fetchall() if cursor.description else []
 
     async def events(self, **where: UUID) -> list[Event]:
         """What the outbox holds about an id, oldest first: `events(org_id=…)`."""
@@ -178,7 +139,9 @@ class Client:
         self._signer = signer
 
     async def ask(self, person: Person | None, method: str, path: str, **options: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self._signer.token(person.caller)}"} if person else {}
+        headers = (
+            {"Authorization": f"Bearer {self._signer.token(person.user_id, tier=person.caller.tier)}"} if person else {}
+        )
         return await self.http.request(method, path, headers=headers | options.pop("headers", {}), **options)
 
 
@@ -218,7 +181,7 @@ def signer() -> Signer:
 @pytest.fixture(scope="module")
 async def client(settings: Settings, signer: Signer) -> AsyncIterator[Client]:
     app = create_app(settings)
-    app.state.verifier = Verifier(signer, issuer=ISSUER)
+    app.state.verifier = signer.verifier
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://org-partner") as http:
         yield Client(http, signer)

@@ -4,18 +4,16 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import jwt
 import psycopg
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chassis.auth import ACCESS_TOKEN_TYPE, ALGORITHM, AUDIENCE, Principal, Verifier
+from chassis.auth import Principal
 from chassis.delivery import AlreadyHandled, Delivery
 from contracts.event import Event
 from contracts.ingest import UsageRecorded
@@ -30,6 +28,7 @@ from contracts.org_partner import (
 from contracts.tenancy import Tenant
 from contracts.usage import ModelUsage, Operation, Outcome
 from growfit_local.servers import Database as Made
+from growfit_local.stand_ins import Signer
 from usage_metrics.config import Settings
 from usage_metrics.factory import Wired, wire
 from usage_metrics.main import create_app
@@ -138,31 +137,6 @@ def books(wired: Wired) -> Books:
     return Books(wired)
 
 
-@dataclass(frozen=True)
-class Signer:
-    """Stands where identity stands: signs tokens, and is the source of the key that verifies them."""
-
-    private: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
-
-    async def key(self, kid: str) -> Any | None:
-        return self.private.public_key() if kid == "test" else None
-
-    def token(self, user_id: UUID, *, tier: str = "user") -> str:
-        now = datetime.now(UTC)
-        claims = {
-            "iss": "growfit",
-            "aud": AUDIENCE,
-            "sub": str(user_id),
-            "iat": now,
-            "nbf": now,
-            "exp": now + timedelta(minutes=10),
-            "tier": tier,
-            "sid": str(uuid4()),
-            "epoch": 0,
-        }
-        return jwt.encode(claims, self.private, ALGORITHM, headers={"kid": "test", "typ": ACCESS_TOKEN_TYPE})
-
-
 Get = Callable[..., Awaitable[httpx.Response]]
 
 
@@ -170,7 +144,7 @@ Get = Callable[..., Awaitable[httpx.Response]]
 async def http(settings: Settings) -> AsyncIterator[Callable[..., Get]]:
     """`http(user_id, tier=…)` is a GET as that caller; `http()` one without a token."""
     app, signer = create_app(settings), Signer()
-    app.state.verifier = Verifier(signer, issuer="growfit")
+    app.state.verifier = signer.verifier
     async with _client(app) as client:
 
         def as_caller(user_id: UUID | None = None, *, tier: str = "user") -> Get:

@@ -84,8 +84,8 @@ async def test_students_page_by_page_each_once_newest_first(client, world, size)
 
 
 async def test_tokens_that_are_none_expired_or_signed_by_somebody_else(client, signer, school) -> None:
-    expired = signer.token(school.admin.caller, lifetime=timedelta(minutes=-5))
-    foreign = type(signer)().token(school.admin.caller)
+    expired = signer.token(school.admin.user_id, lifetime=timedelta(minutes=-5))
+    foreign = type(signer)().token(school.admin.user_id)
     for token, code in ((expired, "token_expired"), (foreign, "token_invalid"), ("x.y.z", "token_invalid")):
         answer = await client.http.get("/orgs", headers={"Authorization": f"Bearer {token}"})
         assert (answer.status_code, answer.json()["code"]) == (401, code)
