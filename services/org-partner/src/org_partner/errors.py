@@ -9,20 +9,20 @@ SUPERVISOR_ONLY = Message(
 )
 ROLE_INSUFFICIENT = Message(
     "role_insufficient",
-    "지금 역할로는 할 수 없습니다. 기관 관리자에게 권한을 요청하세요.",
+    "지금 역할로는 할 수 없습니다. 조직 관리자에게 권한을 요청하세요.",
     "Your role does not allow this. Ask an administrator of the org for a role that does.",
 )
-ORG_NOT_FOUND = Message("org_not_found", "기관을 찾을 수 없습니다.", "There is no such org.")
+ORG_NOT_FOUND = Message("org_not_found", "조직을 찾을 수 없습니다.", "There is no such org.")
 PARTNER_NOT_FOUND = Message("partner_not_found", "파트너를 찾을 수 없습니다.", "There is no such partner.")
 COURSE_NOT_FOUND = Message(
     "course_not_found",
-    "이 기관에 그런 과정이 없습니다.",
+    "이 조직에 그런 과정이 없습니다.",
     "There is no such course in this org.",
 )
-CLASS_NOT_FOUND = Message("class_not_found", "수업을 찾을 수 없습니다.", "There is no such class.")
+CLASS_NOT_FOUND = Message("class_not_found", "강의를 찾을 수 없습니다.", "There is no such class.")
 INVITE_CODE_NOT_FOUND = Message(
     "invite_code_not_found",
-    "이 수업에 그런 초대 코드가 없습니다.",
+    "이 강의에 그런 초대 코드가 없습니다.",
     "There is no such invite code in this class.",
 )
 USER_UNKNOWN = Message(
