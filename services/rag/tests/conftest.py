@@ -4,26 +4,20 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import jwt
-import psycopg
 import pytest
 import uvicorn
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from httpx_sse import aconnect_sse
-from psycopg.rows import dict_row
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from chassis.auth import Verifier
 from chassis.clock import now
 from chassis.delivery import Delivery
 from contracts.envelope import decode
@@ -32,8 +26,10 @@ from contracts.ingest import ChunksEmbedded, DocumentDeleted
 from contracts.org_partner import ClassClosed, ClassOpened, MembershipGranted, Role, StudentEnrolled
 from contracts.rag import UsageRecorded
 from contracts.tenancy import Tenant
+from growfit_local import stand_ins
 from growfit_local.servers import Database as TestDatabase
-from growfit_local.servers import local
+from growfit_local.servers import PostgresServer, local
+from growfit_local.stand_ins import Signer
 from rag.config import Settings
 from rag.factory import Wired, wire
 from rag.main import create_app
@@ -42,36 +38,11 @@ from retrieval.models import get_model
 from retrieval.pgvector import PgVectorAdapter
 from retrieval.terms import KiwiTerms
 
-KID, ISSUER = "test-key", "growfit"
 MODEL = get_model("multilingual-e5-small")
 
 
-class Signer:
-    """Signs as identity does, and is the key source that knows its key."""
-
-    def __init__(self) -> None:
-        self._private = Ed25519PrivateKey.generate()
-
-    async def key(self, kid: str) -> Any | None:
-        return self._private.public_key() if kid == KID else None
-
-    def token(self, user_id: UUID) -> str:
-        times = {"iat": now(), "nbf": now(), "exp": now() + timedelta(minutes=10)}
-        who = {"iss": ISSUER, "aud": "growfit", "sub": str(user_id), "tier": "user", "sid": str(uuid4()), "epoch": 0}
-        return jwt.encode(times | who, self._private, algorithm="EdDSA", headers={"kid": KID, "typ": "at+jwt"})
-
-
-class Sql:
+class Sql(stand_ins.Sql):
     """Looks into the database past the service, and moves what only time would move."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, row_factory=dict_row)
-        async with connection:
-            cursor = await connection.execute(query, values)
-            return await cursor.fetchall() if cursor.description else []
 
     async def message(self, message_id: Any) -> dict[str, Any]:
         (row,) = await self.rows('SELECT * FROM "user".messages WHERE message_id = %s', message_id)
@@ -391,6 +362,23 @@ async def library(wired: Wired, index: PgVectorAdapter, embedder_url: str) -> As
         yield Library(wired, index, embeddings)
 
 
+@pytest.fixture
+def outage(postgres_server: PostgresServer, database: TestDatabase):
+    """`with outage():` the database throws rag out and lets it in no more."""
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        postgres_server.execute(f"REVOKE CONNECT ON DATABASE {database.name} FROM rag")
+        its_own = f"usename = 'rag' AND datname = '{database.name}'"
+        postgres_server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {its_own}")
+        try:
+            yield
+        finally:
+            postgres_server.execute(f"GRANT CONNECT ON DATABASE {database.name} TO rag")
+
+    return away
+
+
 @pytest.fixture(scope="module")
 def sql(database: TestDatabase) -> Sql:
     return Sql(database.libpq_url("postgres"))
@@ -403,7 +391,7 @@ def door(settings: Settings, signer: Signer):
     @asynccontextmanager
     async def opened(**changes: Any) -> AsyncIterator[Client]:
         app = create_app(Settings.model_validate(settings.model_dump() | changes))
-        app.state.verifier = Verifier(signer, issuer=ISSUER)
+        app.state.verifier = signer.verifier
         async with serving(app) as url, httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as http:
             yield Client(http, signer, app)
 

@@ -112,6 +112,11 @@ TOO_MANY_PAGES = Message(
     "쪽수가 너무 많습니다. {limit}쪽까지 처리할 수 있습니다. 나누어 올리세요.",
     "The document has too many pages. The limit is {limit}; upload it in parts.",
 )
+TEXT_TOO_LONG = Message(
+    "text_too_long",
+    "문서의 글자가 너무 많습니다. 500만 자까지 처리할 수 있습니다. 나누어 올리세요.",
+    "The document has too much text. The limit is 5 million characters; upload it in parts.",
+)
 PARSE_LIMIT = Message(
     "parse_limit",
     "문서를 읽는 데 시간이나 메모리가 너무 많이 듭니다. 더 단순한 파일로 저장해 다시 올리세요.",
@@ -131,11 +136,14 @@ REASONS = {
         TEXT_UNDECODABLE,
         NO_TEXT,
         TOO_MANY_PAGES,
+        TEXT_TOO_LONG,
         PARSE_LIMIT,
         PROCESSING_FAILED,
     )
 }
-REJECTING = frozenset({PDF_ENCRYPTED.code, PDF_DAMAGED.code, TEXT_UNDECODABLE.code, TOO_MANY_PAGES.code})
+REJECTING = frozenset(
+    {PDF_ENCRYPTED.code, PDF_DAMAGED.code, TEXT_UNDECODABLE.code, TOO_MANY_PAGES.code, TEXT_TOO_LONG.code}
+)
 
 
 class Unreadable(Invalid):

@@ -148,6 +148,17 @@ async def test_too_many_pages_are_refused_before_the_first_one_is_read(tmp_path:
     assert (refusal.value.code, refusal.value.values) == ("too_many_pages", {"limit": 10})
 
 
+async def test_too_much_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "original"
+    path.write_bytes(b"word " * 1_000_001)
+    parser = ChildProcessParser(seconds=60, memory_bytes=MEMORY, max_pages=10_000)
+    with pytest.raises(Unreadable) as refusal:
+        async for _ in parser.pages(path, TEXT):
+            pass
+
+    assert refusal.value.code == "text_too_long"
+
+
 async def test_whoever_stops_reading_leaves_no_child(parser: ChildProcessParser, tmp_path: Path) -> None:
     path = tmp_path / "original"
     path.write_bytes(documents.korean_text(pages=40))

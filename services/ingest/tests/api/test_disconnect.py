@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from chassis.auth import Verifier
 from ingest.config import MIB
 from ingest.main import create_app
 
@@ -98,7 +97,7 @@ async def away(settings, signer, wired, tmp_path: Path) -> AsyncIterator[tuple[h
     """The HTTP door over a storage folder that a test can take away."""
     folder = tmp_path / "objects"
     app = create_app(settings.model_copy(update={"storage_url": folder.as_uri()}))
-    app.state.verifier = Verifier(signer, issuer="growfit")
+    app.state.verifier = signer.verifier
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -129,7 +128,7 @@ async def test_a_database_that_is_away(client, settings, signer, person, problem
         }
     )
     app = create_app(lost)
-    app.state.verifier = Verifier(signer, issuer="growfit")
+    app.state.verifier = signer.verifier
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as http:
         answer = await http.post("/documents", files={"file": ("a.txt", b"some text")}, headers=client.headers(person))

@@ -10,6 +10,7 @@ import pytest
 from chassis.errors import NotFound, Unavailable
 from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentUploaded, UsageRecorded
 from contracts.usage import Outcome
+from ingest.errors import STORAGE_UNAVAILABLE
 from ingest.factory import wire
 from ingest.service.deletion import STANDSTILL
 
@@ -106,9 +107,9 @@ async def test_deleted_while_it_is_embedded(ingest, person, stand_in) -> None:
     assert receipt["deleted"]["chunks"] > 16
     await gone(ingest, document_id)
     assert await ingest.sql.events(document_id, ChunksEmbedded) == []
-    (usage,) = await ingest.sql.events(document_id, UsageRecorded)
-    assert usage.outcome is Outcome.CANCELLED
-    assert usage.input_tokens > 0
+    told = await ingest.sql.events(document_id, UsageRecorded)
+    assert {usage.outcome for usage in told} == {Outcome.CANCELLED}
+    assert sum(usage.input_tokens for usage in told) == embedder.tokens, "also the calls under way at the deletion"
 
 
 async def test_a_deletion_that_cannot_be_finished_is_finished_later(
@@ -174,3 +175,41 @@ async def test_vectors_that_a_killed_worker_left_are_swept(ingest, person, ready
 
     await ingest.wired.deletion.sweep()
     await gone(ingest, ready)
+
+
+async def test_while_the_bus_is_away_nothing_is_announced_again(ingest, person, words) -> None:
+    """The announcements are in the outbox still; each further one would be one more message for the same document."""
+    document_id = await ingest.put(words(30), person=person)
+    await ingest.sql.rows("UPDATE ingest.outbox SET created_at = created_at - interval '1 hour'")
+    try:
+        for _ in range(3):
+            await ingest.sql.age(document_id, LATE)
+            await ingest.wired.deletion.sweep()
+        assert len(await ingest.sql.events(document_id, DocumentUploaded)) == 1
+    finally:
+        await ingest.sql.rows("UPDATE ingest.outbox SET published_at = now(), created_at = now()")
+
+    await ingest.sql.age(document_id, LATE)
+    await ingest.wired.deletion.sweep()
+    assert len(await ingest.sql.events(document_id, DocumentUploaded)) == 2
+
+
+async def test_a_deletion_that_cannot_be_finished_holds_up_no_other(
+    ingest, person, words, objects, monkeypatch
+) -> None:
+    stuck, other = [await ingest.put(words(30, seed=n), person=person) for n in (71, 72)]
+    for document_id in (stuck, other):
+        begun = """UPDATE "user".documents SET state = 'deleting', dedupe_key = NULL WHERE document_id = %s"""
+        await ingest.sql.rows(begun, document_id)
+        await ingest.sql.age(document_id, LATE)
+    delete = ingest.wired.deletion._storage.delete
+
+    async def refuse(key: str) -> int:
+        if str(stuck) in key:
+            raise Unavailable(STORAGE_UNAVAILABLE)
+        return await delete(key)
+
+    monkeypatch.setattr(ingest.wired.deletion._storage, "delete", refuse)
+    await ingest.wired.deletion.sweep()
+    assert (await ingest.sql.document(stuck))["state"] == "deleting"
+    await gone(ingest, other)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import growfit_documents as documents
@@ -29,12 +30,17 @@ class Halted(PgVectorAdapter):
 
     def __init__(self, index: VectorStoreAdapter) -> None:
         self.__dict__ = dict(vars(index))
-        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+        self.reached, self.go_on, self.written = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.dies = False
 
     async def upsert_embeddings(self, items) -> int:
         self.reached.set()
         await self.go_on.wait()
-        return await super().upsert_embeddings(items)
+        written = await super().upsert_embeddings(items)
+        self.written.set()
+        if self.dies:
+            await asyncio.Event().wait()
+        return written
 
 
 async def until(event: asyncio.Event) -> None:
@@ -52,16 +58,16 @@ async def embedded(ingest, document_id) -> list[str]:
 
 
 async def ready_once(ingest, document_id) -> UsageRecorded:
-    """The document stands whole and once; its one usage is returned."""
+    """The document stands whole and once; the usage of what it is made of is returned."""
     row, chunks = await ingest.sql.document(document_id), await ingest.sql.chunks(document_id)
     assert (row["state"], row["claim_id"]) == ("ready", None)
     assert len({chunk["text"] for chunk in chunks}) == len(chunks) == row["chunk_count"] == row["chunks_embedded"]
     assert [chunk["ordinal"] for chunk in chunks] == list(range(len(chunks)))
     assert await ingest.vectors(document_id) == len(chunks)
     assert len(await ingest.sql.events(document_id, ChunksEmbedded)) == 1
-    (usage,) = await ingest.sql.events(document_id, UsageRecorded)
+    told = await ingest.sql.events(document_id, UsageRecorded)
+    (usage,) = [each for each in told if each.outcome is Outcome.COMPLETED]
     assert usage.input_tokens == sum(chunk["tokens"] for chunk in chunks) == row["tokens_billed"]
-    assert usage.outcome is Outcome.COMPLETED
     return usage
 
 
@@ -104,10 +110,10 @@ async def test_a_worker_may_die_before_the_first_batch_and_before_the_last_write
 
 
 async def test_the_slower_of_two_workers_changes_nothing(ingest, stand_in, long) -> None:
-    slow, delivery = stand_in(hangs_after=2), ingest.delivery()
+    slow, fast, delivery = stand_in(hangs_after=2), stand_in(), ingest.delivery()
     task = asyncio.create_task(ingest.processing(slow, chunk_tokens=SIZE).process(long, once=delivery))
     await until(slow.hanging)
-    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=delivery)
+    await ingest.processing(fast, chunk_tokens=SIZE).process(long, once=delivery)
     row, chunks = await ingest.sql.document(long), await ingest.sql.chunks(long)
     slow.go_on.set()
     await task
@@ -116,6 +122,43 @@ async def test_the_slower_of_two_workers_changes_nothing(ingest, stand_in, long)
     assert await ingest.sql.document(long) == row
     assert await ingest.sql.chunks(long) == chunks
     assert slow.calls <= 5
+    told = await ingest.sql.events(long, UsageRecorded)
+    assert sum(usage.input_tokens for usage in told) == slow.tokens + fast.tokens, "both were paid for"
+
+
+async def test_many_announcements_of_one_document_do_not_fail_it(ingest, stand_in, long) -> None:
+    """After an outage the sweeper's announcements come all at once, four at a time."""
+    turns = asyncio.Semaphore(4)
+    embedders = [stand_in() for _ in range(3 * MAX_CLAIMS)]
+
+    async def take(embedder) -> None:
+        async with turns:
+            await ingest.processing(embedder, chunk_tokens=SIZE).process(long, once=ingest.delivery())
+
+    await asyncio.gather(*(take(embedder) for embedder in embedders))
+    await ready_once(ingest, long)
+    told = await ingest.sql.events(long, UsageRecorded)
+    assert sum(usage.input_tokens for usage in told) == sum(embedder.tokens for embedder in embedders)
+
+
+async def test_vectors_of_a_worker_that_died_after_a_deletion_go_with_the_redelivery(
+    ingest, person, stand_in, long
+) -> None:
+    index, delivery = Halted(ingest.wired.index), ingest.delivery()
+    task = asyncio.create_task(
+        ingest.processing(stand_in(), index=index, chunk_tokens=SIZE).process(long, once=delivery)
+    )
+    await until(index.reached)
+    await ingest.wired.deletion.delete(person.user_id, long)
+    index.dies = True
+    index.go_on.set()
+    await until(index.written)
+    await die(task)
+    assert await ingest.vectors(long) > 0
+    await ingest.sql.age(long, timedelta(hours=5))
+
+    await ingest.processing().process(long, once=delivery)
+    assert await ingest.vectors(long) == 0
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["redelivered", "announced again"])

@@ -1,7 +1,7 @@
 """What rag can answer besides success; see `chassis.errors` for the kinds."""
 
 from chassis.errors import Invalid, Message, Unavailable
-from retrieval.errors import RetrievalError
+from retrieval.errors import EmbeddingError, RetrievalError
 
 CONVERSATION_NOT_FOUND = Message(
     "conversation_not_found",
@@ -28,6 +28,11 @@ SEARCH_UNAVAILABLE = Message(
     "검색을 잠시 사용할 수 없습니다. 잠시 후 다시 시도하세요.",
     "Search cannot be used right now. Try again in a moment.",
 )
+SEARCH_MISCONFIGURED = Message(
+    "search_misconfigured",
+    "검색 설정이 맞지 않아 찾을 수 없습니다. 운영자에게 알려 주세요.",
+    "Search is not set up rightly. Tell the operator.",
+)
 MODEL_UNAVAILABLE = Message(
     "model_unavailable",
     "언어 모델이 지금 응답하지 않습니다. 잠시 후 다시 시도하세요.",
@@ -48,10 +53,18 @@ ANSWER_FAILED = Message(
     "답변을 끝내지 못했습니다. 다시 시도하세요.",
     "The answer could not be finished. Try again.",
 )
+ANSWER_NOT_STORED = Message(
+    "answer_not_stored",
+    "답변을 아직 저장하지 못했습니다. 다시 묻지 말고 잠시 후 대화를 다시 여세요.",
+    "The answer could not be stored yet. Do not ask again; open the conversation anew in a moment.",
+)
 
 
 def as_service_error(error: RetrievalError) -> Unavailable | Invalid:
     """What the caller is told of a search that failed."""
     if error.retryable:
         return Unavailable(SEARCH_UNAVAILABLE, headers={"Retry-After": "2"})
-    return Invalid(EMBEDDING_REFUSED)
+    if isinstance(error, EmbeddingError):
+        return Invalid(EMBEDDING_REFUSED)
+    # An index of another model, or a filter that no caller has written.
+    return Unavailable(SEARCH_MISCONFIGURED)

@@ -28,5 +28,5 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
         database=wired.database,
         registry=registry,
         open_=[wired.index.open, warm_up],
-        close=[wired.index.close, wired.embeddings.close],
+        close=[wired.answers.close, wired.index.close, wired.embeddings.close],
     )

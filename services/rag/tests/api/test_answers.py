@@ -1,6 +1,7 @@
 """`POST /conversations/{id}/messages`: the answer as it comes, kept and booked however it ends."""
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
@@ -192,8 +193,12 @@ async def test_a_model_that_fails(client, person, conversation, provider, sql, l
     assert said[language] in error["detail"]
     row = await sql.message(events[0][1]["message_id"])
     assert (row["state"], row["problem"], row["text"]) == ("failed", code, "")
-    # The provider did not work on it, so it costs nothing; the question was embedded all the same.
-    assert set(await sql.usage(f"message/{events[0][1]['message_id']}")) == {"embedding"}
+    usage = await sql.usage(f"message/{events[0][1]['message_id']}")
+    assert set(usage) == {"embedding", "chat"}
+    chat = usage["chat"]
+    assert (chat.outcome, chat.model, chat.provider, chat.estimated) == (Outcome.FAILED, "tiny-1", "127.0.0.1", True)
+    # What was refused was not worked on; what broke may have been.
+    assert (chat.input_tokens > 100, chat.output_tokens) == (status == 503, 0)
     (answered,) = await sql.events(MessageAnswered, message_id=events[0][1]["message_id"])
     assert answered.outcome is Outcome.FAILED
 
@@ -219,6 +224,71 @@ async def test_a_model_that_takes_too_long(door, person, library, provider, sql)
     assert events[-1][1]["code"] == "answer_failed"
     row = await sql.message(events[0][1]["message_id"])
     assert (row["state"], row["problem"]) == ("failed", "answer_failed")
+
+
+async def test_a_model_that_does_not_begin_in_time_is_booked(door, person, library, provider, sql) -> None:
+    provider.behave(waits_after=0)
+    async with door(answer_seconds=1) as client:
+        await library.add(CODE, scopes=[person.scope])
+        events = await client.answer(person, await client.open(person))
+
+    assert names(events) == ["started", "error"]
+    chat = (await sql.usage(f"message/{events[0][1]['message_id']}"))["chat"]
+    assert (chat.outcome, chat.estimated, chat.output_tokens) == (Outcome.FAILED, True, 0)
+    assert chat.input_tokens > 100
+
+
+async def test_a_provider_that_cannot_be_reached_is_booked_as_a_call_that_cost_nothing(
+    door, person, library, sql, unused_tcp_port
+) -> None:
+    async with door(llm_base_url=f"http://127.0.0.1:{unused_tcp_port}/v1") as client:
+        await library.add(CODE, scopes=[person.scope])
+        events = await client.answer(person, await client.open(person))
+
+    assert events[-1][1]["code"] == "model_unavailable"
+    chat = (await sql.usage(f"message/{events[0][1]['message_id']}"))["chat"]
+    assert (chat.outcome, chat.input_tokens, chat.output_tokens, chat.estimated) == (Outcome.FAILED, 0, 0, True)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+async def test_an_answer_that_ends_while_the_database_is_away_is_stored_later(
+    client, person, conversation, provider, sql, outage, language
+) -> None:
+    """The reader has the whole text and is told what became of it, soon; nobody has to ask again."""
+    provider.behave(waits_after=2)
+    async with client.question(person, conversation, language=language) as events:
+        seen = [await anext(events) for _ in range(3)]
+        with outage():
+            provider.go_on.set()
+            seen += [event async for event in events]
+
+    assert names(seen) == ["started", "token", "token", "token", "token", "citation", "error"]
+    error = seen[-1][1]
+    assert (error["code"], error["status"]) == ("answer_not_stored", 503)
+    assert ("다시 묻지 말고" in error["detail"]) == (language == "ko")
+    row = await sql.ended(seen[0][1]["message_id"])
+    assert (row["state"], row["problem"]) == ("completed", None)
+    assert row["text"] == "초대 코드는 72시간 동안 쓸 수 있습니다. [1]"
+    usage = await sql.usage(f"message/{seen[0][1]['message_id']}")
+    assert set(usage) == {"embedding", "chat"}
+    assert (usage["chat"].outcome, usage["chat"].input_tokens) == (Outcome.COMPLETED, 321)
+
+
+async def test_a_client_that_leaves_while_the_database_is_away_is_kept_and_booked(
+    client, person, conversation, provider, sql, outage
+) -> None:
+    provider.behave(waits_after=2)
+    with ExitStack() as until_it_left:
+        async with client.question(person, conversation) as events:
+            seen = [await anext(events) for _ in range(3)]
+            until_it_left.enter_context(outage())
+        await asyncio.wait_for(provider.left.wait(), 10)
+
+    row = await sql.ended(seen[0][1]["message_id"])
+    assert (row["state"], row["text"]) == ("cancelled", "초대 코드는 72시간 동안")
+    usage = await sql.usage(f"message/{row['message_id']}")
+    assert set(usage) == {"embedding", "chat"}
+    assert usage["chat"].outcome is Outcome.CANCELLED
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

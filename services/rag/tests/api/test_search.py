@@ -7,6 +7,8 @@ import pytest
 from contracts.rag import UsageRecorded
 from contracts.usage import Operation, Outcome
 from rag.service.permission import Searchable
+from retrieval.errors import IndexMismatch
+from retrieval.pgvector import PgVectorAdapter
 
 CODE = "초대 코드는 발급한 때부터 72시간 동안 쓸 수 있습니다."
 FEE = "강사료는 매월 25일에 지급하며 세금을 뗀 금액입니다."
@@ -184,3 +186,15 @@ async def test_the_doors_of_operation(client) -> None:
 
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert 'route="/search",service="rag",status="200"' in metrics.text
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+async def test_an_index_of_another_model_is_the_operators_matter(
+    client, person, problem, monkeypatch, language
+) -> None:
+    async def refuse(*_, **__):
+        raise IndexMismatch("the index holds another model")
+
+    monkeypatch.setattr(PgVectorAdapter, "query", refuse)
+    body = problem(await client.search(person, QUESTION, language), 503, "search_misconfigured")
+    assert ("운영자" in body["detail"]) == (language == "ko")

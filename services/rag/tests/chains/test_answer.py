@@ -123,16 +123,16 @@ async def test_a_broken_connection_is_unavailable_and_leaves_what_there_was(prov
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "code"),
+    ("status", "kind", "code", "worked_on"),
     [
-        (401, Invalid, "model_refused"),
-        (400, Invalid, "model_refused"),
-        (429, Unavailable, "model_unavailable"),
-        (500, Unavailable, "model_unavailable"),
+        (401, Invalid, "model_refused", False),
+        (400, Invalid, "model_refused", False),
+        (429, Unavailable, "model_unavailable", False),
+        (500, Unavailable, "model_unavailable", True),
     ],
 )
-async def test_what_the_provider_answers_decides_the_kind_of_error(
-    provider: Any, status: int, kind: type[Exception], code: str
+async def test_what_the_provider_answers_decides_the_kind_of_error_and_what_is_owed(
+    provider: Any, status: int, kind: type[Exception], code: str, worked_on: bool
 ) -> None:
     provider.status = status
     answer = start(provider.chat())
@@ -141,13 +141,29 @@ async def test_what_the_provider_answers_decides_the_kind_of_error(
 
     assert failed.value.code == code
     assert answer.text == ""
-    assert answer.usage == Usage(0, 0)  # nothing was worked on
+    assert answer.called
+    assert (answer.usage.input_tokens > 100, answer.usage.output_tokens) == (worked_on, 0)
+    assert answer.usage.estimated
 
 
-async def test_nobody_listening_is_unavailable(provider: Any, unused_tcp_port: int) -> None:
+async def test_nobody_listening_is_unavailable_and_costs_nothing(provider: Any, unused_tcp_port: int) -> None:
     provider.port = unused_tcp_port
+    answer = start(provider.chat())
     with pytest.raises(Unavailable):
-        await collect(start(provider.chat()))
+        await collect(answer)
+
+    assert answer.called
+    assert answer.usage == Usage(0, 0, estimated=True)
+
+
+async def test_a_connection_that_is_cut_before_the_first_word_may_have_been_worked_on(provider: Any) -> None:
+    provider.cut_after = 0
+    answer = start(provider.chat())
+    with pytest.raises(Unavailable):
+        await collect(answer)
+
+    assert answer.usage.estimated
+    assert (answer.usage.input_tokens > 100, answer.usage.output_tokens) == (True, 0)
 
 
 async def test_a_failure_that_knows_what_it_cost_is_booked_with_it() -> None:
@@ -206,11 +222,13 @@ async def test_closing_from_another_task_ends_the_providers_stream(provider: Any
 async def test_before_the_model_is_called_nothing_is_owed(provider: Any) -> None:
     answer = start(provider.chat())
     assert answer.usage == Usage(0, 0)
-    assert isinstance(await anext(answer), Retrieved)
+    retrieved = await anext(answer)
+    assert isinstance(retrieved, Retrieved)
+    assert retrieved.prompt_tokens > 100
     assert answer.usage == Usage(0, 0)
     await answer.aclose()
 
-    assert provider.requests == []
+    assert (answer.called, provider.requests) == (False, [])
 
 
 async def test_what_the_retriever_raises_is_its_own_affair(provider: Any) -> None:
@@ -245,11 +263,11 @@ def test_usage_spread_over_chunks_adds_up() -> None:
         meter.add(AIMessageChunk("x", usage_metadata=usage))
     meter.add(AIMessageChunk("x"))
 
-    assert meter.usage(prompt="p", answer="xxxx") == Usage(40, 7)
+    assert meter.usage(prompt_tokens=1, answer="xxxx") == Usage(40, 7)
 
 
 def test_usage_of_zero_for_an_answer_is_not_believed() -> None:
     meter = UsageMeter()
     meter.add(AIMessageChunk("x", usage_metadata={"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}))
 
-    assert meter.usage(prompt="p" * 40, answer="x" * 40) == Usage(10, 10, estimated=True)
+    assert meter.usage(prompt_tokens=10, answer="x" * 40) == Usage(10, 10, estimated=True)

@@ -18,7 +18,8 @@ from typing import Any
 _END_MARK = b"%%EOF"
 _TAIL_BYTES = 65_536
 _TEXT_PAGE_CHARACTERS = 3000
-_MAX_TEXT_BYTES = 64 * 1024**2
+# Some 2,500 full pages. The worker holds a document's chunks, vectors and terms at once: about 35 bytes a character.
+_MAX_CHARACTERS = 5_000_000
 # FPDF_ERR_PASSWORD of fpdfview.h.
 _PASSWORD_ERROR = 4
 
@@ -39,9 +40,9 @@ def main() -> None:
         written = 0
         for number, total, text in pages:
             line = json.dumps({"page": number, "total": total, "text": clean(text)}, ensure_ascii=False) + "\n"
-            written += len(line)
-            if written > _MAX_TEXT_BYTES:
-                raise Refused("parse_limit")
+            written += len(text)
+            if written > _MAX_CHARACTERS:
+                raise Refused("text_too_long")
             sys.stdout.write(line)
     except Refused as refusal:
         sys.stdout.write(json.dumps({"error": str(refusal)}) + "\n")

@@ -68,6 +68,20 @@ async def update_claimed(session: AsyncSession, document_id: UUID, held_claim: U
     return (await session.execute(statement)).scalar_one_or_none() is not None
 
 
+async def uncount_claim(session: AsyncSession, document_id: UUID) -> None:
+    statement = (
+        update(Document)
+        .where(Document.document_id == document_id, Document.state.in_(WORKING), Document.attempts > 0)
+        .values(attempts=Document.attempts - 1)
+    )
+    await session.execute(statement)
+
+
+async def lock_admission(session: AsyncSession, document_id: UUID) -> None:
+    """Held to the end of the transaction: who gets it next knows whether the row was committed."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(document_id), 0))))
+
+
 async def list_standing_still(session: AsyncSession, *, since: datetime, limit: int) -> list[Document]:
     """Unfinished work that nobody has touched since then, to be taken up again."""
     query = (
@@ -81,5 +95,11 @@ async def list_standing_still(session: AsyncSession, *, since: datetime, limit: 
 
 
 async def list_deleted(session: AsyncSession, *, since: datetime, limit: int) -> list[Document]:
-    query = select(Document).where(Document.state == State.DELETED, Document.updated_at >= since).limit(limit)
+    """The last ones first: their workers may still be writing."""
+    query = (
+        select(Document)
+        .where(Document.state == State.DELETED, Document.updated_at >= since)
+        .order_by(Document.updated_at.desc())
+        .limit(limit)
+    )
     return list((await session.execute(query)).scalars())

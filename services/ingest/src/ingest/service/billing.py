@@ -26,9 +26,11 @@ async def record(session: AsyncSession, document: Document, *, model: str, provi
     await _tell(session, document, usage_id, untold, model=model, provider=provider, outcome=outcome)
 
 
-async def record_wasted(session: AsyncSession, document: Document, *, tokens: int, model: str, provider: str) -> None:
-    """A call that was billed and brought nothing; every such call is one of its own."""
-    await _tell(session, document, new_id(), tokens, model=model, provider=provider, outcome=Outcome.FAILED)
+async def record_wasted(
+    session: AsyncSession, document: Document, *, tokens: int, model: str, provider: str, outcome: Outcome
+) -> None:
+    """A call that was billed and brought nothing that is kept; every such call is one of its own."""
+    await _tell(session, document, new_id(), tokens, model=model, provider=provider, outcome=outcome)
 
 
 async def _tell(

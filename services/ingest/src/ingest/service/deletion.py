@@ -1,5 +1,7 @@
 """Deleting a document so that nothing is left, and saying so with counts."""
 
+import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,6 +21,8 @@ from ingest.service.indexing import index_errors
 from ingest.service.processing import Recipe
 from ingest.service.uploads import tenant_of, uploaded_event
 from retrieval.store import VectorStoreAdapter
+
+log = logging.getLogger(__name__)
 
 STANDSTILL = timedelta(minutes=10)
 
@@ -62,18 +66,30 @@ class DeletionService:
         """Take up what stands still: unfinished documents are announced again, begun deletions finished."""
         async with self._database.transaction() as session:
             standing = await documents.list_standing_still(session, since=now() - STANDSTILL, limit=50)
+            # While the bus is away the announcements wait in the outbox, and further ones would only add to them.
+            is_relayed = await outbox.oldest_unpublished_seconds(session) < STANDSTILL.total_seconds()
             for document in standing:
-                if document.state != State.DELETING:
-                    document.updated_at = now()
+                document.updated_at = now()
+                if document.state != State.DELETING and is_relayed:
                     await outbox.add(session, uploaded_event(document))
             late = await documents.list_deleted(session, since=now() - timedelta(hours=1), limit=500)
         for document in standing:
             if document.state == State.DELETING:
-                await self._finish(document)
+                await self._alone(document, self._finish)
         for document in late:
-            # A worker that was killed between its last write and its own clean-up.
-            async with index_errors():
-                await self._index.delete_by_doc_id(str(document.document_id))
+            # A worker that was killed between its last write and its own clean-up; its message cleans up as well.
+            await self._alone(document, self._delete_vectors)
+
+    async def _alone(self, document: Document, work: Callable[[Document], Awaitable[object]]) -> None:
+        """One document that cannot be finished now must not hold up the others."""
+        try:
+            await work(document)
+        except Unavailable as error:
+            log.warning("%s is put off: %s", document.document_id, error)
+
+    async def _delete_vectors(self, document: Document) -> None:
+        async with index_errors():
+            await self._index.delete_by_doc_id(str(document.document_id))
 
     async def _finish(self, document: Document) -> dict[str, Any]:
         document_id = document.document_id

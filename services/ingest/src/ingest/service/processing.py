@@ -93,11 +93,14 @@ class ProcessingService:
         """
         claim = await self._claim(document_id, again=once.redriven)
         if claim is None:
+            # An earlier run of this message may have been killed after it wrote vectors of a deleted document.
+            await self._clean_up_if_gone(document_id)
             async with self._database.transaction(once=once):
                 return
         try:
             await self._run(claim, once)
         except LostClaim:
+            await self._uncount(document_id)
             await self._clean_up_if_gone(document_id)
         except AlreadyHandled:
             # Another worker finished this delivery meanwhile, and the owner may have deleted the document since.
@@ -209,7 +212,11 @@ class ProcessingService:
                 shares = _shares(embedded.tokens, [len(row.text) for row in missing])
                 for row, vector in zip(missing, embedded.vectors, strict=True):
                     row.embedding = vector.astype("<f4").tobytes()
-                await self._keep(claim, missing, shares)
+                try:
+                    await self._keep(claim, missing, shares)
+                except LostClaim:
+                    await self._tell_wasted(claim, embedded.tokens, outcome=Outcome.CANCELLED)
+                    raise
             analysed = await terms
         finally:
             terms.cancel()
@@ -219,16 +226,21 @@ class ProcessingService:
         try:
             return await self._embedder.embed(texts)
         except NotEmbedded as failure:
-            if failure.tokens:
-                async with self._database.transaction() as session:
-                    await billing.record_wasted(
-                        session,
-                        claim.document,
-                        tokens=failure.tokens,
-                        model=self._recipe.model,
-                        provider=self._recipe.provider,
-                    )
+            await self._tell_wasted(claim, failure.tokens, outcome=Outcome.FAILED)
             raise
+
+    async def _tell_wasted(self, claim: Claim, tokens: int, *, outcome: Outcome) -> None:
+        if not tokens:
+            return
+        async with self._database.transaction() as session:
+            await billing.record_wasted(
+                session,
+                claim.document,
+                tokens=tokens,
+                model=self._recipe.model,
+                provider=self._recipe.provider,
+                outcome=outcome,
+            )
 
     async def _keep(self, claim: Claim, rows: list[Chunk], tokens: list[int]) -> None:
         async with self._database.transaction() as session:
@@ -326,6 +338,11 @@ class ProcessingService:
                 )
         except Unavailable:
             log.warning("the claim on %s could not be released", claim.document_id)
+
+    async def _uncount(self, document_id: UUID) -> None:
+        """Likewise a claim that another worker took over: several announcements of one document must not fail it."""
+        async with self._database.transaction() as session:
+            await documents.uncount_claim(session, document_id)
 
     async def _note(self, claim: Claim, **values: Any) -> None:
         async with self._database.transaction() as session:

@@ -10,7 +10,7 @@ from uuid import UUID
 from chassis import outbox
 from chassis.clock import now
 from chassis.database import Database
-from chassis.errors import Conflict, Invalid, TooLarge
+from chassis.errors import Conflict, Invalid, TooLarge, Unavailable
 from chassis.ids import new_id
 from contracts.ingest import DocumentUploaded
 from contracts.tenancy import Tenant
@@ -109,8 +109,19 @@ class UploadService:
         try:
             return await self._admit(document_id, key, measure, incoming, placement)
         except BaseException:
-            await self._storage.delete(key)
+            # The commit itself may have been cut off. The row decides; while it cannot be asked, the file stays.
+            if await self._is_refused(document_id):
+                await self._storage.delete(key)
             raise
+
+    async def _is_refused(self, document_id: UUID) -> bool:
+        """Whether the row is certainly not there; waits for a commit that is still under way."""
+        try:
+            async with self._database.transaction() as session:
+                await documents.lock_admission(session, document_id)
+                return await documents.get_for_update(session, document_id) is None
+        except Unavailable:
+            return False
 
     async def _admit(
         self, document_id: UUID, key: str, measure: _Measure, incoming: Incoming, placement: Placement
@@ -118,6 +129,7 @@ class UploadService:
         tenant = placement.tenant
         dedupe = f"{tenant.user_id}/{tenant.class_id or '-'}/{measure.sha256}"
         async with self._database.transaction() as session:
+            await documents.lock_admission(session, document_id)
             document = await documents.add(
                 session,
                 document_id=document_id,

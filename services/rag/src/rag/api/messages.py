@@ -39,7 +39,7 @@ async def ask(
     """Ask, and read the answer as server-sent events.
 
     `started` (ids), then `token` (text) and `citation` (document, page, offsets, quote) as they come, and at the end
-    `done` (model, tokens) or `error` (a problem). The answer is stored also when the connection breaks.
+    `done` (model, tokens), when it is stored, or `error` (a problem). It is stored also when the connection breaks.
     """
     begun = await services.answers.begin(caller.user_id, conversation_id, body.text)
     events = _events(services.answers, begun, locale_of(request))

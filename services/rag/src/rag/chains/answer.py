@@ -11,8 +11,8 @@ from langchain_core.retrievers import BaseRetriever
 
 from chassis.errors import GrowFitError, Invalid, Unavailable
 from rag.chains.citations import Citation, CitedText
-from rag.chains.metering import Usage, UsageMeter
-from rag.chains.passages import Passage, is_korean
+from rag.chains.metering import Usage, UsageMeter, is_refusal, usage_of_failure
+from rag.chains.passages import Passage, estimate_tokens, is_korean
 from rag.chains.prompt import PromptBudget, Turn, answer_prompt, fit_history, fit_passages, prompt_inputs
 from rag.errors import ANSWER_FAILED, MODEL_REFUSED, MODEL_UNAVAILABLE
 
@@ -23,9 +23,13 @@ _TRY_AGAIN = frozenset({408, 409, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The passages that the prompt holds, the best first; marker [n] means passages[n - 1]."""
+    """The passages that the prompt holds, the best first; marker [n] means passages[n - 1].
+
+    The model is called when the next event is asked for, with a prompt of about `prompt_tokens`.
+    """
 
     passages: tuple[Passage, ...]
+    prompt_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,8 @@ class AnswerChain:
 class Answer(AsyncIterator[AnswerEvent]):
     """One answer on its way. Iterate over it: Retrieved, then Token and Cited, at last Finished.
 
-    `text`, `usage` and `model` hold what there is so far, so a caller that is cancelled, or closes this early, can
-    still store and book it. Raises what the retriever raises, and of the model Unavailable or Invalid.
+    `text`, `called`, `usage` and `model` hold what there is so far, so a caller that is cancelled, or closes this
+    early, can still store and book it. Raises what the retriever raises, and of the model Unavailable or Invalid.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Answer(AsyncIterator[AnswerEvent]):
         history: Sequence[Turn],
     ) -> None:
         self.text = ""
+        self.called = False
         self.model = model_name
         self._question = question
         self._retriever = retriever
@@ -94,21 +99,18 @@ class Answer(AsyncIterator[AnswerEvent]):
         self._budget = budget
         self._prompt = answer_prompt()
         self._chain = self._prompt | model
-        self._inputs: dict[str, Any] | None = None
-        self._failed_tokens = 0
+        self._prompt_tokens = 0
+        self._failed: Usage | None = None
         self._meter = UsageMeter()
         self._finish_reason = CUT
         self._events = self._run()
 
     @property
     def usage(self) -> Usage:
-        """Zero until the model is called, then estimated until the provider reports it.
-
-        A call that failed before anything came back was not worked on: it costs what the error says, or nothing.
-        """
-        if self._inputs is None:
-            return Usage(self._failed_tokens, 0)
-        return self._meter.usage(prompt=self._prompt.format(**self._inputs), answer=self.text)
+        """Zero until the model is called, then estimated until the provider reports it."""
+        if not self.called:
+            return Usage(0, 0)
+        return self._failed or self._meter.usage(prompt_tokens=self._prompt_tokens, answer=self.text)
 
     def __aiter__(self) -> Self:
         return self
@@ -124,10 +126,12 @@ class Answer(AsyncIterator[AnswerEvent]):
         documents = await self._retriever.ainvoke(self._question)
         found = [Passage.from_document(document) for document in documents]
         passages = fit_passages(found, tokens=self._budget.passages)
-        yield Retrieved(tuple(passages))
+        inputs = prompt_inputs(self._question, passages=passages, history=self._history)
+        self._prompt_tokens = estimate_tokens(self._prompt.format(**inputs))
+        yield Retrieved(tuple(passages), self._prompt_tokens)
+        self.called = True
         reader = CitedText(passages, notice="(링크 삭제)" if is_korean(self._question) else "(link removed)")
-        self._inputs = prompt_inputs(self._question, passages=passages, history=self._history)
-        async with aclosing(self._stream(self._inputs)) as chunks:
+        async with aclosing(self._stream(inputs)) as chunks:
             async for chunk in chunks:
                 for event in self._shown(reader.feed(chunk.text)):
                     yield event
@@ -145,7 +149,7 @@ class Answer(AsyncIterator[AnswerEvent]):
                     yield chunk
         except Exception as error:
             if not received:
-                self._inputs, self._failed_tokens = None, getattr(error, "tokens", 0)
+                self._failed = usage_of_failure(error, prompt_tokens=self._prompt_tokens)
             if isinstance(error, GrowFitError):
                 raise
             raise _failure(error, started=received) from error
@@ -166,7 +170,6 @@ class Answer(AsyncIterator[AnswerEvent]):
 
 def _failure(error: Exception, *, started: bool) -> Unavailable | Invalid:
     """A provider that refuses the request refuses it again; everything else may work the next time."""
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int) and 400 <= status < 500 and status not in _TRY_AGAIN:  # noqa: PLR2004
+    if is_refusal(error) and getattr(error, "status_code", None) not in _TRY_AGAIN:
         return Invalid(MODEL_REFUSED)
     return Unavailable(ANSWER_FAILED if started else MODEL_UNAVAILABLE)

@@ -6,6 +6,11 @@ from langchain_core.messages import AIMessageChunk
 
 from rag.chains.passages import estimate_tokens
 
+# By name: every provider's client brings an HTTP library of its own, and they agree on these.
+_NEVER_SENT = frozenset(
+    {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ConnectionRefusedError"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -32,11 +37,37 @@ class UsageMeter:
             self._inputs.append(chunk.usage_metadata["input_tokens"])
             self._outputs.append(chunk.usage_metadata["output_tokens"])
 
-    def usage(self, *, prompt: str, answer: str) -> Usage:
+    def usage(self, *, prompt_tokens: int, answer: str) -> Usage:
+        """`prompt_tokens` is our estimate, for a provider that says nothing."""
         repeats = sum(count > 0 for count in self._inputs) > 1
         output_tokens = max(self._outputs) if repeats else sum(self._outputs)
         if answer and not output_tokens:
-            return Usage(estimate_tokens(prompt), estimate_tokens(answer), estimated=True)
+            return Usage(prompt_tokens, estimate_tokens(answer), estimated=True)
         if not self._outputs:
-            return Usage(estimate_tokens(prompt), 0, estimated=True)
+            return Usage(prompt_tokens, 0, estimated=True)
         return Usage(max(self._inputs), output_tokens)
+
+
+def usage_of_failure(error: Exception, *, prompt_tokens: int) -> Usage:
+    """What a call cost that failed before any output: what the error says, or nothing if it was never worked on.
+
+    After anything else than a refusal or a connection that was never made, the provider may have read the prompt.
+    """
+    tokens = getattr(error, "tokens", None)
+    if isinstance(tokens, int):
+        return Usage(tokens, 0)
+    return Usage(0 if is_refusal(error) or _never_sent(error) else prompt_tokens, 0, estimated=True)
+
+
+def is_refusal(error: Exception) -> bool:
+    """The provider answered that it does not take this request, or not now."""
+    status = getattr(error, "status_code", None)
+    return isinstance(status, int) and 400 <= status < 500  # noqa: PLR2004
+
+
+def _never_sent(error: BaseException | None) -> bool:
+    while error is not None:
+        if type(error).__name__ in _NEVER_SENT:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

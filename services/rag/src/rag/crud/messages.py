@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
-from rag.models import Message, MessageState
+from rag.models import Conversation, Message, MessageState
 
 # Written out: once the statement is prepared with a parameter here, PostgreSQL no longer sees that the index fits.
 _ANSWERING = sql(f"state = '{MessageState.ANSWERING.value}'")
@@ -28,6 +28,10 @@ async def add_answer(session: AsyncSession, **values: Any) -> bool:
         .returning(Message.message_id)
     )
     return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def get(session: AsyncSession, message_id: UUID) -> Message | None:
+    return await session.get(Message, message_id)
 
 
 async def update_answer(session: AsyncSession, message_id: UUID, **values: Any) -> bool:
@@ -58,12 +62,11 @@ async def list_page(session: AsyncSession, page: Slice, *, conversation_id: UUID
     return list((await session.execute(query)).scalars())
 
 
-async def update_abandoned(session: AsyncSession, *, before: datetime) -> int:
-    """Answers whose process ended with them: they fail visibly, so that the conversation can go on."""
-    statement = (
-        update(Message)
-        .where(Message.state == MessageState.ANSWERING, Message.created_at < before)
-        .values(state=MessageState.FAILED.value, problem="answer_failed")
-        .returning(Message.message_id)
+async def list_abandoned(session: AsyncSession, *, before: datetime) -> list[tuple[Message, Conversation]]:
+    """Answers begun before then that have not ended, each with the conversation that pays for it."""
+    query = (
+        select(Message, Conversation)
+        .join(Conversation, Conversation.conversation_id == Message.conversation_id)
+        .where(_ANSWERING, Message.created_at < before)
     )
-    return len((await session.execute(statement)).all())
+    return [(message, conversation) for message, conversation in await session.execute(query)]

@@ -38,7 +38,10 @@ class Conversation(Base):
 
 
 class Message(Base):
-    """A question or an answer. An answer keeps what it cited, what it cost and how it ended."""
+    """A question or an answer. An answer keeps what it cited, what it cost and how it ended.
+
+    `provider` and the tokens are written before the model is called: what a killed process leaves can be booked.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -62,7 +65,9 @@ class Message(Base):
     state: Mapped[str] = mapped_column(Text)
     problem: Mapped[str | None] = mapped_column(Text)
     model: Mapped[str | None] = mapped_column(Text)
+    provider: Mapped[str | None] = mapped_column(Text)  # who was asked; NULL while no model has been
     citations: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=sql("'[]'::jsonb"))
+    embedding_tokens: Mapped[int] = mapped_column(server_default="0")
     input_tokens: Mapped[int] = mapped_column(server_default="0")
     output_tokens: Mapped[int] = mapped_column(server_default="0")
     first_token_ms: Mapped[int | None]

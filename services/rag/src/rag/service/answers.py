@@ -5,36 +5,35 @@ was: completed, cancelled because the client left, or failed.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from chassis import outbox
 from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Conflict, GrowFitError, NotFound, Unavailable
-from chassis.ids import named_id, new_id
-from contracts.rag import MessageAnswered
-from contracts.usage import Operation, Outcome
-from rag.chains.answer import Answer, AnswerEvent, Cited, Finished, Token
+from chassis.ids import new_id
+from rag.chains.answer import Answer, AnswerEvent, Finished, Retrieved
 from rag.chains.prompt import Turn
 from rag.crud import conversations, messages
-from rag.errors import ANSWER_FAILED, ANSWER_RUNNING, CONVERSATION_NOT_FOUND, as_service_error
+from rag.errors import (
+    ANSWER_FAILED,
+    ANSWER_NOT_STORED,
+    ANSWER_RUNNING,
+    CONVERSATION_NOT_FOUND,
+    as_service_error,
+)
 from rag.models import MessageState
-from rag.service import billing, permission
+from rag.service import permission
+from rag.service.endings import Endings
 from rag.service.permission import Searchable
+from rag.service.progress import Progress
 from rag.service.search import EmbeddingModelName
 from retrieval.errors import RetrievalError
 
 _HISTORY = 20
-_STATES = {
-    Outcome.COMPLETED: MessageState.COMPLETED,
-    Outcome.CANCELLED: MessageState.CANCELLED,
-    Outcome.FAILED: MessageState.FAILED,
-}
 
 
 class Answerer(Protocol):
@@ -65,40 +64,14 @@ class Begun:
     allowed: Searchable
 
 
-@dataclass
-class _Result:
-    """What is known of an answer so far; stored in whatever state it is."""
-
-    answer: Answer
-    started: float = field(default_factory=time.perf_counter)
-    citations: list[dict[str, Any]] = field(default_factory=list)
-    first_token_ms: int | None = None
-    outcome: Outcome = Outcome.CANCELLED
-    problem: str | None = None
-
-    def note(self, event: AnswerEvent) -> None:
-        match event:
-            case Token() if self.first_token_ms is None:
-                self.first_token_ms = self.elapsed_ms
-            case Cited():
-                self.citations.append(asdict(event.citation))
-            case Finished():
-                self.outcome = Outcome.COMPLETED
-
-    @property
-    def elapsed_ms(self) -> int:
-        return round((time.perf_counter() - self.started) * 1000)
-
-
 class AnswerService:
     def __init__(
         self, database: Database, answerer: Answerer, *, embedding: EmbeddingModelName, max_seconds: int
     ) -> None:
         self._database = database
         self._answerer = answerer
-        self._embedding = embedding
+        self._endings = Endings(database, embedding=embedding)
         self._max_seconds = max_seconds
-        self._storing: set[asyncio.Task[None]] = set()
 
     async def begin(self, user_id: UUID, conversation_id: UUID, text: str) -> Begun:
         """Write the question down.
@@ -140,104 +113,74 @@ class AnswerService:
     async def stream(self, begun: Begun) -> AsyncGenerator[AnswerEvent]:
         """The events of the answer. However this ends, the answer so far and its usage are stored.
 
+        Finished comes when the answer is stored: whoever sees it finds the answer in the conversation, and can ask on.
+
         Raises:
-            Unavailable, Invalid: the model or the index; the answer is stored as failed.
+            Unavailable, Invalid: the model or the index; the answer is stored as failed. Or the database, at the end
+                of a whole answer: it is stored when the database is back.
+            NotFound: the conversation was deleted before the model was called.
         """
-        embedding_tokens: list[int] = []
-        answer = self._answerer.start(
-            begun.question,
-            history=begun.history,
-            filters=begun.allowed.filters(),
-            on_tokens=embedding_tokens.append,
-        )
-        result = _Result(answer)
+        progress = self._start(begun)
+        last: Finished | None = None
         try:
             async with asyncio.timeout(self._max_seconds):
-                async for event in answer:
-                    result.note(event)
+                async for event in progress.answer:
+                    progress.note(event)
+                    if isinstance(event, Finished):
+                        last = event
+                        continue
+                    if isinstance(event, Retrieved):
+                        await self._write_call(progress, prompt_tokens=event.prompt_tokens)
                     yield event
         except (GrowFitError, RetrievalError, TimeoutError) as error:
             known = _as_known(error)
-            result.outcome, result.problem = Outcome.FAILED, known.code
+            progress.fail(known.code)
             raise known from error
         except Exception:
             # A defect; only a client that left is a cancellation.
-            result.outcome, result.problem = Outcome.FAILED, ANSWER_FAILED.code
+            progress.fail(ANSWER_FAILED.code)
             raise
         finally:
-            await self._store_whatever_happens(begun, result, sum(embedding_tokens))
+            stored = await self._endings.store(progress)
+        if not stored:
+            raise Unavailable(ANSWER_NOT_STORED)
+        if last is not None:
+            yield last
 
     async def sweep(self) -> None:
-        """Fail the answers whose process ended while they were written."""
-        before = now() - timedelta(seconds=self._max_seconds + 60)
-        async with self._database.transaction() as session:
-            await messages.update_abandoned(session, before=before)
+        """Fail and book the answers whose process ended while they were written."""
+        await self._endings.sweep(before=now() - timedelta(seconds=self._max_seconds + 60))
 
-    async def _store_whatever_happens(self, begun: Begun, result: _Result, embedding_tokens: int) -> None:
-        # A client that left cancels this coroutine; the task of its own goes on, and is held until it is done.
-        task = asyncio.create_task(self._store(begun, result, embedding_tokens))
-        self._storing.add(task)
-        task.add_done_callback(self._storing.discard)
-        await asyncio.shield(task)
+    async def close(self) -> None:
+        """Wait a moment for the answers that are being stored."""
+        await self._endings.close()
 
-    async def _store(self, begun: Begun, result: _Result, embedding_tokens: int) -> None:
-        await result.answer.aclose()
-        usage, duration_ms = result.answer.usage, result.elapsed_ms
+    def _start(self, begun: Begun) -> Progress:
+        embedded: list[int] = []
+        answer = self._answerer.start(
+            begun.question, history=begun.history, filters=begun.allowed.filters(), on_tokens=embedded.append
+        )
+        return Progress(
+            message_id=begun.message_id,
+            conversation_id=begun.conversation_id,
+            tenant=begun.allowed.tenant,
+            provider=self._answerer.provider,
+            answer=answer,
+            embedded=embedded,
+        )
+
+    async def _write_call(self, progress: Progress, *, prompt_tokens: int) -> None:
+        """Before the model is called: should this process be killed, the sweep books the call from this."""
         async with self._database.transaction() as session:
-            await messages.update_answer(
+            stands = await messages.update_answer(
                 session,
-                begun.message_id,
-                text=result.answer.text,
-                state=_STATES[result.outcome].value,
-                problem=result.problem,
-                model=result.answer.model,
-                citations=result.citations,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                first_token_ms=result.first_token_ms,
-                duration_ms=duration_ms,
+                progress.message_id,
+                provider=progress.provider,
+                input_tokens=prompt_tokens,
+                embedding_tokens=sum(progress.embedded),
             )
-            if embedding_tokens:
-                await billing.record(
-                    session,
-                    tenant=begun.allowed.tenant,
-                    operation=Operation.EMBEDDING,
-                    provider=self._embedding.provider,
-                    model=self._embedding.model,
-                    input_tokens=embedding_tokens,
-                    reference=f"message/{begun.message_id}",
-                    usage_id=named_id("usage", begun.message_id, Operation.EMBEDDING),
-                )
-            if usage.input_tokens or usage.output_tokens:
-                await billing.record(
-                    session,
-                    tenant=begun.allowed.tenant,
-                    operation=Operation.CHAT,
-                    provider=self._answerer.provider,
-                    model=result.answer.model,
-                    input_tokens=usage.input_tokens,
-                    output_tokens=usage.output_tokens,
-                    estimated=usage.estimated,
-                    outcome=result.outcome,
-                    reference=f"message/{begun.message_id}",
-                    duration_ms=duration_ms,
-                    first_token_ms=result.first_token_ms,
-                    usage_id=named_id("usage", begun.message_id, Operation.CHAT),
-                )
-            await outbox.add(
-                session,
-                MessageAnswered(
-                    message_id=begun.message_id,
-                    conversation_id=begun.conversation_id,
-                    tenant=begun.allowed.tenant,
-                    model=result.answer.model,
-                    outcome=result.outcome,
-                    citation_count=len(result.citations),
-                    first_token_ms=result.first_token_ms,
-                    duration_ms=duration_ms,
-                    answered_at=now(),
-                ),
-            )
+        if not stands:
+            raise NotFound(CONVERSATION_NOT_FOUND)
 
 
 def _as_known(error: GrowFitError | RetrievalError | TimeoutError) -> GrowFitError:
