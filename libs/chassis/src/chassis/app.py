@@ -27,15 +27,18 @@ def create_app(
     wired: Any,
     database: Database | None = None,
     registry: CollectorRegistry | None = None,
+    needs: Sequence[Step] = (),
     open_: Sequence[Step] = (),
     close: Sequence[Step] = (),
 ) -> FastAPI:
     """`wired` is the service's own bag of services; its routes reach it as `request.app.state.wired`.
 
-    With `database` the door is ready while that answers, and closes it at the end.
+    With `database` the door is ready while that answers, and closes it at the end. `needs` are further things without
+    which it is not ready: each raises while its own is away.
     """
     registry = registry or CollectorRegistry()
-    checks: list[Check] = [] if database is None else [_answers(database)]
+    pings = [*needs] if database is None else [database.ping, *needs]
+    checks: list[Check] = [_check(ping) for ping in pings]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -67,9 +70,9 @@ def create_app(
     return app
 
 
-def _answers(database: Database) -> Check:
+def _check(ping: Step) -> Check:
     async def check() -> list[str]:
-        await database.ping()
+        await ping()
         return []
 
     return check

@@ -40,6 +40,9 @@ class MemoryAdapter:
     async def close(self) -> None:
         pass
 
+    async def ping(self) -> None:
+        pass
+
     async def ensure_index(self) -> None:
         pass
 

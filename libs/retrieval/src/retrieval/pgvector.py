@@ -60,6 +60,12 @@ class PgVectorAdapter:
     async def close(self) -> None:
         await self._database.close()
 
+    async def ping(self) -> None:
+        async def ask(connection: Connection) -> None:
+            await connection.execute("SELECT 1")
+
+        await self._database.run(ask)
+
     async def __aenter__(self) -> Self:
         await self.open()
         return self

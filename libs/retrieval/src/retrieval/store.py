@@ -31,8 +31,8 @@ class Hit:
 class VectorStoreAdapter(Protocol):
     """All methods are async and may raise StoreUnavailable (try again) or StoreError (do not).
 
-    The store is not the source of truth: whoever writes holds the document's row lock in the source, reads its
-    state there and brings the store to it, so that a late write cannot bring a deleted document back.
+    The store is not the source of truth: whoever writes asks the source again afterwards, and deletes what he wrote
+    of a document that is gone there, so that a late write does not bring it back.
     """
 
     @property
@@ -44,6 +44,9 @@ class VectorStoreAdapter(Protocol):
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable."""
 
     async def ensure_index(self) -> None:
         """Makes the index unless it is there. Needs the writer's rights. Raises IndexMismatch."""

@@ -21,6 +21,7 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
         wired=wired,
         database=wired.database,
         registry=registry,
+        needs=[wired.index.ping],
         open_=[wired.index.open],
         close=[wired.index.close],
     )

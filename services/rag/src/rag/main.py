@@ -27,6 +27,7 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
         wired=wired,
         database=wired.database,
         registry=registry,
+        needs=[wired.index.ping],
         open_=[wired.index.open, warm_up],
         close=[wired.answers.close, wired.index.close, wired.embeddings.close],
     )

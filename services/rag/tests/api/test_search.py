@@ -160,7 +160,9 @@ async def test_an_index_that_is_down_is_booked_all_the_same(door, person, sql, p
     async with door(vector_database_url=NOWHERE) as client:
         client.app.state.wired.index._database._pool.timeout = 0.3
         answer = await client.search(person, QUESTION, language)
+        ready = await client.http.get("/ready")
 
+    assert (ready.status_code, len(ready.json()["problems"])) == (503, 1)
     body = problem(answer, 503, "search_unavailable")
     assert ("검색을 잠시" in body["detail"]) == (language == "ko")
     assert answer.headers["retry-after"]
