@@ -1,8 +1,9 @@
-"""`python -m identity.cli create-supervisor`, as an operator runs it."""
+"""`python -m identity.cli`, as an operator runs it."""
 
 import asyncio
 import os
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -77,3 +78,24 @@ async def test_there_is_no_default_password(run, stranger) -> None:
 
     assert code != 0
     assert "is a supervisor" not in out
+
+
+async def test_keys_are_rotated(client, account, sql, run) -> None:
+    before = await client.login(account)
+    code, out, err = await run("rotate-keys", password=None)
+
+    assert (code, err) == (0, "")
+    query = "SELECT kid, active_from > now() AS waits, retired_at - now() AS rest FROM identity.signing_keys"
+    old, new = sorted(await sql.rows(query), key=lambda row: row["waits"])
+    assert f"key {new['kid']} signs from" in out
+    assert (old["waits"], new["waits"], new["rest"]) == (False, True, None)
+    assert timedelta(minutes=15) < old["rest"] < timedelta(minutes=20)
+    assert (await client.with_token("GET", "/users/me", before["access_token"])).status_code == 200
+
+
+async def test_without_a_database_it_says_so(run, settings, monkeypatch) -> None:
+    monkeypatch.setattr(settings, "database_url", "postgresql+psycopg://identity@127.0.0.1:1/none")
+    code, out, err = await run("rotate-keys", password=None)
+
+    assert (code, out) == (1, "")
+    assert "Traceback" not in err

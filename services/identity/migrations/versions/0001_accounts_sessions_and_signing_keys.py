@@ -13,10 +13,10 @@ GRANTS = {
     "identity.outbox": "SELECT, INSERT, UPDATE, DELETE",
     "identity.inbox": "SELECT, INSERT, DELETE",
     "identity.dead_letters": "SELECT, INSERT, UPDATE",
-    '"user".app_user': "SELECT, INSERT, UPDATE",
+    '"user".app_user': "SELECT, INSERT",
     "identity.credentials": "SELECT, INSERT, UPDATE",
-    "identity.sessions": "SELECT, INSERT, UPDATE",
-    "identity.refresh_tokens": "SELECT, INSERT, UPDATE",
+    "identity.sessions": "SELECT, INSERT, UPDATE, DELETE",
+    "identity.refresh_tokens": "SELECT, INSERT, UPDATE, DELETE",
     "identity.signing_keys": "SELECT, INSERT, UPDATE",
 }
 
@@ -80,6 +80,7 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("public_jwk", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("active_from", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("kid", name=op.f("pk_signing_keys")),
         schema="identity",
@@ -123,6 +124,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("session_id", name=op.f("pk_sessions")),
         schema="identity",
     )
+    op.create_index(
+        "ix_sessions_ended_at",
+        "sessions",
+        [sa.literal_column("LEAST(expires_at, revoked_at)")],
+        unique=False,
+        schema="identity",
+    )
     op.create_index(op.f("ix_sessions_user_id"), "sessions", ["user_id"], unique=False, schema="identity")
     op.create_table(
         "refresh_tokens",
@@ -147,6 +155,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(op.f("ix_refresh_tokens_session_id"), table_name="refresh_tokens", schema="identity")
     op.drop_table("refresh_tokens", schema="identity")
+    op.drop_index("ix_sessions_ended_at", table_name="sessions", schema="identity")
     op.drop_index(op.f("ix_sessions_user_id"), table_name="sessions", schema="identity")
     op.drop_table("sessions", schema="identity")
     op.drop_table("credentials", schema="identity")

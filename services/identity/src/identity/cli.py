@@ -1,8 +1,9 @@
-"""Operator's commands: `python -m identity.cli create-supervisor EMAIL`. Reads the service's environment."""
+"""Operator's commands: `python -m identity.cli create-supervisor EMAIL | rotate-keys`. Reads the environment."""
 
 import asyncio
 import os
 import sys
+from datetime import UTC
 from typing import Annotated
 
 import typer
@@ -13,13 +14,9 @@ from contracts.identity import Tier
 from identity.config import Settings
 from identity.factory import wire
 from identity.schemas.auth import SignUp
+from identity.service.keys import Rotation
 
 cli = typer.Typer(no_args_is_help=True, help=__doc__)
-
-
-@cli.callback()
-def root() -> None:
-    """Keep `create-supervisor` a sub-command, also while it is the only one."""
 
 
 @cli.command()
@@ -43,6 +40,27 @@ def create_supervisor(
         typer.echo(error.message.text(Locale(form.locale), **error.values), err=True)
         sys.exit(1)
     typer.echo(f"{email} is a supervisor")
+
+
+@cli.command()
+def rotate_keys() -> None:
+    """Make a new key for access tokens and retire the older ones. Nobody is logged out."""
+    try:
+        made = asyncio.run(_rotate())
+    except GrowFitError as error:
+        typer.echo(error.message.text(Locale.EN, **error.values), err=True)
+        sys.exit(1)
+    typer.echo(f"key {made.kid} signs from {made.active_from.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+    typer.echo(f"older keys verify until {made.retired_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+
+
+async def _rotate() -> Rotation:
+    settings = Settings()
+    wired = wire(settings)
+    try:
+        return await wired.keys.rotate(token_lifetime=settings.access_lifetime)
+    finally:
+        await wired.database.close()
 
 
 async def _create(form: SignUp) -> None:

@@ -1,17 +1,32 @@
-"""identity's message door: it publishes and consumes nothing yet."""
+"""identity's message door: it publishes, consumes nothing, and deletes the sessions that are long over."""
+
+import asyncio
+import logging
 
 from prometheus_client import CollectorRegistry
 
-from chassis.worker import Worker
+from chassis.errors import Unavailable
+from chassis.worker import TIDY_SECONDS, Worker
 from identity.config import Settings
-from identity.factory import wire
+from identity.factory import Wired, wire
+
+log = logging.getLogger(__name__)
 
 
 def create_worker(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> Worker:
     settings = settings or Settings()
-    return Worker(
-        service="identity",
-        settings=settings,
-        database=wire(settings).database,
-        registry=registry or CollectorRegistry(),
+    wired = wire(settings)
+    worker = Worker(
+        service="identity", settings=settings, database=wired.database, registry=registry or CollectorRegistry()
     )
+    worker.background(lambda: _tidy(wired))
+    return worker
+
+
+async def _tidy(wired: Wired) -> None:
+    while True:
+        try:
+            await wired.sessions.forget_old()
+        except Unavailable as error:
+            log.warning("old sessions were not all deleted: %s", error)
+        await asyncio.sleep(TIDY_SECONDS)

@@ -1,6 +1,7 @@
 """Signing keys in the database: made once, sealed, found again by every process."""
 
 import asyncio
+from datetime import timedelta
 
 import jwt
 import pytest
@@ -54,19 +55,29 @@ async def test_a_key_that_somebody_moved_to_another_row_signs_nothing(no_keys, p
         await processes[1].sessions.login(email=account.email, password="correct-horse-battery", user_agent="")
 
 
-async def test_a_retired_key_still_verifies_and_no_longer_signs(no_keys, processes, sql) -> None:
+async def test_a_key_is_published_until_it_retires_and_no_longer(no_keys, processes, sql) -> None:
     (old,) = (await processes[0].keys.jwks())["keys"]
-    await sql.rows("UPDATE identity.signing_keys SET retired_at = now()")
-    published = (await processes[1].keys.jwks())["keys"]
-
-    assert {key["kid"] for key in published} > {old["kid"]}
+    await processes[0].keys.rotate(token_lifetime=timedelta(minutes=10))
+    assert old["kid"] in {key["kid"] for key in (await processes[1].keys.jwks())["keys"]}
     assert await processes[1].keys.key(old["kid"]) is not None
     assert await processes[1].keys.key("nobody's") is None
+
+    await sql.rows("UPDATE identity.signing_keys SET retired_at = now() WHERE kid = %s", old["kid"])
+    assert old["kid"] not in {key["kid"] for key in (await processes[2].keys.jwks())["keys"]}
+    assert await processes[2].keys.key(old["kid"]) is None
+
+
+async def test_when_every_key_has_retired_a_new_one_signs_at_once(no_keys, processes, sql) -> None:
+    """What an operator does with a key that leaked: `UPDATE … SET retired_at = now()`."""
+    await processes[0].keys.jwks()
+    await sql.rows("UPDATE identity.signing_keys SET retired_at = now()")
+
     account = await processes[1].accounts.sign_up(
         email="retired@example.com", password="correct-horse-battery", display_name="김", locale="ko"
     )
     pair = await processes[1].sessions.login(email=account.email, password="correct-horse-battery", user_agent="")
-    assert jwt.get_unverified_header(pair.access_token)["kid"] != old["kid"]
+    (key,) = (await processes[1].keys.jwks())["keys"]
+    assert jwt.get_unverified_header(pair.access_token)["kid"] == key["kid"]
 
 
 async def test_an_outdated_hash_is_renewed_at_the_next_login(processes, sql) -> None:

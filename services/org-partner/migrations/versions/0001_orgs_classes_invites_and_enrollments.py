@@ -13,16 +13,16 @@ GRANTS = {
     "org_partner.outbox": "SELECT, INSERT, UPDATE, DELETE",
     "org_partner.inbox": "SELECT, INSERT, DELETE",
     "org_partner.dead_letters": "SELECT, INSERT, UPDATE",
-    "org_partner.users": "SELECT, INSERT, UPDATE",
+    "org_partner.users": "SELECT, INSERT",
     "org_partner.refused_redemptions": "SELECT, INSERT, DELETE",
-    "partner.orgs": "SELECT, INSERT, UPDATE",
-    "partner.partners": "SELECT, INSERT, UPDATE",
-    "partner.memberships": "SELECT, INSERT, UPDATE",
-    "partner.courses": "SELECT, INSERT, UPDATE",
-    "partner.classes": "SELECT, INSERT, UPDATE",
+    "partner.orgs": "SELECT, INSERT",
+    "partner.partners": "SELECT, INSERT",
+    "partner.memberships": "SELECT, INSERT",
+    "partner.courses": "SELECT, INSERT",
+    "partner.classes": "SELECT, INSERT",
     "partner.invite_codes": "SELECT, INSERT, UPDATE",
     "partner.students": "SELECT, INSERT",
-    "partner.enrollments": "SELECT, INSERT, UPDATE",
+    "partner.enrollments": "SELECT, INSERT",
 }
 
 

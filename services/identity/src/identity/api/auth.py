@@ -8,6 +8,7 @@ from chassis.problems import responses
 from identity.api.wired import Services
 from identity.schemas.auth import Login, Refresh, SignUp, Tokens
 from identity.schemas.users import UserOut
+from identity.service.keys import VERIFIERS_CACHE
 
 router = APIRouter(tags=["auth"])
 
@@ -39,5 +40,5 @@ async def logout(caller: Caller, services: Services) -> Response:
 
 @router.get("/.well-known/jwks.json", responses=responses(Unavailable))
 async def jwks(services: Services, response: Response) -> dict[str, Any]:
-    response.headers["Cache-Control"] = "public, max-age=300"
+    response.headers["Cache-Control"] = f"public, max-age={VERIFIERS_CACHE.total_seconds():.0f}"
     return await services.keys.jwks()

@@ -1,7 +1,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,3 +55,28 @@ async def update_revoked(session: AsyncSession, *, session_id: UUID, reason: str
         .values(revoked_at=func.now(), revoked_reason=reason)
     )
     await session.execute(statement)
+
+
+async def delete_ended_tokens(session: AsyncSession, *, age: timedelta, limit: int) -> int:
+    """The tokens of sessions that expired or ended that long ago, `limit` at most; how many it was."""
+    old = (
+        select(RefreshToken.digest)
+        .join(Session, Session.session_id == RefreshToken.session_id)
+        .where(_ended_before(age))
+        .limit(limit)
+    )
+    statement = delete(RefreshToken).where(RefreshToken.digest.in_(old)).returning(RefreshToken.session_id)
+    return len((await session.execute(statement)).all())
+
+
+async def delete_ended(session: AsyncSession, *, age: timedelta, limit: int) -> int:
+    """Sessions that expired or ended that long ago and have no tokens any more."""
+    tokens = select(RefreshToken.digest).where(RefreshToken.session_id == Session.session_id)
+    old = select(Session.session_id).where(_ended_before(age), ~tokens.exists()).limit(limit)
+    statement = delete(Session).where(Session.session_id.in_(old)).returning(Session.session_id)
+    return len((await session.execute(statement)).all())
+
+
+def _ended_before(age: timedelta) -> ColumnElement[bool]:
+    # LEAST passes over NULL: a session that nobody revoked ends when it expires.
+    return func.least(Session.expires_at, Session.revoked_at) < func.now() - age

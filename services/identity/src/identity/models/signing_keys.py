@@ -16,5 +16,7 @@ class SigningKey(Base):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     public_jwk: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    # Published for verifying until then, after it no longer signs.
+    # Signs from then on, until the next key does. Published before: a verifier must have it when the first token comes.
+    active_from: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    # Published for verifying until then; what it signed has expired by then.
     retired_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

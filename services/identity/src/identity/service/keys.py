@@ -1,14 +1,33 @@
 """The keys that sign access tokens. One signs; every published one verifies."""
 
 import time
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from chassis import auth
 from chassis.database import Database
 from identity.crud import signing_keys
 from identity.ports import Claims, KeyPair, Signer
 
+# How long each process of identity goes on with the keys it has read.
 _CACHE_SECONDS = 30.0
+
+# How long verifiers go on with the keys they have fetched.
+VERIFIERS_CACHE = timedelta(seconds=auth._CACHE_SECONDS)  # noqa: SLF001  what the verifiers do is the one truth
+
+# How long a key is published before it signs: a process of identity may publish the old list a little longer, and a
+# verifier may have fetched that one. Verifiers do ask again for a key they do not know, but only every 10 s.
+LEAD = timedelta(seconds=_CACHE_SECONDS) + VERIFIERS_CACHE
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """The new key signs from `active_from` on; those before it verify until `retired_at`."""
+
+    kid: str
+    active_from: datetime
+    retired_at: datetime
 
 
 class KeyService:
@@ -34,8 +53,27 @@ class KeyService:
         await self._refresh()
         return self._public.get(kid)
 
+    async def rotate(self, *, token_lifetime: timedelta) -> Rotation:
+        """Make the key that signs next, and set the others to retire when nothing they signed is valid any more.
+
+        No valid token is refused meanwhile. Rotating again before the new key signs makes one more, which follows it.
+        """
+        # A process signs with the old key until it has read the keys again; that token lives to its end and leeway.
+        overlap = timedelta(seconds=_CACHE_SECONDS + auth.LEEWAY_SECONDS) + token_lifetime
+        pair = self._signer.new_key()
+        async with self._database.transaction() as session:
+            await signing_keys.lock(session)
+            # Before the first token there is nobody to wait for.
+            lead = LEAD if await signing_keys.get_active(session) else timedelta(0)
+            row = await signing_keys.add(
+                session, kid=pair.kid, sealed=pair.sealed, public_jwk=pair.public_jwk, lead=lead
+            )
+            await signing_keys.update_retired(session, successor=row, overlap=overlap)
+        return Rotation(row.kid, row.active_from, row.active_from + overlap)
+
     async def _refresh(self) -> None:
-        if time.monotonic() - self._read_at < _CACHE_SECONDS:
+        began = time.monotonic()
+        if began - self._read_at < _CACHE_SECONDS:
             return
         async with self._database.transaction() as session:
             row = await signing_keys.get_active(session)
@@ -48,4 +86,5 @@ class KeyService:
             self._active = KeyPair(row.kid, row.sealed, row.public_jwk)
             self._jwks = await signing_keys.list_public(session)
         self._public = {jwk["kid"]: self._signer.public_key(jwk) for jwk in self._jwks}
-        self._read_at = time.monotonic()
+        # Not when it ended: what was read may be as old as its beginning, and a rotation counts on that.
+        self._read_at = began

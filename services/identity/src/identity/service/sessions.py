@@ -1,4 +1,4 @@
-"""Sessions: login, refresh with rotation, logout."""
+"""Sessions: login, refresh with rotation, logout, and the end of what is long over."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +20,11 @@ from identity.service.keys import KeyService
 
 # Two tabs, or a lost answer, refresh twice; only the immediate predecessor is forgiven, and only this long.
 GRACE = timedelta(seconds=10)
+
+# A reused token is told from an unknown one, and a theft looked into, only while the rows are there.
+RETENTION = timedelta(days=30)
+# One DELETE of everything could run into the statement timeout, and then nothing would ever go.
+FORGET_BATCH = 5_000
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,18 @@ class SessionService:
             live = await sessions.get_live(session, session_id)
             if live is not None and live.user_id == user_id:
                 await self._revoke(session, session_id, reason="logout")
+
+    async def forget_old(self) -> None:
+        """Delete the sessions that expired or ended before `RETENTION`, with their tokens.
+
+        Nothing can be added to them meanwhile: only a live session gets a token.
+        """
+        # The tokens first, they point at their session. One transaction each time: what is deleted stays deleted.
+        for delete in (sessions.delete_ended_tokens, sessions.delete_ended):
+            deleted = FORGET_BATCH
+            while deleted == FORGET_BATCH:
+                async with self._database.transaction() as session:
+                    deleted = await delete(session, age=RETENTION, limit=FORGET_BATCH)
 
     async def _within_grace(self, session: AsyncSession, digest: bytes, successor: bytes) -> UUID | None:
         token = await sessions.get_token(session, digest=digest)

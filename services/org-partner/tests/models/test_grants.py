@@ -1,0 +1,45 @@
+"""What the service's database role may do with each table: what the code does, and nothing more.
+
+Whoever needs another right adds it to the migration's GRANTS and here, with the code that uses it.
+"""
+
+ADD = {"SELECT", "INSERT"}
+CHANGE = ADD | {"UPDATE"}
+
+RIGHTS = {
+    # The relay marks and the tidy deletes; a letter is settled and stays.
+    "org_partner.outbox": CHANGE | {"DELETE"},
+    "org_partner.inbox": ADD | {"DELETE"},
+    "org_partner.dead_letters": CHANGE,
+    # Identity tells of each user once.
+    "org_partner.users": ADD,
+    # Forgotten after the hour in which they count.
+    "org_partner.refused_redemptions": ADD | {"DELETE"},
+    "partner.orgs": ADD,
+    "partner.partners": ADD,
+    "partner.memberships": ADD,
+    "partner.courses": ADD,
+    "partner.classes": ADD,
+    # Used and revoked.
+    "partner.invite_codes": CHANGE,
+    "partner.students": ADD,
+    "partner.enrollments": ADD,
+}
+
+# A right on one column counts as well: an UPDATE of a single column is an UPDATE.
+QUERY = """
+    SELECT n.nspname || '.' || c.relname AS table_name, p.privilege
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+         unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES', 'DELETE', 'TRUNCATE', 'TRIGGER']) p(privilege)
+    WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+      AND CASE WHEN p.privilege IN ('DELETE', 'TRUNCATE', 'TRIGGER')
+               THEN has_table_privilege(%s, c.oid, p.privilege)
+               ELSE has_any_column_privilege(%s, c.oid, p.privilege) END"""
+
+
+async def test_the_role_has_exactly_the_rights_that_the_code_uses(sql) -> None:
+    found: dict[str, set[str]] = {}
+    for row in await sql.rows(QUERY, "org_partner", "org_partner"):
+        found.setdefault(row["table_name"], set()).add(row["privilege"])
+
+    assert found == RIGHTS
