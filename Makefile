@@ -33,7 +33,11 @@ status: setup ## What is up, and where
 
 .PHONY: demo
 demo: setup ## A document on its way to cited answers and metered usage (FILE=path.pdf ASK="…")
-	@$(PY) -m growfit_local.demo $(if $(FILE),--file "$(FILE)") $(if $(ASK),--ask "$(ASK)")
+	@$(PY) -m growfit_local.demo
+# A question is a person's text: through the environment, because a shell would run its backticks, and as it was
+# typed (`value`), because make would expand its dollars.
+demo: override export FILE := $(value FILE)
+demo: override export ASK := $(value ASK)
 
 .PHONY: test
 test: setup ## All tests, on real PostgreSQL, NATS, gateway and model (ARGS="-k name")

@@ -6,8 +6,27 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from retrieval.bigrams import BigramTerms
+from retrieval.models import EmbeddingModel
+from retrieval.pgvector import PgVectorAdapter
+
 PACKAGES = ("identity", "org_partner", "ingest", "rag", "usage_metrics")
-ROLES = (*PACKAGES, "vector_reader")
+OWNERS = (*PACKAGES, "vector_writer")
+ROLES = (*OWNERS, "vector_reader")
+# The one right that crosses: what the writer makes, the reader may read.
+READS = {"vector_reader": "vector"}
+
+
+@pytest.fixture(scope="module")
+async def database(database):
+    """With a vector index, which no migration makes but ingest when it starts."""
+    model = EmbeddingModel(
+        name="roles", dimension=8, lexical_weight=0.2, max_tokens=100, average_terms=20, query_prefix=""
+    )
+    url = database.libpq_url("vector_writer")
+    async with PgVectorAdapter(url, model=model, analyser=BigramTerms(), connections=1) as store:
+        await store.ensure_index()
+    return database
 
 
 def tables(database: Any) -> list[tuple[str, str]]:
@@ -36,33 +55,38 @@ def allowed(database: Any, role: str) -> dict[tuple[str, str], set[str]]:
 
 
 def owner_of(database: Any) -> dict[tuple[str, str], str]:
-    """The one service that has any right on a table."""
+    """The one service, or the vector store's writer, that has any right on a table to change it."""
     owners: dict[tuple[str, str], str] = {}
-    for role in PACKAGES:
+    for role in OWNERS:
         for table in allowed(database, role):
             assert table not in owners, f"{role} and {owners.get(table)} both reach {table}"
             owners[table] = role
     return owners
 
 
-def test_every_table_has_exactly_one_owning_service(database):
+def test_every_table_has_exactly_one_owner(database):
     owners = owner_of(database)
     plain = {table for table in tables(database) if table[1] != "alembic_version"}
     # A partition is reached through its table alone.
     assert {t for t in plain - set(owners) if not t[1].startswith("usage_events_")} == set()
-    assert set(owners.values()) == set(PACKAGES)
+    assert set(owners.values()) == set(OWNERS)
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_role_is_refused_on_foreign_tables(database, role):
     owners = owner_of(database)
-    foreign = [table for table in tables(database) if owners.get(table) != role and table[0] != "vector"]
+    foreign = [table for table in tables(database) if owners.get(table) != role]
     assert len(foreign) > 10
+    assert role == "vector_writer" or "vector" in {schema for schema, _ in foreign}
     with psycopg.connect(database.libpq_url(role), autocommit=True) as connection:
         for schema, table in foreign:
             name = sql.Identifier(schema, table)
+            read = sql.SQL("SELECT 1 FROM {} LIMIT 1")
+            if READS.get(role) == schema:
+                connection.execute(read.format(name))
+                read = sql.SQL("SELECT 1 FROM {} FOR UPDATE")
             for statement in (
-                sql.SQL("SELECT 1 FROM {} LIMIT 1"),
+                read,
                 sql.SQL("INSERT INTO {} DEFAULT VALUES"),
                 sql.SQL("DELETE FROM {}"),
                 sql.SQL("TRUNCATE {}"),
@@ -82,6 +106,24 @@ def test_role_is_no_owner_and_no_superuser(database, role):
             connection.execute(sql.SQL("CREATE TABLE {}.intruder ()").format(sql.Identifier(role)))
     assert row == (False, False, False, False)
     assert owned == (0,)
+
+
+def test_the_vector_store_is_written_by_one_role_and_read_by_one(database):
+    store = {table for table in tables(database) if table[0] == "vector"}
+    assert store
+    assert allowed(database, "vector_reader") == {table: {"SELECT"} for table in store}
+    assert set(allowed(database, "vector_writer")) == store
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_the_vector_writer_makes_tables_and_only_in_the_store(database, role):
+    query = """
+        SELECT nspname FROM pg_namespace
+        WHERE nspname NOT LIKE 'pg\\_%%' AND has_schema_privilege(%s, oid, 'CREATE')
+    """
+    with psycopg.connect(database.libpq_url("postgres")) as connection:
+        schemas = [row[0] for row in connection.execute(query, [role])]
+    assert schemas == (["vector"] if role == "vector_writer" else [])
 
 
 def test_append_only_ledger(database):

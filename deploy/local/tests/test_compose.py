@@ -1,6 +1,7 @@
 """The compose file is right, and each check can tell when it is not."""
 
 import copy
+import subprocess
 
 import pytest
 import yaml
@@ -64,6 +65,16 @@ def test_differences_between_the_two_stacks_are_found(parsed):
 )
 def test_a_variable_that_is_not_explained_or_not_safe_is_found(text, problem):
     assert problem in compose.variables(f"{TEXT}\n# {text}\n", DOTENV)
+
+
+def test_qdrant_does_not_start_without_its_key_and_nothing_else_needs_it(parsed):
+    command = [part.replace("$$", "$") for part in parsed["services"]["qdrant"]["entrypoint"]]
+    done = subprocess.run(command, env={"QDRANT__SERVICE__API_KEY": ""}, capture_output=True, text=True, check=False)
+
+    assert done.returncode != 0
+    assert "QDRANT_API_KEY in .env.example" in done.stderr
+    assert parsed["services"]["qdrant"]["profiles"] == ["qdrant"]
+    assert TEXT.count("${QDRANT_API_KEY") == TEXT.count("${QDRANT_API_KEY:-}") == 1
 
 
 def test_an_example_file_that_promises_too_much_is_found():

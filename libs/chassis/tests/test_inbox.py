@@ -78,3 +78,17 @@ async def test_marks_are_kept_longer_than_anything_can_send_again(store) -> None
         await inbox.forget_old(session)
         left = (await session.execute(table.select())).all()
     assert len(left) == 1
+
+
+async def test_old_marks_are_forgotten_a_bounded_number_at_a_time(store) -> None:
+    table = store.plumbing.inbox
+    old = func.now() - timedelta(days=10)
+    async with store.database.transaction() as session:
+        for consumer in (CONSUMER, CONSUMER, "usage_metrics-other"):
+            await session.execute(insert(table).values(consumer=consumer, event_id=uuid4(), processed_at=old))
+    more, left = [], []
+    for _ in range(2):
+        async with store.database.transaction() as session:
+            more.append(await inbox.forget_old(session, limit=2))
+            left.append(len((await session.execute(table.select())).all()))
+    assert (more, left) == ([True, False], [1, 0])

@@ -81,6 +81,17 @@ async def test_only_old_published_rows_are_forgotten(publisher, usage) -> None:
     assert not kept & forgotten
 
 
+async def test_old_rows_are_forgotten_a_bounded_number_at_a_time(publisher, usage) -> None:
+    await publisher.add(usage(), usage(), usage())
+    await _age(publisher, days=8, published=True)
+    more, left = [], []
+    for _ in range(2):
+        async with publisher.database.transaction() as session:
+            more.append(await outbox.forget_old(session, limit=2))
+        left.append(len(await publisher.outbox()))
+    assert (more, left) == ([True, False], [1, 0])
+
+
 async def test_republish_takes_up_what_was_written_since_then(publisher, usage) -> None:
     await publisher.add(usage())
     await _age(publisher, days=2, published=True)

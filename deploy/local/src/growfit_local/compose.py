@@ -29,6 +29,9 @@ _LIBPQ = frozenset({"PGHOST", "PGUSER", "PGPASSWORD"})
 # Under compose it is a person who decides to run something else than production.
 _OTHER_DEFAULT = frozenset({"APP_ENV"})
 
+# Compose substitutes the variables of services that no profile asks for, too; this container checks its key itself.
+_OF_A_PROFILE = frozenset({"QDRANT_API_KEY"})
+
 _VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<text>[^}]*))?\}")
 _PINNED = re.compile(r"^[\w./-]+:v?\d+\.\d+[\w.-]*$")
 _OWN_IMAGE = "growfit:${GROWFIT_VERSION"
@@ -76,7 +79,7 @@ def variables(text: str, dotenv: str) -> list[str]:
     problems += [f".env.example: nobody reads {name}" for name in listed if name not in {*used, *DEFAULTS, *secrets}]
     problems += [f".env.example holds a secret: {name}" for name in secrets & set(listed) if listed[name]]
     for name, kind, text_after in {(match["name"], match["kind"], match["text"]) for match in matches}:
-        if name in secrets and kind != "?":
+        if name in secrets - _OF_A_PROFILE and kind != "?":
             problems.append(f"{name}: a secret must be required")
         if name in DEFAULTS.keys() - _OTHER_DEFAULT and text_after != DEFAULTS[name]:
             problems.append(f"{name}: the local stack's default is {DEFAULTS[name]!r}, not {text_after!r}")

@@ -26,7 +26,7 @@ ROLES: Mapping[str, str] = {
     "vector_writer": "VECTOR_WRITER_PASSWORD",
     "vector_reader": "VECTOR_READER_PASSWORD",
 }
-NATS_USERS = ("provision", "identity", "org_partner", "ingest", "rag", "usage_metrics", "analytics")
+NATS_USERS = ("provision", "operator", "identity", "org_partner", "ingest", "rag", "usage_metrics", "analytics")
 
 
 def seed_name(user: str) -> str:

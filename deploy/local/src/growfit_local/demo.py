@@ -45,8 +45,8 @@ class DemoFailed(Exception):
 
 
 def main(
-    file: Annotated[Path | None, typer.Option(help="Your own PDF, TXT or Markdown file")] = None,
-    ask: Annotated[str, typer.Option(help="Your own question about it")] = "",
+    file: Annotated[Path | None, typer.Option(envvar="FILE", help="Your own PDF, TXT or Markdown file")] = None,
+    ask: Annotated[str, typer.Option(envvar="ASK", help="Your own question about it")] = "",
     port: Annotated[int, typer.Option(envvar="PORT")] = 8000,
 ) -> None:
     began = time.monotonic()

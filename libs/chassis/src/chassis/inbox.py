@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,6 +11,8 @@ from chassis.plumbing import plumbing_of
 
 # Longer than everything that can send an event again: outbox and streams keep 7 days.
 RETENTION = timedelta(days=9)
+# As for the outbox: one DELETE of all of them would run into the statement timeout.
+FORGET_BATCH = 5_000
 
 
 async def mark(session: AsyncSession, delivery: Delivery) -> None:
@@ -36,6 +38,10 @@ async def is_marked(session: AsyncSession, delivery: Delivery) -> bool:
     return (await session.execute(query)).scalar_one_or_none() is not None
 
 
-async def forget_old(session: AsyncSession) -> None:
+async def forget_old(session: AsyncSession, *, limit: int = FORGET_BATCH) -> bool:
+    """Delete up to `limit` marks whose time is over. True: there may be more."""
     table = plumbing_of(session).inbox
-    await session.execute(delete(table).where(table.c.processed_at < func.now() - RETENTION))
+    key = (table.c.consumer, table.c.event_id)
+    old = select(*key).where(table.c.processed_at < func.now() - RETENTION).limit(limit)
+    deleted = await session.execute(delete(table).where(tuple_(*key).in_(old)).returning(table.c.event_id))
+    return len(deleted.all()) == limit

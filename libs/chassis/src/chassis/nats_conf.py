@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 
 from chassis.bus import inbox_prefix
-from contracts.streams import SERVICES, consumers_of
+from contracts.streams import CONSUMERS, SERVICES, STREAMS, consumers_of
 
 _HEAD = """\
 # Generated from contracts.streams by `make nats-conf`; do not edit.
@@ -56,6 +56,15 @@ def publishable(service: str) -> list[str]:
     return list(dict.fromkeys(subjects))
 
 
+def provisioning() -> list[str]:
+    """What `chassis.provision` asks for. It deletes nothing, so its key cannot either."""
+    verbs = ("INFO", "CREATE", "UPDATE")
+    return [
+        *(f"$JS.API.STREAM.{verb}.{stream.name}" for stream in STREAMS for verb in verbs),
+        *(f"$JS.API.CONSUMER.CREATE.{consumer.stream}.{consumer.durable}" for consumer in CONSUMERS),
+    ]
+
+
 def _subjects(subjects: Iterable[str]) -> str:
     return "[" + ", ".join(f'"{subject}"' for subject in subjects) + "]"
 
@@ -69,7 +78,9 @@ def _user(name: str, publish: Iterable[str]) -> str:
 
 
 def render() -> str:
-    users = [_user("provision", ["$JS.API.>"])]
+    users = [_user("provision", provisioning())]
+    # For a person: to take away what the contracts no longer name. No process holds this key.
+    users += [_user("operator", ["$JS.API.>"])]
     users += [_user(name, publishable(name)) for name in (*SERVICES, "analytics")]
     return _HEAD + "".join(users) + _TAIL
 

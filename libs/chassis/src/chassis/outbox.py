@@ -15,6 +15,8 @@ from contracts.event import Event
 
 # The recovery path for a lost NATS store: what was published can be published again for this long.
 RETENTION = timedelta(days=7)
+# A month's rows in one DELETE would run into the statement timeout, and then none of them would ever go.
+FORGET_BATCH = 5_000
 # Well under the bus's max_payload: a row that it refuses for ever would hold up all rows behind it.
 MAX_BODY_BYTES = 512 * 1024
 
@@ -49,9 +51,12 @@ async def add_raw(session: AsyncSession, *, subject: str, event_id: UUID, body: 
     await session.execute(insert(plumbing.outbox).values(**row).returning(wake))
 
 
-async def forget_old(session: AsyncSession) -> None:
+async def forget_old(session: AsyncSession, *, limit: int = FORGET_BATCH) -> bool:
+    """Delete up to `limit` published rows whose time is over. True: there may be more."""
     table = plumbing_of(session).outbox
-    await session.execute(delete(table).where(table.c.published_at < func.now() - RETENTION))
+    old = select(table.c.id).where(table.c.published_at < func.now() - RETENTION).limit(limit)
+    deleted = await session.execute(delete(table).where(table.c.id.in_(old)).returning(table.c.id))
+    return len(deleted.all()) == limit
 
 
 async def republish(session: AsyncSession, *, since: datetime) -> int:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from faststream.nats.annotations import NatsMessage
 from nats.errors import Error as NatsError
@@ -36,9 +37,14 @@ log = logging.getLogger(__name__)
 EXIT_BUS_CLOSED = 70
 WATCH_SECONDS = 5.0
 STALL_SECONDS = 60.0
+# The longest honest work, a document of 10,000 pages, takes about 20 minutes. In-progress acks keep a message for as
+# long as its handler runs, so JetStream never takes it from one that hangs: only this bound brings it to light.
+HANDLER_LIMIT_SECONDS = 1800.0
 OUTBOX_LIMIT_SECONDS = 60.0
 REDRIVE_SECONDS = 2.0
 TIDY_SECONDS = 3600.0
+# Soon after the start, so that a process that never lives an hour tidies too, and not in the middle of it.
+FIRST_TIDY_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 _NOT_CHECKED = "not checked yet"
@@ -46,12 +52,12 @@ _NOT_CHECKED = "not checked yet"
 
 @dataclass
 class _Durable:
-    """What the watch saw of one durable, and when its handler last finished."""
+    """What the watch saw of one durable, when its handler last finished, and when each that runs began."""
 
     consumer: Consumer
     problem: str | None = _NOT_CHECKED
     last_handled: float = field(default_factory=time.monotonic)
-    running: int = 0
+    running: list[float] = field(default_factory=list)
 
 
 class Worker:
@@ -104,19 +110,23 @@ class Worker:
 
     def _attach(self, subscription: Subscription) -> None:
         consumer = subscription.consumer
-        key = (consumer.stream, consumer.durable)
-        self._subscriptions[key] = subscription
-        durable = self._durables[key] = _Durable(consumer)
+        self._subscriptions[consumer.stream, consumer.durable] = subscription
+        self._bind(consumer, partial(self._take, subscription))
 
-        async def take(message: NatsMessage) -> None:
-            durable.running += 1
+    def _bind(self, consumer: Consumer, take: bus.Handle) -> None:
+        """Let `take` have the durable's messages, under the watch's eyes."""
+        durable = self._durables[consumer.stream, consumer.durable] = _Durable(consumer)
+
+        async def watched(message: NatsMessage) -> None:
+            began = time.monotonic()
+            durable.running.append(began)
             try:
-                await self._take(subscription, message)
+                await take(message)
             finally:
-                durable.running -= 1
+                durable.running.remove(began)
                 durable.last_handled = time.monotonic()
 
-        bus.attach(self.broker, consumer, take)
+        bus.attach(self.broker, consumer, watched)
 
     async def _take(self, subscription: Subscription, message: NatsMessage) -> None:
         attempt = Attempt.of(message, subscription.consumer)
@@ -140,8 +150,7 @@ class Worker:
             await step()
         for consumer in consumers_of(self.service):
             if consumer.handler == "bury_exhausted":
-                bus.attach(self.broker, consumer, self._take_exhausted)
-                self._durables[(consumer.stream, consumer.durable)] = _Durable(consumer)
+                self._bind(consumer, self._take_exhausted)
         loops = (
             self._connect,
             self._relay_when_connected,
@@ -246,12 +255,21 @@ class Worker:
         return None
 
     async def _tidy(self) -> None:
+        await asyncio.sleep(FIRST_TIDY_SECONDS)
         while True:
+            try:
+                await self._forget_old()
+            except Unavailable:
+                log.warning("old outbox and inbox rows were not all deleted; next try in an hour", exc_info=True)
             await asyncio.sleep(TIDY_SECONDS)
-            with suppress(Unavailable):
+
+    async def _forget_old(self) -> None:
+        # One transaction each time: what is deleted stays deleted, whatever becomes of the rest.
+        for forget in (outbox.forget_old, inbox.forget_old):
+            more = True
+            while more:
                 async with self.database.transaction() as session:
-                    await outbox.forget_old(session)
-                    await inbox.forget_old(session)
+                    more = await forget(session)
 
 
 async def _problem_of(durable: _Durable, jetstream: JetStreamContext) -> str | None:
@@ -260,7 +278,11 @@ async def _problem_of(durable: _Durable, jetstream: JetStreamContext) -> str | N
         info = await jetstream.consumer_info(consumer.stream, consumer.durable)
     except Exception as error:  # noqa: BLE001  any answer but the info is the problem to report
         return f"{consumer.durable}@{consumer.stream}: {error!r}"
-    idle = time.monotonic() - durable.last_handled
+    now = time.monotonic()
+    longest = now - min(durable.running, default=now)
+    if longest > HANDLER_LIMIT_SECONDS:
+        return f"{consumer.durable}: a handler has been running for {longest:.0f} s"
+    idle = now - durable.last_handled
     if (info.num_pending or 0) > 0 and not durable.running and idle > STALL_SECONDS:
         return f"{consumer.durable}: {info.num_pending} waiting, none taken for {idle:.0f} s"
     return None

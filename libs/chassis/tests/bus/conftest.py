@@ -99,8 +99,8 @@ def _connect() -> Any:
 
 @pytest.fixture(scope="session")
 async def whole_bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
-    admin = await connect(nats_server, "provision")
-    found = Bus(nats_server, admin.jetstream(timeout=5), {"provision": admin})
+    admin = await connect(nats_server, "operator")
+    found = Bus(nats_server, admin.jetstream(timeout=5), {"operator": admin})
     yield found
     for client in found.clients.values():
         await client.close()

@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 from contracts.catalogue import event_types
 from contracts.streams import ADVISORIES, CONSUMERS, SERVICES, STREAMS, consumers_of
 
-USERS = (*SERVICES, "analytics")
+USERS = (*SERVICES, "analytics", "provision")
 EVENTS = [event.type for event in event_types()]
 DURABLES = [f"{consumer.stream}.{consumer.durable}" for consumer in CONSUMERS]
 STREAM_VERBS = ("CREATE", "UPDATE", "DELETE", "PURGE", "INFO", "MSG.DELETE", "MSG.GET", "SNAPSHOT", "RESTORE")
@@ -25,6 +25,7 @@ OTHERS = (
     "$JS.API.STREAM.NAMES",
     "$JS.API.STREAM.LIST",
     "$JS.API.STREAM.CREATE.STOLEN",
+    "$JS.API.STREAM.UPDATE.STOLEN",
     "$JS.API.CONSUMER.CREATE.INGEST",
     "$JS.API.CONSUMER.CREATE.INGEST.stolen.ingest.usage.recorded.v1",
     "$JS.API.CONSUMER.DURABLE.CREATE.RAG.stolen",
@@ -36,7 +37,7 @@ OTHERS = (
     "dead.anything",
     "anything",
 )
-INBOXES = [f"_INBOX_{user}.x" for user in ("provision", *USERS)]
+INBOXES = [f"_INBOX_{user}.x" for user in ("operator", *USERS)]
 PROBES = (
     *EVENTS,
     *(f"{service}.thing.happened.v1" for service in SERVICES),
@@ -50,6 +51,9 @@ PROBES = (
 
 
 def allowed(user: str) -> set[str]:
+    if user == "provision":
+        made = {f"$JS.API.STREAM.{verb}.{stream.name}" for verb in ("INFO", "CREATE", "UPDATE") for stream in STREAMS}
+        return made | {f"$JS.API.CONSUMER.CREATE.{durable}" for durable in DURABLES}
     own = consumers_of(user)
     durables = [f"{consumer.stream}.{consumer.durable}" for consumer in own]
     events = {subject for subject in PROBES if user in SERVICES and subject.startswith(f"{user}.")}
@@ -101,7 +105,16 @@ async def test_a_user_publishes_on_its_own_subjects_and_on_no_other(refusals, us
     assert len(expected) > len(PROBES) * 0.7
 
 
-@pytest.mark.parametrize("user", USERS)
+async def test_the_operator_speaks_to_jetstream_alone(refusals) -> None:
+    client, all_refused = await refusals("operator")
+    # Its requests are not tried: they would be granted.
+    others = [subject for subject in PROBES if not subject.startswith("$JS.API.")]
+    for subject in others:
+        await client.publish(subject, b"")
+    assert await all_refused() == sorted(f"publish {subject.lower()}" for subject in others)
+
+
+@pytest.mark.parametrize("user", [*USERS, "operator"])
 async def test_a_user_listens_to_its_own_replies_alone(refusals, user: str) -> None:
     client, all_refused = await refusals(user)
     foreign = [">", "*.>", "_INBOX.>", "$JS.>", "$SYS.>", "dead.>", *(f"{service}.>" for service in SERVICES)]

@@ -71,7 +71,7 @@ async def test_an_altered_configuration_is_restored(nats_bus) -> None:
     altered = replace(provision.consumer_config(consumer), ack_wait=1, max_deliver=1, max_ack_pending=1)
     await nats_bus.admin.add_consumer("INGEST", altered)
     assert await configurations(nats_bus.admin) != before
-    await provision.apply(nats_bus.admin)
+    await provision.provision(nats_bus.url, nats_bus.server.seed("provision"))
     assert await configurations(nats_bus.admin) == before
 
 
@@ -79,7 +79,7 @@ async def test_lost_streams_and_consumers_come_back(nats_bus) -> None:
     before = await configurations(nats_bus.admin)
     await nats_bus.admin.delete_stream("INGEST")
     await nats_bus.admin.delete_consumer("ORG_PARTNER", "rag-project_tenancy")
-    await provision.apply(nats_bus.admin)
+    await provision.provision(nats_bus.url, nats_bus.server.seed("provision"))
     assert await configurations(nats_bus.admin) == before
 
 

@@ -2,14 +2,18 @@
 
 import asyncio
 import time
+from datetime import timedelta
+from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from sqlalchemy import func, select
 
-from chassis import provision
+from chassis import burial, inbox, provision
 from chassis import worker as worker_module
+from chassis.errors import DATABASE_UNAVAILABLE, Unavailable
 from chassis.health import health_router
 from chassis.relay import Relay
 
@@ -134,6 +138,88 @@ async def test_messages_that_nobody_takes_are_a_problem(
     await held.nak()
     assert await eventually(worker.problems, until=lambda found: not found) == []
     await other.unsubscribe()
+
+
+async def test_handlers_that_hang_are_a_problem(
+    start_worker, store, nats_bus, usage, tune, quick, monkeypatch, eventually
+):
+    """They hold all that may be out at once, and their in-progress acks keep it so: nothing else would tell."""
+    monkeypatch.setattr(worker_module, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(worker_module, "HANDLER_LIMIT_SECONDS", 1.0)
+    await tune(max_ack_pending=2)
+    let_go = asyncio.Event()
+
+    async def hang(event, delivery) -> None:
+        await let_go.wait()
+        await store.effect(event, delivery)
+
+    worker = await start_worker(record_usage=hang)
+    for _ in range(3):
+        await nats_bus.send(usage())
+    durable = worker._durables["INGEST", DURABLE]
+    assert len(await eventually(lambda: asyncio.sleep(0, durable.running), until=lambda found: len(found) == 2)) == 2
+    await asyncio.sleep(0.6)
+    assert await worker.problems() == [], "long, but not too long: the one that waits has to wait"
+    problems = await eventually(worker.problems, until=bool)
+    assert f"{DURABLE}: a handler has been running for" in problems[0]
+    let_go.set()
+    assert await eventually(worker.problems, until=lambda found: not found) == []
+    assert len(await eventually(store.effects, until=lambda ids: len(ids) == 3)) == 3
+
+
+async def test_burials_that_are_worked_on_are_no_problem(
+    start_worker, store, nats_bus, usage, tune, quick, monkeypatch, eventually
+):
+    monkeypatch.setattr(worker_module, "STALL_SECONDS", 0.5)
+    messages = 40
+    await tune(max_deliver=1, ack_wait=1, max_ack_pending=messages)
+    for _ in range(messages):
+        await nats_bus.send(usage())
+    jetstream = (await nats_bus.client("usage_metrics")).jetstream()
+    dying = await jetstream.pull_subscribe_bind(durable=DURABLE, stream="INGEST", inbox_prefix=b"_INBOX_usage_metrics.")
+    for _ in range(messages):
+        await dying.fetch(1)
+    await dying.unsubscribe()
+    buried, seen = [], set()
+
+    async def slowly(*_) -> None:
+        await asyncio.sleep(0.4)
+        buried.append(time.monotonic())
+
+    monkeypatch.setattr(burial, "bury_exhausted", slowly)
+    worker = await start_worker(record_usage=store.effect, ready=False)
+    await eventually(worker.problems, until=lambda problems: not problems)
+
+    async def all_buried() -> bool:
+        seen.update(await worker.problems())
+        return len(buried) == messages
+
+    assert await eventually(all_buried), len(buried)
+    assert buried[-1] - buried[0] > 1, "too quick to show anything"
+    assert seen == set()
+
+
+async def test_old_rows_go_soon_after_the_start_and_a_failure_is_told(
+    start_worker, store, monkeypatch, eventually, caplog
+):
+    monkeypatch.setattr(worker_module, "FIRST_TIDY_SECONDS", 0.1)
+    monkeypatch.setattr(worker_module, "TIDY_SECONDS", 0.1)
+    forget, calls = inbox.forget_old, []
+
+    async def forget_two(session) -> bool:
+        calls.append(len(calls))
+        if calls == [0]:
+            raise Unavailable(DATABASE_UNAVAILABLE)
+        return await forget(session, limit=2)
+
+    monkeypatch.setattr(inbox, "forget_old", forget_two)
+    table, then = store.plumbing.inbox, func.now() - timedelta(days=10)
+    async with store.database.transaction() as session:
+        for _ in range(5):
+            await session.execute(table.insert().values(consumer=DURABLE, event_id=uuid4(), processed_at=then))
+    await start_worker(record_usage=store.effect)
+    assert await eventually(lambda: store.rows(select(table)), until=lambda rows: not rows) == []
+    assert "old outbox and inbox rows were not all deleted" in caplog.text
 
 
 async def test_an_old_unpublished_event_is_a_problem(start_worker, store, usage, monkeypatch, eventually):
