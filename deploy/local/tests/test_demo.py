@@ -21,7 +21,7 @@ def asked(monkeypatch):
 
     def run(*arguments: str, **variables: str):
         seen: list[tuple[Path | None, str]] = []
-        monkeypatch.setattr(demo, "_run", lambda file, ask, port: seen.append((file, ask)))
+        monkeypatch.setattr(demo, "_run", lambda file, ask, **_: seen.append((file, ask)))
         app = typer.Typer()
         app.command()(demo.main)
         done = CliRunner().invoke(app, arguments, env={"FILE": None, "ASK": None} | variables)
@@ -46,7 +46,7 @@ def test_a_file_that_is_not_there_is_named(asked, tmp_path):
     done, seen = asked(FILE=str(tmp_path / "gone.pdf"))
 
     assert (done.exit_code, seen) == (1, [])
-    assert "There is no file" in done.stdout
+    assert "There is no file" in done.stderr
 
 
 @pytest.mark.parametrize("where", ["command line", "environment"])

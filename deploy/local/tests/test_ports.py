@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from growfit_local import ports
-from growfit_local.errors import PortTaken
+from growfit_local.errors import AddressUnfit, PortTaken
 
 
 @pytest.fixture
@@ -46,3 +46,10 @@ def test_any_free_gateway_port_prefers_the_last_one(taken):
 
     assert ports.gateway(0, host="127.0.0.1", remembered=free) == free
     assert ports.gateway(0, host="127.0.0.1", remembered=taken) != taken
+
+
+def test_an_address_of_another_machine_is_named_as_the_reason():
+    with pytest.raises(AddressUnfit, match=r"192\.0\.2\.7"):
+        ports.gateway(0, host="192.0.2.7")
+    with pytest.raises(AddressUnfit, match=r"999\.1\.1\.1"):
+        ports.gateway(8000, host="999.1.1.1")

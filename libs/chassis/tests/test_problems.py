@@ -1,5 +1,6 @@
 """Every error at the HTTP door is a problem+json in the caller's language that gives nothing away."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
@@ -15,6 +16,7 @@ from chassis.app import create_app
 from chassis.auth import Verifier
 from chassis.errors import KINDS, Conflict, Message
 from chassis.problems import MEDIA_TYPE, responses
+from chassis.validation_ko import korean_text
 
 FULL = Message("class_full", "{limit}명이 정원입니다", "The class holds {limit}")
 SECRET = "hunter2-비밀"
@@ -199,7 +201,11 @@ async def test_the_method_is_not_allowed(door: httpx.AsyncClient) -> None:
 
 
 async def test_any_other_refusal_keeps_its_status(door: httpx.AsyncClient) -> None:
-    assert "a teapot" in assert_problem(await door.get("/refused"), 418, "request_refused")["detail"]
+    for language in ("ko", "en"):
+        answer = await door.get("/refused", headers={"Accept-Language": language})
+        body = assert_problem(answer, 418, "request_refused")
+        assert body["reason"] == "a teapot"
+        assert ("a teapot" in body["detail"]) == (language == "en")
 
 
 @pytest.mark.parametrize("given", ["short", "x" * 101, "with space!", "줄바꿈", "a\tb456789"])
@@ -227,3 +233,21 @@ async def test_a_prefix_that_leads_elsewhere_is_ignored(door: httpx.AsyncClient,
     page = await door.get("/docs", headers={"X-Forwarded-Prefix": prefix})
     assert "'/openapi.json'" in page.text
     assert not prefix or prefix not in page.text
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        ({"type": "int_from_float", "msg": "x"}, "소수점이 없는 정수여야 합니다."),
+        ({"type": "value_error", "msg": "value is not a valid email address: x", "ctx": {"reason": "x"}}, "이메일이면"),
+        ({"type": "literal_error", "msg": "x", "ctx": {"expected": "'a', 'b' or 'c'"}}, "'a', 'b', 'c'"),
+        ({"type": "too_short", "msg": "x", "ctx": {"field_type": "Value", "min_length": 1}}, "1자 이상"),
+        ({"type": "too_short", "msg": "x", "ctx": {"field_type": "List", "min_length": 2}}, "항목이 2개 이상"),
+        ({"type": "what_nobody_knows", "msg": "Input should be odd"}, "값이 올바르지 않습니다."),
+        ({"type": "string_too_long", "msg": "x"}, "값이 올바르지 않습니다."),
+    ],
+)
+def test_a_korean_complaint_holds_no_english(error: dict, text: str) -> None:
+    found = korean_text(error)
+    assert text in found
+    assert not re.search("[a-z]{3}", found.replace("name@example.com", ""))

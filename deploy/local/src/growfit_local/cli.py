@@ -15,7 +15,7 @@ from growfit_local import credentials, environment, postgres
 from growfit_local.errors import StackError
 from growfit_local.home import REPOSITORY
 from growfit_local.layout import DATABASE
-from growfit_local.ports import LOOPBACK
+from growfit_local.ports import LOOPBACK, MAX_PORT
 from growfit_local.stack import Stack
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The GrowFit stack on this machine.")
@@ -29,7 +29,9 @@ _INTERRUPTED = 130
 def up(
     data: Data = None,
     *,
-    port: Annotated[int, typer.Option(envvar="PORT", help="The gateway's port; 0 for any free one")] = 8000,
+    port: Annotated[
+        int, typer.Option(envvar="PORT", min=0, max=MAX_PORT, help="The gateway's port; 0 for any free one")
+    ] = 8000,
     host: Annotated[str, typer.Option(envvar="GROWFIT_HOST", help="The gateway's address")] = LOOPBACK,
     detach: Annotated[bool, typer.Option("--detach", help="Return when everything is ready")] = False,
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -22,6 +23,7 @@ from growfit_local.client import Answer, ApiError, Client
 from growfit_local.errors import StackError
 from growfit_local.home import REPOSITORY
 from growfit_local.people import Academy, create_supervisor, new_password
+from growfit_local.ports import LOOPBACK, MAX_PORT
 from growfit_local.stack import Stack
 
 SAMPLE = REPOSITORY / "docs" / "samples" / "academy-handbook.ko.pdf"
@@ -37,7 +39,8 @@ ASKED = (
 SEOUL = timezone(timedelta(hours=9))
 _USAGE_SECONDS = 20.0
 
-console = Console(highlight=False)
+# Wide enough for the usage table where the output goes to a file.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 class DemoFailed(Exception):
@@ -47,23 +50,24 @@ class DemoFailed(Exception):
 def main(
     file: Annotated[Path | None, typer.Option(envvar="FILE", help="Your own PDF, TXT or Markdown file")] = None,
     ask: Annotated[str, typer.Option(envvar="ASK", help="Your own question about it")] = "",
-    port: Annotated[int, typer.Option(envvar="PORT")] = 8000,
+    port: Annotated[int, typer.Option(envvar="PORT", min=0, max=MAX_PORT)] = 8000,
+    host: Annotated[str, typer.Option(envvar="GROWFIT_HOST")] = LOOPBACK,
 ) -> None:
     began = time.monotonic()
     try:
         if file is not None and not file.is_file():
             raise DemoFailed(f"There is no file {file}. Give the path of a PDF, TXT or Markdown file: make demo FILE=…")
-        _run(file, ask, port)
+        _run(file, ask.strip(), port=port, host=host)
     except (ApiError, DemoFailed, StackError, httpx.HTTPError) as error:
-        console.print(f"\n[red]✗ demo failed:[/] {error}", markup=True)
+        Console(stderr=True, highlight=False).print(f"\n[red]✗ demo failed:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     console.print(
         f"\n[green]✓ done in {time.monotonic() - began:.0f} s[/]  The stack is still up: make status, make down"
     )
 
 
-def _run(file: Path | None, ask: str, port: int) -> None:
-    stack = Stack(port=port, settings=environment.chosen(REPOSITORY / ".env"))
+def _run(file: Path | None, ask: str, *, port: int, host: str) -> None:
+    stack = Stack(port=port, host=host, settings=environment.chosen(REPOSITORY / ".env"))
     if not stack.is_up():
         console.rule("the stack")
         with console.status("starting PostgreSQL, NATS, the gateway, the embedder and five services …"):
@@ -121,9 +125,14 @@ def _converse(student: Client, class_id: str, document: dict[str, Any], file: Pa
     # The document's readiness travels to rag on the bus as well.
     body = {"class_id": class_id, "document_ids": [document["document_id"]], "title": document["title"]}
     conversation = student.settled("POST", "/conversations", json=body)
-    if file is not None or ask:
-        _ask(student, conversation["conversation_id"], ask or "이 문서는 무엇에 관한 것인가요?")
+    if ask:
+        _ask(student, conversation["conversation_id"], ask)
         return 1
+    if file is not None:
+        console.print(
+            'Nothing was asked. Ask what your document says: make demo FILE=… ASK="…"', style="yellow", markup=False
+        )
+        return 0
     known = {item["question"]: item for item in json.loads(QUESTIONS.read_text(encoding="utf-8"))["questions"]}
     for question in ASKED:
         answer = _ask(student, conversation["conversation_id"], question)
@@ -188,4 +197,5 @@ def _show_usage(owner: Client, partner_id: str, answers: int) -> None:
 
 
 if __name__ == "__main__":
+    environment.adopt(REPOSITORY / ".env")
     typer.run(main)

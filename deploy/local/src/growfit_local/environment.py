@@ -16,6 +16,18 @@ _COMMON = ("APP_ENV", "LOG_LEVEL", "JWT_ISSUER", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _LLM = ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL")
 
 
+# What the commands themselves read, before any stack is known.
+_OF_COMMANDS = ("PORT", "GROWFIT_HOST", "GROWFIT_HOME")
+
+
+def adopt(dotenv: Path) -> None:
+    """Let the `.env` file speak for the commands as well, where the environment says nothing."""
+    lines = dotenv_values(dotenv) if dotenv.exists() else {}
+    for name in _OF_COMMANDS:
+        if lines.get(name):
+            os.environ.setdefault(name, str(lines[name]))
+
+
 def chosen(dotenv: Path) -> Environment:
     """The settings that a person chose: the environment first, then the `.env` file."""
     lines = dotenv_values(dotenv) if dotenv.exists() else {}

@@ -25,6 +25,16 @@ class PortTaken(StackError):
         )
 
 
+class AddressUnfit(StackError):
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"The gateway cannot listen on {host}: this machine has no such address. GROWFIT_HOST=127.0.0.1 keeps "
+            f"it to this machine, 0.0.0.0 opens it to the network.\n"
+            f"{host}은(는) 이 컴퓨터의 주소가 아니어서 게이트웨이를 열 수 없습니다. "
+            f"GROWFIT_HOST를 127.0.0.1 또는 0.0.0.0으로 정하세요."
+        )
+
+
 def _tail(log: Path, *, lines: int = 20) -> str:
     text = log.read_text(encoding="utf-8", errors="replace").rstrip() if log.exists() else ""
     if not text:

@@ -5,9 +5,10 @@ import socket
 
 import psutil  # type: ignore[import-untyped]
 
-from growfit_local.errors import PortTaken
+from growfit_local.errors import AddressUnfit, PortTaken
 
 LOOPBACK = "127.0.0.1"
+MAX_PORT = 65_535
 
 # Below the range from which systems take the ports of outgoing connections: a restarted process finds its port free.
 _LOWEST, _HIGHEST = 20_000, 32_000
@@ -39,7 +40,10 @@ def gateway(wanted: int, *, host: str, remembered: int = 0) -> int:
 
     Raises:
         PortTaken: somebody else listens there.
+        AddressUnfit: the address is not one of this machine's.
     """
+    if not is_free(0, host=host):
+        raise AddressUnfit(host)
     if wanted and not is_free(wanted, host=host):
         raise PortTaken(wanted, _owner(wanted))
     if wanted:

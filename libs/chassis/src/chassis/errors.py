@@ -147,7 +147,9 @@ VALIDATION_FAILED = Message(
     "Some values are not valid. Mend what `errors` lists and send the request again.",
 )
 REQUEST_REFUSED = Message(
-    "request_refused", "요청을 이해할 수 없습니다: {reason}", "The request could not be understood: {reason}"
+    "request_refused",
+    "요청을 이해할 수 없습니다. 헤더와 본문의 형식을 확인하세요.",
+    "The request could not be understood: {reason}",
 )
 TOKEN_MISSING = Message(
     "token_missing",

@@ -4,6 +4,7 @@ The worker door alone still answers /health, /ready and /metrics, so that it can
 """
 
 import importlib
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -13,6 +14,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
 
 from chassis.health import Watchdog, health_router
 from chassis.settings import ServiceSettings
@@ -83,6 +85,15 @@ def main(
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     port: Annotated[int, typer.Option()] = 8080,
 ) -> None:
+    try:
+        _serve(package, doors, host=host, port=port)
+    except ValidationError as error:
+        # Which setting, and what it may be; a traceback would hide it from whoever wrote it.
+        lines = (f"{'.'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
+        sys.exit(f"{package} does not start, settings are wrong:\n" + "\n".join(f"  {line}" for line in lines))
+
+
+def _serve(package: str, doors: Doors, *, host: str, port: int) -> None:
     settings = ServiceSettings()
     name = package.replace("_", "-") if doors is not Doors.WORKER else f"{package.replace('_', '-')}-worker"
     install_logging(name, level=settings.log_level)

@@ -16,4 +16,4 @@ class ServiceSettings(BaseSettings):
     jwks_url: str
     jwt_issuer: str = "growfit"
     otel_exporter_otlp_endpoint: str = ""
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"

@@ -1,4 +1,4 @@
-"""pydantic's commonest complaints in Korean; the rest say what field is wrong and show pydantic's own words."""
+"""pydantic's commonest complaints in Korean; of the rest it is said which field is wrong."""
 
 from typing import Any
 
@@ -11,6 +11,11 @@ _TEXTS = {
     "string_pattern_mismatch": "형식이 맞지 않습니다.",
     "int_type": "정수여야 합니다.",
     "int_parsing": "정수여야 합니다.",
+    "int_parsing_size": "너무 큰 수입니다.",
+    "int_from_float": "소수점이 없는 정수여야 합니다.",
+    "finite_number": "유한한 수여야 합니다.",
+    "string_unicode": "올바른 유니코드 문자열이어야 합니다.",
+    "value_error": "형식이 맞지 않습니다. 이메일이면 name@example.com처럼 쓰세요.",
     "bool_parsing": "true 또는 false여야 합니다.",
     "float_parsing": "숫자여야 합니다.",
     "uuid_parsing": "올바른 ID(UUID) 형식이 아닙니다.",
@@ -25,7 +30,7 @@ _TEXTS = {
     "too_short": "항목이 {min_length}개 이상이어야 합니다.",
     "list_type": "목록이어야 합니다.",
     "dict_type": "JSON 객체여야 합니다.",
-    "model_attributes_type": "JSON 객체여야 합니다.",
+    "model_attributes_type": "JSON 객체여야 합니다. Content-Type: application/json 헤더도 확인하세요.",
     "json_invalid": "JSON 형식이 올바르지 않습니다.",
     "datetime_parsing": "날짜와 시각 형식(ISO 8601)이어야 합니다.",
     "datetime_from_date_parsing": "날짜와 시각 형식(ISO 8601)이어야 합니다.",
@@ -34,11 +39,18 @@ _TEXTS = {
 }
 
 
+_UNKNOWN = "값이 올바르지 않습니다."
+# What pydantic calls the length of a text that it has worked on before.
+_OF_A_TEXT = {"too_short": "string_too_short", "too_long": "string_too_long"}
+
+
 def korean_text(error: dict[str, Any]) -> str:
-    template = _TEXTS.get(error["type"])
-    if template is None:
-        return f"값이 올바르지 않습니다. ({error['msg']})"
+    kind, context = error["type"], dict(error.get("ctx", {}))
+    if kind in _OF_A_TEXT and context.get("field_type") == "Value":
+        kind = _OF_A_TEXT[kind]
+    if "expected" in context:
+        context["expected"] = str(context["expected"]).replace(" or ", ", ")
     try:
-        return template.format(**error.get("ctx", {}))
+        return _TEXTS.get(kind, _UNKNOWN).format(**context)
     except KeyError:
-        return template.split("{")[0].strip() or "값이 올바르지 않습니다."
+        return _UNKNOWN

@@ -145,3 +145,15 @@ def test_a_process_whose_loop_is_stuck_ends_itself() -> None:
     done = subprocess.run([sys.executable, "-c", STUCK], check=False, timeout=30, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (EXIT_LOOP_STUCK, "turned\n"), "twice its limit passed while it turned"
     assert time.monotonic() - started < 15
+
+
+def test_wrong_settings_are_named_without_a_traceback() -> None:
+    command = [sys.executable, "-m", "chassis.serve", "usage_metrics", "--port", "0"]
+    wrong = {**os.environ, "LOG_LEVEL": "nope", "NATS_URL": "nats://127.0.0.1:1", "NATS_NKEY_SEED": "x"}
+    ended = subprocess.run(command, env=wrong, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 1
+    assert "usage_metrics does not start" in ended.stderr
+    assert "LOG_LEVEL: Input should be 'DEBUG'" in ended.stderr
+    assert "DATABASE_URL: Field required" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
     # The name that usage is booked under.
     embedding_provider: str = "growfit-embedder"
     embedding_api_key: SecretStr = SecretStr("local")
-    llm_base_url: str = ""
+    llm_base_url: str = Field(default="", pattern=r"^(https?://[^\s/]+\S*)?$")
     llm_api_key: SecretStr = SecretStr("")
     llm_model: str = ""
     passages: int = Field(default=5, ge=1, le=50)
