@@ -204,8 +204,7 @@ async def test_any_other_refusal_keeps_its_status(door: httpx.AsyncClient) -> No
     for language in ("ko", "en"):
         answer = await door.get("/refused", headers={"Accept-Language": language})
         body = assert_problem(answer, 418, "request_refused")
-        assert body["reason"] == "a teapot"
-        assert ("a teapot" in body["detail"]) == (language == "en")
+        assert "a teapot" in body["detail"]
 
 
 @pytest.mark.parametrize("given", ["short", "x" * 101, "with space!", "줄바꿈", "a\tb456789"])

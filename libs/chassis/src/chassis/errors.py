@@ -148,7 +148,7 @@ VALIDATION_FAILED = Message(
 )
 REQUEST_REFUSED = Message(
     "request_refused",
-    "요청을 이해할 수 없습니다. 헤더와 본문의 형식을 확인하세요.",
+    "요청을 이해할 수 없습니다. 헤더와 본문의 형식을 확인하세요. ({reason})",
     "The request could not be understood: {reason}",
 )
 TOKEN_MISSING = Message(

@@ -69,8 +69,11 @@ class Bus:
 
     async def waiting(self, stream: str, durable: str) -> tuple[int, int]:
         """Not delivered yet, and delivered but not acknowledged."""
+        last = (await self.admin.stream_info(stream)).state.last_seq
         info = await self.admin.consumer_info(stream, durable)
-        return info.num_pending or 0, info.num_ack_pending or 0
+        # Right after a publish the consumer may not count the message yet; the stream does.
+        uncounted = int(not info.num_pending and not info.num_ack_pending and info.delivered.stream_seq < last)
+        return (info.num_pending or 0) + uncounted, info.num_ack_pending or 0
 
     async def make_anew(self, stream: Stream) -> None:
         with suppress(NotFoundError):
