@@ -8,12 +8,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from contracts.envelope import decode
 from contracts.event import Event
+from growfit_local import stand_ins
 from growfit_local.servers import Database as TestDatabase
 from identity.config import Settings
 from identity.main import create_app
@@ -21,17 +20,8 @@ from identity.main import create_app
 PASSWORD = "correct-horse-battery"
 
 
-class Sql:
+class Sql(stand_ins.Sql):
     """Looks into the database past the service, and moves what only time would move."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    async def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True, row_factory=dict_row)
-        async with connection:
-            cursor = await connection.execute(query, values)
-            return await cursor.fetchall() if cursor.description else []
 
     async def events(self, user_id: str | UUID) -> list[Event]:
         query = "SELECT payload::text AS body FROM identity.outbox WHERE payload->'data'->>'user_id' = %s ORDER BY id"

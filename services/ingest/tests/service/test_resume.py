@@ -57,8 +57,8 @@ async def embedded(ingest, document_id) -> list[str]:
     return [chunk["text"] for chunk in await ingest.sql.chunks(document_id) if chunk["embedding"] is not None]
 
 
-async def ready_once(ingest, document_id) -> UsageRecorded:
-    """The document stands whole and once; the usage of what it is made of is returned."""
+async def ready_once(ingest, document_id, *, wasted: bool = False) -> UsageRecorded:
+    """The document stands whole and once; the usage of what it is made of is returned, the only one unless `wasted`."""
     row, chunks = await ingest.sql.document(document_id), await ingest.sql.chunks(document_id)
     assert (row["state"], row["claim_id"]) == ("ready", None)
     assert len({chunk["text"] for chunk in chunks}) == len(chunks) == row["chunk_count"] == row["chunks_embedded"]
@@ -67,6 +67,7 @@ async def ready_once(ingest, document_id) -> UsageRecorded:
     assert len(await ingest.sql.events(document_id, ChunksEmbedded)) == 1
     told = await ingest.sql.events(document_id, UsageRecorded)
     (usage,) = [each for each in told if each.outcome is Outcome.COMPLETED]
+    assert wasted or told == [usage]
     assert usage.input_tokens == sum(chunk["tokens"] for chunk in chunks) == row["tokens_billed"]
     return usage
 
@@ -118,7 +119,7 @@ async def test_the_slower_of_two_workers_changes_nothing(ingest, stand_in, long)
     slow.go_on.set()
     await task
 
-    await ready_once(ingest, long)
+    await ready_once(ingest, long, wasted=True)
     assert await ingest.sql.document(long) == row
     assert await ingest.sql.chunks(long) == chunks
     assert slow.calls <= 5
@@ -136,7 +137,7 @@ async def test_many_announcements_of_one_document_do_not_fail_it(ingest, stand_i
             await ingest.processing(embedder, chunk_tokens=SIZE).process(long, once=ingest.delivery())
 
     await asyncio.gather(*(take(embedder) for embedder in embedders))
-    await ready_once(ingest, long)
+    await ready_once(ingest, long, wasted=True)
     told = await ingest.sql.events(long, UsageRecorded)
     assert sum(usage.input_tokens for usage in told) == sum(embedder.tokens for embedder in embedders)
 
