@@ -8,7 +8,9 @@ from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from contracts import identity, ingest, org_partner, rag, usage_metrics
+from contracts.audit import AuditEntry, AuditOutcome
 from contracts.envelope import CloudEvent, encode, wrap
+from contracts.erasure import Erasure
 from contracts.event import Event
 from contracts.tenancy import Tenant
 from contracts.usage import Operation, Outcome
@@ -30,6 +32,29 @@ PERSONAL = Tenant(user_id=USER)
 TITLE = "AI 실습 과정 운영 안내서.pdf"
 MODEL = "multilingual-e5-small"
 
+
+def audited[T: AuditEntry](kind: type[T], action: str, target: str, **facts: object) -> T:
+    return kind.model_validate(
+        {
+            "audit_id": an_id(f"{kind.type} {action}"),
+            "action": action,
+            "actor_id": USER,
+            "session_id": an_id("session"),
+            "target": target,
+            "ip": "203.0.113.7",
+            "user_agent": "Mozilla/5.0",
+            "request_id": "9c1f0a7de0d94b2c",
+            "occurred_at": AT,
+            **facts,
+        }
+    )
+
+
+def erased[T: Erasure](kind: type[T], **tables: int) -> T:
+    counts = {name.replace("__", "."): count for name, count in tables.items()}
+    return kind(user_id=USER, erased=counts, remaining=0, erased_at=AT)
+
+
 _IDENTITY = (
     identity.UserRegistered(
         user_id=USER,
@@ -39,6 +64,18 @@ _IDENTITY = (
         locale="ko",
         registered_at=AT,
     ),
+    identity.UserChanged(
+        user_id=USER,
+        email="minji.kim@example.org",
+        display_name="김민지",
+        tier=identity.Tier.USER,
+        locale="ko",
+        status=identity.UserStatus.SUSPENDED,
+        token_epoch=1,
+        version=2,
+        changed_at=AT,
+    ),
+    audited(identity.AuditRecorded, "user.logged_in", f"user/{USER}", outcome=AuditOutcome.REFUSED, actor_id=None),
     identity.UserAnonymised(user_id=USER, version=3, anonymised_at=AT),
     identity.SessionRevoked(user_id=USER, session_id=an_id("session"), token_epoch=1, revoked_at=AT),
     identity.PlatformSettingsChanged(
@@ -56,6 +93,17 @@ _ENROLLED = {
 }
 _ORG_PARTNER = (
     org_partner.OrgCreated(org_id=ORG, name="그로핏 아카데미", version=1, created_at=AT),
+    org_partner.OrgChanged(
+        org_id=ORG, name="그로핏 아카데미", status=org_partner.TenantStatus.SUSPENDED, version=2, changed_at=AT
+    ),
+    org_partner.PartnerChanged(
+        partner_id=PARTNER,
+        org_id=ORG,
+        name="이도윤 강사",
+        status=org_partner.TenantStatus.ACTIVE,
+        version=2,
+        changed_at=AT,
+    ),
     org_partner.PartnerCreated(partner_id=PARTNER, org_id=ORG, name="이도윤 강사", version=1, created_at=AT),
     org_partner.CourseCreated(course_id=COURSE, org_id=ORG, name="생성형 AI 실무", version=1, created_at=AT),
     org_partner.ClassOpened(
@@ -68,6 +116,18 @@ _ORG_PARTNER = (
         opened_at=AT,
     ),
     org_partner.ClassClosed(class_id=CLASS, org_id=ORG, partner_id=PARTNER, version=2, closed_at=AT),
+    org_partner.ClassConfigured(
+        class_id=CLASS,
+        org_id=ORG,
+        partner_id=PARTNER,
+        name="11월 저녁반",
+        allowed_models=["gpt-4.1-mini", "growfit-extractive"],
+        class_budget=org_partner.Budget(amount=500_000, currency="KRW", period="month"),
+        student_budget=org_partner.Budget(amount=20_000, currency="KRW", period="total"),
+        material_ids=[DOCUMENT],
+        version=3,
+        configured_at=AT,
+    ),
     org_partner.MembershipGranted(
         membership_id=MEMBERSHIP,
         user_id=USER,
@@ -79,6 +139,7 @@ _ORG_PARTNER = (
     ),
     org_partner.MembershipRevoked(membership_id=MEMBERSHIP, user_id=USER, org_id=ORG, version=2, revoked_at=AT),
     org_partner.StudentEnrolled(**_ENROLLED, version=1, enrolled_at=AT),
+    org_partner.EnrollmentPaused(**_ENROLLED, version=2, paused_at=AT),
     org_partner.EnrollmentEnded(**_ENROLLED, version=2, ended_at=AT),
     org_partner.LlmSettingsChanged(
         settings_id=an_id("settings"),
@@ -90,6 +151,29 @@ _ORG_PARTNER = (
         version=4,
         changed_at=AT,
     ),
+    org_partner.SettlementPolicyAdopted(
+        policy_id=an_id("policy"),
+        org_id=ORG,
+        kind="share",
+        share_bps=6_000,
+        tiers=[org_partner.SettlementTier(from_amount=10_000_000, share_bps=7_000)],
+        minimum_amount=50_000,
+        currency="KRW",
+        rounding="down",
+        effective_from=AT,
+        version=1,
+        adopted_at=AT,
+    ),
+    audited(
+        org_partner.AuditRecorded,
+        "invite_code.issued",
+        f"invite_code/{an_id('code')}",
+        org_id=ORG,
+        partner_id=PARTNER,
+        class_id=CLASS,
+        detail={"max_uses": 30},
+    ),
+    erased(org_partner.PersonalDataErased, org_partner__users=1),
 )
 
 _INGEST = (
@@ -117,6 +201,16 @@ _INGEST = (
     ),
     ingest.DocumentFailed(document_id=DOCUMENT, version=1, tenant=PERSONAL, reason="pdf_encrypted", failed_at=AT),
     ingest.DocumentDeleted(document_id=DOCUMENT, version=2, tenant=IN_CLASS, chunks_deleted=61, deleted_at=AT),
+    ingest.DocumentShared(
+        document_id=DOCUMENT,
+        version=3,
+        tenant=IN_CLASS,
+        title=TITLE,
+        scopes=[f"class:{CLASS}", f"user:{USER}"],
+        shared_at=AT,
+    ),
+    audited(ingest.AuditRecorded, "document.deleted", f"document/{DOCUMENT}"),
+    erased(ingest.PersonalDataErased, user__documents=3, user__chunks=61),
     ingest.VectorReadSwitched(
         switch_id=an_id("switch"),
         index="qdrant_e5_small_384",
@@ -141,6 +235,8 @@ _INGEST = (
 )
 
 _RAG = (
+    audited(rag.AuditRecorded, "request.forbidden", "route/search", outcome=AuditOutcome.REFUSED),
+    erased(rag.PersonalDataErased, user__conversations=2),
     rag.MessageAnswered(
         message_id=an_id("message"),
         conversation_id=an_id("conversation"),
@@ -176,6 +272,8 @@ _RAG = (
 )
 
 _USAGE_METRICS = (
+    audited(usage_metrics.AuditRecorded, "audit_log.exported", "audit_log/all", detail={"rows": 120}),
+    erased(usage_metrics.PersonalDataErased, usage_metrics__memberships=1),
     usage_metrics.BudgetExceeded(budget_id=BUDGET, tenant=IN_CLASS, period="2026-11", version=7, exceeded_at=AT),
     usage_metrics.BudgetRestored(budget_id=BUDGET, tenant=IN_CLASS, period="2026-11", version=8, restored_at=AT),
     usage_metrics.IncidentOpened(

@@ -7,11 +7,15 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 
-from chassis import problems
-from chassis.auth import Verifier
+from chassis import audit, problems
+from chassis.access import Access
+from chassis.auth import Principal
+from chassis.cors import PlatformCors
 from chassis.database import Database
+from chassis.errors import GrowFitError
 from chassis.health import Check, health_router
 from chassis.requests import RequestScope
+from contracts.audit import AuditOutcome
 
 Step = Callable[[], Awaitable[None]]
 
@@ -23,7 +27,7 @@ def create_app(
     service: str,
     title: str,
     routers: Sequence[APIRouter],
-    verifier: Verifier,
+    access: Access,
     wired: Any,
     database: Database | None = None,
     registry: CollectorRegistry | None = None,
@@ -61,13 +65,34 @@ def create_app(
     )
     app.state.wired = wired
     app.state.checks = checks
-    app.state.verifier = verifier
+    app.state.verifier = access.verifier
+    app.state.platform = access.platform
+    app.state.limits = access.limits
+    app.state.key_trade = access.key_trade
     app.include_router(health_router(checks, registry))
     for router in routers:
         app.include_router(router)
-    problems.install(app)
+    problems.install(app, on_forbidden=_auditing(database) if database else None)
+    app.add_middleware(PlatformCors, platform=access.platform)
     app.add_middleware(RequestScope, registry=registry, service=service)
     return app
+
+
+def _auditing(database: Database) -> problems.OnForbidden:
+    """Whoever is refused what they asked for is a security event, told in a transaction of its own."""
+
+    async def note(caller: Principal, route: str, error: GrowFitError) -> None:
+        async with database.transaction() as session:
+            await audit.record(
+                session,
+                "request.forbidden",
+                actor=caller,
+                target=f"route/{route}",
+                outcome=AuditOutcome.REFUSED,
+                code=error.code,
+            )
+
+    return note
 
 
 def _check(ping: Step) -> Check:

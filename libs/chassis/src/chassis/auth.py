@@ -1,10 +1,14 @@
 """Who is calling: identity's tokens, verified by each service itself with identity's public keys."""
 
 import asyncio
+import hashlib
 import logging
+import re
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
+from urllib.parse import urljoin
 from uuid import UUID
 
 import httpx
@@ -13,13 +17,18 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from chassis.errors import (
+    API_KEY_INVALID,
     KEYS_UNAVAILABLE,
+    LOGIN_NEEDED,
+    SCOPE_INSUFFICIENT,
     TOKEN_EXPIRED,
     TOKEN_INVALID,
     TOKEN_MISSING,
+    Forbidden,
     Unauthenticated,
     Unavailable,
 )
+from contracts.scopes import READ, SCOPES, WRITE
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +42,28 @@ _REFETCH_SECONDS = 10.0
 _FIRST_FETCH_SECONDS = 1.0
 _CACHE_SECONDS = 300.0
 
+# Identity's route that gives a short access token for an API key.
+EXCHANGE_PATH = "/auth/api-keys/token"
+API_KEY_PATTERN = re.compile(r"gfk_[0-9a-f]{32}_[A-Za-z0-9_-]{43}_[0-9a-f]{8}")
+_KEYS_REMEMBERED = 10_000
+# A traded token is not used up to its last second: it must not expire on its way.
+_MARGIN_SECONDS = 15.0
+
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 @dataclass(frozen=True)
 class Principal:
-    """The authenticated caller. `tier` is the account's own; roles in orgs and classes are memberships."""
+    """The authenticated caller. `tier` is the account's own; roles in orgs and classes are memberships.
+
+    `scopes`: what an API key allows (`contracts.scopes`); None for a person who logged in, who has no such limit.
+    """
 
     user_id: UUID
     tier: str
     session_id: UUID
     token_epoch: int
+    scopes: frozenset[str] | None = None
 
     @property
     def is_supervisor(self) -> bool:
@@ -123,23 +143,120 @@ class Verifier:
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "nbf", "iat", "sub", "iss", "aud"]},
             )
-            return Principal(UUID(claims["sub"]), str(claims["tier"]), UUID(claims["sid"]), int(claims["epoch"]))
+            scopes = frozenset(str(claims["scope"]).split()) if "scope" in claims else None
+            return Principal(
+                UUID(claims["sub"]), str(claims["tier"]), UUID(claims["sid"]), int(claims["epoch"]), scopes
+            )
         except jwt.ExpiredSignatureError as error:
             raise Unauthenticated(TOKEN_EXPIRED, headers=_CHALLENGE) from error
         except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise Unauthenticated(TOKEN_INVALID, headers=_CHALLENGE) from error
 
 
-_bearer = HTTPBearer(auto_error=False, description="The access token of POST /auth/login")
+class KeyTrade(Protocol):
+    """Where an API key is traded for an access token."""
+
+    async def trade(self, api_key: str) -> str:
+        """
+        Raises:
+            Unauthenticated: there is no such key, or not any more.
+            Unavailable: identity cannot be asked.
+        """
+        ...
+
+
+class RemoteKeyTrade:
+    """Asks identity, and remembers the token until shortly before it expires; the key itself is not kept."""
+
+    def __init__(self, jwks_url: str) -> None:
+        self._url = urljoin(jwks_url, EXCHANGE_PATH)
+        self._tokens: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+
+    async def trade(self, api_key: str) -> str:
+        digest = hashlib.sha256(api_key.encode()).digest()
+        token, good_until = self._tokens.get(digest, ("", 0.0))
+        if time.monotonic() < good_until:
+            return token
+        self._tokens.pop(digest, None)
+        try:
+            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+                answer = await client.post(self._url, json={"api_key": api_key})
+        except httpx.HTTPError as error:
+            raise Unavailable(KEYS_UNAVAILABLE, headers={"Retry-After": "2"}) from error
+        if answer.status_code in (401, 422):
+            raise Unauthenticated(API_KEY_INVALID, headers=_CHALLENGE)
+        if answer.status_code != 200:  # noqa: PLR2004  HTTP status
+            raise Unavailable(KEYS_UNAVAILABLE, headers={"Retry-After": "2"})
+        traded = answer.json()
+        token = str(traded["access_token"])
+        self._tokens[digest] = (token, time.monotonic() + float(traded["expires_in"]) - _MARGIN_SECONDS)
+        while len(self._tokens) > _KEYS_REMEMBERED:
+            self._tokens.popitem(last=False)
+        return token
+
+
+def is_api_key(credential: str) -> bool:
+    """By form and checksum, so that a mistyped one costs identity nothing."""
+    if not API_KEY_PATTERN.fullmatch(credential):
+        return False
+    body, _, checksum = credential.rpartition("_")
+    return hashlib.sha256(body.encode()).hexdigest()[:8] == checksum
+
+
+class Guard(Protocol):
+    async def check(self, caller: Principal) -> None: ...
+
+    async def value(self, name: str) -> Any: ...
+
+
+class Counting(Protocol):
+    def count(self, user_id: UUID, *, limit: int) -> None: ...
+
+
+_bearer = HTTPBearer(auto_error=False, description="The access token of POST /auth/login, or an API key")
 
 
 async def authenticate(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Principal:
+    """Who calls, still with a session, within the requests of this minute, and with a key that reaches this route."""
     if credentials is None:
         raise Unauthenticated(TOKEN_MISSING, headers=_CHALLENGE)
-    verifier: Verifier = request.app.state.verifier
-    return await verifier.verify(credentials.credentials)
+    state = request.app.state
+    token = credentials.credentials
+    if token.startswith("gfk_"):
+        if not is_api_key(token):
+            raise Unauthenticated(API_KEY_INVALID, headers=_CHALLENGE)
+        trade: KeyTrade = state.key_trade
+        token = await trade.trade(token)
+    verifier: Verifier = state.verifier
+    caller = await verifier.verify(token)
+    guard: Guard = state.platform
+    await guard.check(caller)
+    limits: Counting = state.limits
+    limits.count(caller.user_id, limit=await guard.value("api.requests_per_minute"))
+    request.state.caller = caller
+    _check_scope(caller, request)
+    return caller
+
+
+def _check_scope(caller: Principal, request: Request) -> None:
+    if caller.scopes is None:
+        return
+    needed = needed_scope(request.method, request.url.path)
+    if needed is None:
+        raise Forbidden(LOGIN_NEEDED)
+    if needed not in caller.scopes:
+        raise Forbidden(SCOPE_INSUFFICIENT, scope=needed)
+
+
+def needed_scope(method: str, path: str) -> str | None:
+    """The scope that an API key needs for a route; None: no key reaches it."""
+    area = path.strip("/").split("/", 1)[0]
+    # A search changes nothing; it is a POST for the length of its question.
+    verb = READ if method in ("GET", "HEAD") or area == "search" else WRITE
+    scope = f"{area}:{verb}"
+    return scope if scope in SCOPES else None
 
 
 Caller = Annotated[Principal, Depends(authenticate)]

@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from chassis import inbox
+from chassis import inbox, tenant
 from chassis.delivery import Delivery
 from chassis.errors import DATABASE_UNAVAILABLE, Unavailable
 from chassis.plumbing import Plumbing
+from chassis.tenant import Context
 
 # A forgotten transaction must not hold locks for ever, nor a runaway query a connection.
 _SESSION_OPTIONS = "-c statement_timeout=60s -c idle_in_transaction_session_timeout=30s -c lock_timeout=15s"
@@ -32,10 +33,14 @@ class Database:
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False, info={"plumbing": plumbing})
 
     @asynccontextmanager
-    async def transaction(self, *, once: Delivery | None = None) -> AsyncIterator[AsyncSession]:
+    async def transaction(
+        self, context: Context | None = None, *, once: Delivery | None = None, snapshot: bool = False
+    ) -> AsyncIterator[AsyncSession]:
         """Commit at the end of the block, roll back on any error.
 
-        With `once`, the inbox mark of that delivery is part of the transaction.
+        `context` says whose rows there are for it; without one, tables with a tenant are empty (`chassis.tenant`).
+        With `once`, the inbox mark of that delivery is part of the transaction. With `snapshot`, all queries see one
+        moment, and none writes.
 
         Raises:
             AlreadyHandled: the delivery's effect stands already; the message door acknowledges it.
@@ -44,6 +49,11 @@ class Database:
         """
         try:
             async with self._sessions.begin() as session:
+                if snapshot:
+                    # Before any query: PostgreSQL takes it as the transaction's first statement alone.
+                    await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+                if context is not None:
+                    await tenant.enter(session, context, schema=self.plumbing.schema)
                 if once is not None:
                     await inbox.mark(session, once)
                 yield session

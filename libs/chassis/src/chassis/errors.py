@@ -166,6 +166,31 @@ TOKEN_EXPIRED = Message(
     "토큰이 만료되었습니다. 갱신 토큰으로 새로 받으세요.",
     "The token has expired. Use the refresh token to get a new one.",
 )
+SESSION_ENDED = Message(
+    "session_ended",
+    "이 로그인은 끝났습니다. 다시 로그인하세요.",
+    "This session has ended. Log in again.",
+)
+API_KEY_INVALID = Message(
+    "api_key_invalid",
+    "API 키가 올바르지 않거나 만료되었거나 폐기되었습니다. 새 키를 만드세요.",
+    "The API key is not valid, has expired or was revoked. Make a new one.",
+)
+SCOPE_INSUFFICIENT = Message(
+    "scope_insufficient",
+    "이 API 키로는 할 수 없습니다. 필요한 권한: {scope}",
+    "This API key does not allow that. Needed: {scope}",
+)
+LOGIN_NEEDED = Message(
+    "login_needed",
+    "API 키로는 할 수 없습니다. 로그인한 뒤 다시 시도하세요.",
+    "An API key cannot do this. Log in and try again.",
+)
+TOO_MANY_REQUESTS = Message(
+    "too_many_requests",
+    "1분에 {limit}개까지 요청할 수 있습니다. {retry_after}초 뒤에 다시 시도하세요.",
+    "At most {limit} requests are allowed within a minute. Try again in {retry_after} s.",
+)
 KEYS_UNAVAILABLE = Message(
     "keys_unavailable",
     "토큰을 확인할 키를 가져올 수 없습니다. 잠시 후 다시 시도하세요.",

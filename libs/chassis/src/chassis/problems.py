@@ -1,7 +1,7 @@
 """Errors at the HTTP door: problem+json (RFC 9457) in the caller's language."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from chassis.auth import Principal
 from chassis.errors import (
     INTERNAL_ERROR,
     KINDS,
@@ -18,15 +19,19 @@ from chassis.errors import (
     REQUEST_REFUSED,
     ROUTE_NOT_FOUND,
     VALIDATION_FAILED,
+    Forbidden,
     GrowFitError,
     Invalid,
     Locale,
     Message,
+    Unavailable,
 )
 from chassis.locale import locale_of
 from chassis.validation_ko import korean_text
 
 log = logging.getLogger(__name__)
+
+OnForbidden = Callable[[Principal, str, GrowFitError], Awaitable[None]]
 
 MEDIA_TYPE = "application/problem+json"
 INTERNAL_TITLE = Message("internal_error", "서버 오류", "Internal server error")
@@ -71,7 +76,9 @@ def body_of(
     }
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, *, on_forbidden: OnForbidden | None = None) -> None:
+    """`on_forbidden` is told of every refusal of somebody who is known: caller, route and error."""
+    app.state.on_forbidden = on_forbidden
     app.add_exception_handler(GrowFitError, _on_growfit_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -101,6 +108,8 @@ def _respond(
 
 async def _on_growfit_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GrowFitError)  # noqa: S101  the handler is installed for this class alone
+    if isinstance(error, Forbidden):
+        await _tell(request, error)
     return _respond(
         request,
         error.message,
@@ -109,6 +118,18 @@ async def _on_growfit_error(request: Request, error: Exception) -> JSONResponse:
         values=error.values,
         headers=error.headers,
     )
+
+
+async def _tell(request: Request, error: GrowFitError) -> None:
+    tell: OnForbidden | None = getattr(request.app.state, "on_forbidden", None)
+    caller: Principal | None = getattr(request.state, "caller", None)
+    if tell is None or caller is None:
+        return
+    route = getattr(request.scope.get("route"), "path", request.url.path)
+    try:
+        await tell(caller, f"{request.method} {route}", error)
+    except Unavailable:
+        log.warning("a refusal was not told to the audit log: %s", error)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:

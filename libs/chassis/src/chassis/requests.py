@@ -8,7 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import problems
+from chassis import origin, problems
+from chassis.origin import Origin
 
 _SANE_ID = re.compile(r"^[A-Za-z0-9._-]{8,100}$")
 _SANE_PREFIX = re.compile(r"^/services/[a-z-]{1,40}$")
@@ -41,6 +42,8 @@ class RequestScope:
         if _SANE_PREFIX.match(prefix):
             scope["root_path"] = prefix
         scope.setdefault("state", {})["request_id"] = request_id
+        client = scope.get("client")
+        origin.set_current(Origin(client[0] if client else None, _header(scope, b"user-agent")[:300], request_id))
         started = time.perf_counter()
 
         answered = False

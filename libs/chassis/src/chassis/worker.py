@@ -24,6 +24,7 @@ from chassis.database import Database
 from chassis.delivery import AlreadyHandled, Delivery
 from chassis.errors import GrowFitError, Unavailable
 from chassis.fate import Attempt, GiveUp, Handler, Subscription, Verdict, handle
+from chassis.platform import PlatformTables, follower
 from chassis.relay import Relay
 from chassis.settings import ServiceSettings
 from contracts.envelope import decode
@@ -68,10 +69,14 @@ class Worker:
         settings: ServiceSettings,
         database: Database,
         registry: CollectorRegistry,
+        follows: PlatformTables | None = None,
         open_: Sequence[Step] = (),
         close: Sequence[Step] = (),
     ) -> None:
-        """`open_` must not wait for anything; `close` runs after the last handler, and then the database is closed."""
+        """`open_` must not wait for anything; `close` runs after the last handler, and then the database is closed.
+
+        `follows`: where the service keeps what identity decides for everybody.
+        """
         self.service = service
         self._open, self._close = open_, close
         self.database = database
@@ -94,6 +99,8 @@ class Worker:
             "growfit_dead_letters_open", "Messages given up and not yet resolved", registry=registry
         )
         self._background: list[Step] = []
+        if follows is not None:
+            self.subscriber(follower(database, follows))
 
     def subscriber(self, handler: Handler, *, give_up: GiveUp | None = None) -> Handler:
         """Bind `handler` to every durable of this service that is named after it in `contracts.streams`."""

@@ -1,4 +1,4 @@
-"""Facts that identity publishes: users, sessions, settings."""
+"""Facts that identity publishes: users, sessions, platform settings, what was done."""
 
 from enum import StrEnum
 from typing import Any
@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
+from contracts.audit import AuditEntry
 from contracts.event import Event
 
 
@@ -25,6 +26,27 @@ class UserRegistered(Event, type="identity.user.registered.v1", key="user_id"):
     registered_at: AwareDatetime
 
 
+class UserStatus(StrEnum):
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+    SUSPENDED = "suspended"
+    ANONYMISED = "anonymised"
+
+
+class UserChanged(Event, type="identity.user.changed.v1", key="user_id"):
+    """The account as it is now. A token with an older epoch is refused from now on."""
+
+    user_id: UUID
+    email: str
+    display_name: str
+    tier: Tier
+    locale: str
+    status: UserStatus
+    token_epoch: int
+    version: int
+    changed_at: AwareDatetime
+
+
 class UserAnonymised(Event, type="identity.user.anonymised.v1", key="user_id"):
     user_id: UUID
     version: int
@@ -32,7 +54,10 @@ class UserAnonymised(Event, type="identity.user.anonymised.v1", key="user_id"):
 
 
 class SessionRevoked(Event, type="identity.session.revoked.v1", key="user_id"):
-    """`session_id` absent: every session of the user. Tokens with an older epoch are refused from now on."""
+    """A session, or an API key, which is one of its own. `session_id` absent: every one of the user.
+
+    Tokens with an older epoch are refused from now on.
+    """
 
     user_id: UUID
     session_id: UUID | None = None
@@ -47,3 +72,7 @@ class PlatformSettingsChanged(Event, type="identity.platform_setting.changed.v1"
     value: Any = None
     version: int
     changed_at: AwareDatetime
+
+
+class AuditRecorded(AuditEntry, type="identity.audit.recorded.v1", key="audit_id"):
+    pass

@@ -4,6 +4,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
+from contracts.audit import AuditEntry
+from contracts.erasure import Erasure
 from contracts.event import Event
 from contracts.tenancy import Tenant
 from contracts.usage import ModelUsage
@@ -51,6 +53,17 @@ class DocumentDeleted(Event, type="ingest.document.deleted.v1", key="document_id
     deleted_at: AwareDatetime
 
 
+class DocumentShared(Event, type="ingest.document.shared.v1", key="document_id"):
+    """Who may find the document now: the whole list, which replaces the one before."""
+
+    document_id: UUID
+    version: int
+    tenant: Tenant
+    title: str
+    scopes: list[str]
+    shared_at: AwareDatetime
+
+
 class VectorReadSwitched(Event, type="ingest.vector_read.switched.v1", key="switch_id"):
     switch_id: UUID
     index: str
@@ -62,4 +75,12 @@ class VectorReadSwitched(Event, type="ingest.vector_read.switched.v1", key="swit
 
 
 class UsageRecorded(ModelUsage, type="ingest.usage.recorded.v1", key="usage_id"):
+    pass
+
+
+class AuditRecorded(AuditEntry, type="ingest.audit.recorded.v1", key="audit_id"):
+    pass
+
+
+class PersonalDataErased(Erasure, type="ingest.personal_data.erased.v1", key="user_id"):
     pass

@@ -1,10 +1,13 @@
-"""Facts that org-partner publishes: tenants, memberships, classes, enrolments, LLM settings."""
+"""Facts that org-partner publishes: tenants, memberships, classes, enrolments, LLM settings, settlement policies."""
 
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from contracts.audit import AuditEntry
+from contracts.erasure import Erasure
 from contracts.event import Event
 
 
@@ -18,11 +21,39 @@ class Role(StrEnum):
     STUDENT = "student"
 
 
+class TenantStatus(StrEnum):
+    """What an org or a partner is. Only an active one's classes can be used, and only while its org is active too."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class Budget(BaseModel):
+    """`amount`: minor units of `currency` (won, cents) within each `period` of Asia/Seoul."""
+
+    model_config = ConfigDict(frozen=True)
+
+    amount: int = Field(ge=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    period: Literal["month", "total"]
+
+
 class OrgCreated(Event, type="org_partner.org.created.v1", key="org_id"):
     org_id: UUID
     name: str
     version: int
     created_at: AwareDatetime
+
+
+class OrgChanged(Event, type="org_partner.org.changed.v1", key="org_id"):
+    """The org as it is now. Its status holds for all that is below it."""
+
+    org_id: UUID
+    name: str
+    status: TenantStatus
+    version: int
+    changed_at: AwareDatetime
 
 
 class PartnerCreated(Event, type="org_partner.partner.created.v1", key="partner_id"):
@@ -31,6 +62,17 @@ class PartnerCreated(Event, type="org_partner.partner.created.v1", key="partner_
     name: str
     version: int
     created_at: AwareDatetime
+
+
+class PartnerChanged(Event, type="org_partner.partner.changed.v1", key="partner_id"):
+    """The partner as it is now, with the org that it is in now."""
+
+    partner_id: UUID
+    org_id: UUID
+    name: str
+    status: TenantStatus
+    version: int
+    changed_at: AwareDatetime
 
 
 class CourseCreated(Event, type="org_partner.course.created.v1", key="course_id"):
@@ -59,8 +101,26 @@ class ClassClosed(Event, type="org_partner.class.closed.v1", key="class_id"):
     closed_at: AwareDatetime
 
 
+class ClassConfigured(Event, type="org_partner.class.configured.v1", key="class_id"):
+    """What the class's students may use. An empty `allowed_models` is the org's and partner's own list.
+
+    Counted by a version of its own, apart from the class's opening and closing.
+    """
+
+    class_id: UUID
+    org_id: UUID
+    partner_id: UUID
+    name: str
+    allowed_models: list[str]
+    class_budget: Budget | None = None
+    student_budget: Budget | None = None
+    material_ids: list[UUID]
+    version: int
+    configured_at: AwareDatetime
+
+
 class MembershipGranted(Event, type="org_partner.membership.granted.v1", key="membership_id"):
-    """`partner_id` absent: the role is in the org itself."""
+    """`partner_id` absent: the role is in the org itself. A changed role is granted anew, with a higher version."""
 
     membership_id: UUID
     user_id: UUID
@@ -89,6 +149,23 @@ class StudentEnrolled(Event, type="org_partner.student.enrolled.v1", key="enroll
     org_id: UUID
     version: int
     enrolled_at: AwareDatetime
+    # What redeeming the code assigned; absent in what was published before classes had any of it.
+    allowed_models: list[str] | None = None
+    budget: Budget | None = None
+    material_ids: list[UUID] | None = None
+
+
+class EnrollmentPaused(Event, type="org_partner.enrollment.paused.v1", key="enrollment_id"):
+    """Takes the class away until a newer `StudentEnrolled` gives it back."""
+
+    enrollment_id: UUID
+    student_id: UUID
+    user_id: UUID
+    class_id: UUID
+    partner_id: UUID
+    org_id: UUID
+    version: int
+    paused_at: AwareDatetime
 
 
 class EnrollmentEnded(Event, type="org_partner.enrollment.ended.v1", key="enrollment_id"):
@@ -113,3 +190,37 @@ class LlmSettingsChanged(Event, type="org_partner.llm_settings.changed.v1", key=
     allowed_models: list[str]
     version: int
     changed_at: AwareDatetime
+
+
+class SettlementTier(BaseModel):
+    """From this many minor units of a month's revenue on, this share, in basis points, is the partner's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    from_amount: int = Field(ge=0)
+    share_bps: int = Field(ge=0, le=10_000)
+
+
+class SettlementPolicyAdopted(Event, type="org_partner.settlement_policy.adopted.v1", key="policy_id"):
+    """How an org settles with its partners from `effective_from` on. Amounts are minor units of `currency`."""
+
+    policy_id: UUID
+    org_id: UUID
+    kind: Literal["share", "fixed_fee"]
+    share_bps: int | None = None
+    fixed_fee: int | None = None
+    tiers: list[SettlementTier]
+    minimum_amount: int
+    currency: str
+    rounding: Literal["down", "half_up", "half_even"]
+    effective_from: AwareDatetime
+    version: int
+    adopted_at: AwareDatetime
+
+
+class AuditRecorded(AuditEntry, type="org_partner.audit.recorded.v1", key="audit_id"):
+    pass
+
+
+class PersonalDataErased(Erasure, type="org_partner.personal_data.erased.v1", key="user_id"):
+    pass

@@ -4,6 +4,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
+from contracts.audit import AuditEntry
+from contracts.erasure import Erasure
 from contracts.event import Event
 from contracts.tenancy import Tenant
 from contracts.usage import ModelUsage, Outcome
@@ -29,4 +31,12 @@ class PracticeCompleted(Event, type="rag.practice.completed.v1", key="practice_i
 
 
 class UsageRecorded(ModelUsage, type="rag.usage.recorded.v1", key="usage_id"):
+    pass
+
+
+class AuditRecorded(AuditEntry, type="rag.audit.recorded.v1", key="audit_id"):
+    pass
+
+
+class PersonalDataErased(Erasure, type="rag.personal_data.erased.v1", key="user_id"):
     pass

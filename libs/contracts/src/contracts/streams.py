@@ -7,7 +7,7 @@ than `ack_wait` keep their message with in-progress acks.
 
 from dataclasses import dataclass
 
-from contracts import identity, ingest, org_partner, rag
+from contracts import identity, ingest, org_partner, rag, usage_metrics
 from contracts.event import Event
 
 DAY = 86_400
@@ -58,17 +58,61 @@ DEAD = Stream(name="DEAD", subjects=("dead.>", f"{ADVISORIES}.>"), max_age=30 * 
 STREAMS = (*(_publisher_stream(package) for package in SERVICES), DEAD)
 
 _TENANCY = (
+    org_partner.OrgChanged,
+    org_partner.PartnerChanged,
     org_partner.MembershipGranted,
     org_partner.MembershipRevoked,
     org_partner.StudentEnrolled,
+    org_partner.EnrollmentPaused,
     org_partner.EnrollmentEnded,
     org_partner.ClassOpened,
     org_partner.ClassClosed,
 )
 
+# What every other service must know of identity: who is locked out, and how the platform is set.
+_PLATFORM = (identity.UserChanged, identity.SessionRevoked, identity.PlatformSettingsChanged)
+
+_FOLLOWERS = tuple(service for service in SERVICES if service != "identity")
+_AUDITED = {
+    "IDENTITY": identity.AuditRecorded,
+    "ORG_PARTNER": org_partner.AuditRecorded,
+    "INGEST": ingest.AuditRecorded,
+    "RAG": rag.AuditRecorded,
+    "USAGE_METRICS": usage_metrics.AuditRecorded,
+}
+_ERASERS = {
+    "ORG_PARTNER": org_partner.PersonalDataErased,
+    "INGEST": ingest.PersonalDataErased,
+    "RAG": rag.PersonalDataErased,
+    "USAGE_METRICS": usage_metrics.PersonalDataErased,
+}
+
 _WORKING = (
-    Consumer(service="org_partner", handler="register_user", stream="IDENTITY", events=(identity.UserRegistered,)),
+    *(Consumer(service=name, handler="follow_platform", stream="IDENTITY", events=_PLATFORM) for name in _FOLLOWERS),
+    *(
+        Consumer(service=name, handler="erase_user", stream="IDENTITY", events=(identity.UserAnonymised,))
+        for name in _FOLLOWERS
+    ),
+    *(
+        Consumer(service="identity", handler="note_erasure", stream=name, events=(each,))
+        for name, each in _ERASERS.items()
+    ),
+    Consumer(service="identity", handler="project_tenancy", stream="ORG_PARTNER", events=_TENANCY),
+    Consumer(
+        service="org_partner",
+        handler="register_user",
+        stream="IDENTITY",
+        events=(identity.UserRegistered, identity.UserChanged),
+    ),
+    Consumer(
+        service="org_partner",
+        handler="note_document",
+        stream="INGEST",
+        events=(ingest.DocumentUploaded, ingest.ChunksEmbedded, ingest.DocumentShared, ingest.DocumentDeleted),
+    ),
+    Consumer(service="org_partner", handler="note_answer", stream="RAG", events=(rag.MessageAnswered,)),
     Consumer(service="ingest", handler="project_tenancy", stream="ORG_PARTNER", events=_TENANCY),
+    Consumer(service="ingest", handler="share_materials", stream="ORG_PARTNER", events=(org_partner.ClassConfigured,)),
     Consumer(
         service="ingest",
         handler="process_document",
@@ -83,11 +127,15 @@ _WORKING = (
         service="rag",
         handler="admit_document",
         stream="INGEST",
-        events=(ingest.ChunksEmbedded, ingest.DocumentDeleted),
+        events=(ingest.ChunksEmbedded, ingest.DocumentShared, ingest.DocumentDeleted),
     ),
     Consumer(service="usage_metrics", handler="project_tenancy", stream="ORG_PARTNER", events=_TENANCY),
     Consumer(service="usage_metrics", handler="record_usage", stream="INGEST", events=(ingest.UsageRecorded,)),
     Consumer(service="usage_metrics", handler="record_usage", stream="RAG", events=(rag.UsageRecorded,)),
+    *(
+        Consumer(service="usage_metrics", handler="record_audit", stream=name, events=(each,))
+        for name, each in _AUDITED.items()
+    ),
 )
 
 

@@ -4,6 +4,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
+from contracts.audit import AuditEntry
+from contracts.erasure import Erasure
 from contracts.event import Event
 from contracts.tenancy import Tenant
 
@@ -42,3 +44,11 @@ class ReportReady(Event, type="usage_metrics.report.ready.v1", key="report_id"):
     org_id: UUID | None = None
     period: str
     ready_at: AwareDatetime
+
+
+class AuditRecorded(AuditEntry, type="usage_metrics.audit.recorded.v1", key="audit_id"):
+    pass
+
+
+class PersonalDataErased(Erasure, type="usage_metrics.personal_data.erased.v1", key="user_id"):
+    pass

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, or_, select
+from sqlalchemy import Select, and_, bindparam, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.org_partner import Role
@@ -79,8 +79,11 @@ def _places(tables: TenancyTables) -> Select[tuple[UUID, UUID, UUID, bool, str]]
             membership.partner_id == class_.partner_id,
         ),
     )
+    # Whoever suspends an org suspends all that is below it, at once.
+    tenant = tables.tenants.c
+    suspended = exists().where(tenant.tenant_id.in_((class_.org_id, class_.partner_id)), ~tenant.is_active)
     return (
         select(class_.class_id, class_.org_id, class_.partner_id, class_.is_open, membership.role)
         .join_from(tables.memberships, tables.classes, reaches)
-        .where(membership.user_id == bindparam("user_id"), membership.is_active)
+        .where(membership.user_id == bindparam("user_id"), membership.is_active, ~suspended)
     )

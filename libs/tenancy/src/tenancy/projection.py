@@ -1,5 +1,7 @@
 """Applies org-partner's facts to the tables, in whatever order and however often they come."""
 
+from uuid import UUID
+
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -9,10 +11,14 @@ from contracts.org_partner import (
     ClassClosed,
     ClassOpened,
     EnrollmentEnded,
+    EnrollmentPaused,
     MembershipGranted,
     MembershipRevoked,
+    OrgChanged,
+    PartnerChanged,
     Role,
     StudentEnrolled,
+    TenantStatus,
 )
 from tenancy.tables import TenancyTables
 
@@ -20,12 +26,24 @@ from tenancy.tables import TenancyTables
 async def project(session: AsyncSession, tables: TenancyTables, event: Event) -> None:
     """Facts of other kinds change nothing."""
     match event:
+        case OrgChanged():
+            await _tenant(session, tables, event, tenant_id=event.org_id)
+        case PartnerChanged():
+            await _tenant(session, tables, event, tenant_id=event.partner_id)
         case MembershipGranted() | MembershipRevoked():
             await _membership(session, tables, event)
-        case StudentEnrolled() | EnrollmentEnded():
+        case StudentEnrolled() | EnrollmentPaused() | EnrollmentEnded():
             await _enrollment(session, tables, event)
         case ClassOpened() | ClassClosed():
             await _class(session, tables, event)
+
+
+async def _tenant(
+    session: AsyncSession, tables: TenancyTables, event: OrgChanged | PartnerChanged, *, tenant_id: UUID
+) -> None:
+    is_active = event.status is TenantStatus.ACTIVE
+    values = {"tenant_id": tenant_id, "org_id": event.org_id, "is_active": is_active}
+    await projection.upsert(session, tables.tenants, version=event.version, **values)
 
 
 async def _membership(
@@ -50,7 +68,9 @@ async def _membership(
         await session.execute(update(tables.memberships).where(*nameless).values(role=event.role.value))
 
 
-async def _enrollment(session: AsyncSession, tables: TenancyTables, event: StudentEnrolled | EnrollmentEnded) -> None:
+async def _enrollment(
+    session: AsyncSession, tables: TenancyTables, event: StudentEnrolled | EnrollmentPaused | EnrollmentEnded
+) -> None:
     await projection.upsert(
         session,
         tables.memberships,

@@ -5,8 +5,11 @@ from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text, U
 
 @dataclass(frozen=True)
 class TenancyTables:
+    """`tenants`: orgs and partners that are known to be active or not; one that is not here is active."""
+
     memberships: Table
     classes: Table
+    tenants: Table
 
 
 def tenancy_tables(metadata: MetaData, *, schema: str) -> TenancyTables:
@@ -40,4 +43,14 @@ def tenancy_tables(metadata: MetaData, *, schema: str) -> TenancyTables:
         Index("ix_classes_org_id_partner_id", "org_id", "partner_id"),
         schema=schema,
     )
-    return TenancyTables(memberships, classes)
+    tenants = Table(
+        "tenants",
+        metadata,
+        # An org's or a partner's id.
+        Column("tenant_id", Uuid, primary_key=True),
+        Column("org_id", Uuid, nullable=False),
+        Column("is_active", Boolean, nullable=False),
+        Column("version", Integer, nullable=False),
+        schema=schema,
+    )
+    return TenancyTables(memberships, classes, tenants)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from chassis.auth import RemoteKeys, Verifier
+from chassis.access import Access, projected_access
 from chassis.database import Database
 from ingest.adapters.embedder_remote import RemoteEmbedder
 from ingest.adapters.parser_process import ChildProcessParser
 from ingest.adapters.storage_obstore import ObstoreStorage
 from ingest.config import Settings
-from ingest.models import PLUMBING
+from ingest.models import ACCESS, PLUMBING
 from ingest.service.deletion import DeletionService
 from ingest.service.documents import DocumentService
 from ingest.service.processing import ProcessingService, Recipe
@@ -31,7 +31,7 @@ class Wired:
     deletion: DeletionService
     tenancy: TenancyService
     processing: ProcessingService
-    verifier: Verifier
+    access: Access
 
 
 def wire(settings: Settings) -> Wired:
@@ -63,5 +63,5 @@ def wire(settings: Settings) -> Wired:
         processing=ProcessingService(
             database, storage, parser, RemoteEmbedder(embeddings), index, index.analyser, recipe=recipe
         ),
-        verifier=Verifier(RemoteKeys(settings.jwks_url), issuer=settings.jwt_issuer),
+        access=projected_access(settings, database, ACCESS),
     )

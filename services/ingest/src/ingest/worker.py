@@ -10,6 +10,7 @@ from chassis.worker import Worker
 from ingest.config import Settings
 from ingest.events import documents, tenancy
 from ingest.factory import Wired, wire
+from ingest.models import ACCESS
 from retrieval.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         settings=settings,
         database=wired.database,
         registry=registry or CollectorRegistry(),
+        follows=ACCESS.platform,
         open_=[wired.index.open],
         close=[wired.index.close, wired.embeddings.close],
     )

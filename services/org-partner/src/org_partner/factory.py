@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from chassis.auth import RemoteKeys, Verifier
+from chassis.access import Access, projected_access
 from chassis.database import Database
 from org_partner.config import Settings
-from org_partner.models import PLUMBING
+from org_partner.models import ACCESS, PLUMBING
 from org_partner.service.classes import ClassService
 from org_partner.service.courses import CourseService
 from org_partner.service.enrollments import EnrollmentService
@@ -27,7 +27,7 @@ class Wired:
     redemptions: RedemptionService
     enrollments: EnrollmentService
     users: UserService
-    verifier: Verifier
+    access: Access
 
 
 def wire(settings: Settings) -> Wired:
@@ -42,5 +42,5 @@ def wire(settings: Settings) -> Wired:
         redemptions=RedemptionService(database),
         enrollments=EnrollmentService(database),
         users=UserService(database),
-        verifier=Verifier(RemoteKeys(settings.jwks_url), issuer=settings.jwt_issuer),
+        access=projected_access(settings, database, ACCESS),
     )

@@ -6,6 +6,7 @@ from chassis.worker import Worker
 from org_partner.config import Settings
 from org_partner.events import users
 from org_partner.factory import wire
+from org_partner.models import ACCESS
 
 
 def create_worker(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> Worker:
@@ -16,6 +17,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         settings=settings,
         database=wired.database,
         registry=registry or CollectorRegistry(),
+        follows=ACCESS.platform,
     )
     users.subscribe(worker, wired)
     return worker

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from chassis.auth import RemoteKeys, Verifier
+from chassis.access import Access, projected_access
 from chassis.database import Database
 from rag.adapters.answerer_langchain import LangChainAnswerer
 from rag.adapters.chat_models import chat_model
 from rag.adapters.searcher_retrieval import RetrievalSearcher
 from rag.config import Settings
-from rag.models import PLUMBING
+from rag.models import ACCESS, PLUMBING
 from rag.service.answers import AnswerService
 from rag.service.conversations import ConversationService
 from rag.service.documents import DocumentService
@@ -31,7 +31,7 @@ class Wired:
     answers: AnswerService
     documents: DocumentService
     tenancy: TenancyService
-    verifier: Verifier
+    access: Access
 
 
 def wire(settings: Settings) -> Wired:
@@ -60,5 +60,5 @@ def wire(settings: Settings) -> Wired:
         answers=AnswerService(database, answerer, embedding=booked_as, max_seconds=settings.answer_seconds),
         documents=DocumentService(database),
         tenancy=TenancyService(database),
-        verifier=Verifier(RemoteKeys(settings.jwks_url), issuer=settings.jwt_issuer),
+        access=projected_access(settings, database, ACCESS),
     )

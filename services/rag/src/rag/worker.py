@@ -10,6 +10,7 @@ from chassis.worker import Worker
 from rag.config import Settings
 from rag.events import documents, tenancy
 from rag.factory import Wired, wire
+from rag.models import ACCESS
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,13 @@ _SWEEP_SECONDS = 60.0
 def create_worker(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> Worker:
     settings = settings or Settings()
     wired = wire(settings)
-    worker = Worker(service="rag", settings=settings, database=wired.database, registry=registry or CollectorRegistry())
+    worker = Worker(
+        service="rag",
+        settings=settings,
+        database=wired.database,
+        registry=registry or CollectorRegistry(),
+        follows=ACCESS.platform,
+    )
     documents.register(worker, wired)
     tenancy.register(worker, wired)
     worker.background(lambda: _sweep(wired))

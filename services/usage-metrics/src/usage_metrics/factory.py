@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from chassis.auth import RemoteKeys, Verifier
+from chassis.access import Access, projected_access
 from chassis.database import Database
 from usage_metrics.config import Settings
-from usage_metrics.models import PLUMBING
+from usage_metrics.models import ACCESS, PLUMBING
 from usage_metrics.service.ledger import LedgerService
 from usage_metrics.service.partitions import PartitionService
 from usage_metrics.service.reconciliation import ReconciliationService
@@ -21,7 +21,7 @@ class Wired:
     usage: UsageService
     partitions: PartitionService
     reconciliation: ReconciliationService
-    verifier: Verifier
+    access: Access
 
 
 def wire(settings: Settings) -> Wired:
@@ -33,5 +33,5 @@ def wire(settings: Settings) -> Wired:
         usage=UsageService(database),
         partitions=PartitionService(database),
         reconciliation=ReconciliationService(database),
-        verifier=Verifier(RemoteKeys(settings.jwks_url), issuer=settings.jwt_issuer),
+        access=projected_access(settings, database, ACCESS),
     )

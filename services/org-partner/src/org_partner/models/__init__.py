@@ -1,6 +1,6 @@
 """org-partner's tables. Importing this package knows them all, which migrations need."""
 
-from org_partner.models.base import DOMAIN, PLUMBING, SCHEMA, Base
+from org_partner.models.base import ACCESS, DOMAIN, PLUMBING, SCHEMA, Base
 from org_partner.models.classes import Class
 from org_partner.models.courses import Course
 from org_partner.models.enrollments import Enrollment
@@ -13,6 +13,7 @@ from org_partner.models.students import Student
 from org_partner.models.users import APP_USER, User
 
 __all__ = [
+    "ACCESS",
     "APP_USER",
     "DOMAIN",
     "PLUMBING",

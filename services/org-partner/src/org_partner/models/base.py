@@ -1,6 +1,7 @@
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
+from chassis.access import access_tables
 from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
 
 # The plumbing's schema; the domain's tables live in `partner`.
@@ -13,3 +14,4 @@ class Base(DeclarativeBase):
 
 
 PLUMBING = plumbing_tables(Base.metadata, schema=SCHEMA)
+ACCESS = access_tables(Base.metadata, schema=SCHEMA)

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from chassis import outbox
+from chassis import outbox, tenant
 from chassis.auth import Principal
 from chassis.database import Database
 from chassis.errors import NotFound
@@ -24,7 +24,7 @@ class ClassService:
             NotFound: no such partner for the caller, or no such course in the partner's org.
             Forbidden: the caller does not teach there.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.TEACH)
             if not await courses.is_in_org(session, scope, course_id):
                 raise NotFound(COURSE_NOT_FOUND)
@@ -48,7 +48,7 @@ class ClassService:
         Raises:
             NotFound: no such partner, or the caller has no role in it.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.ASSIST)
             return await classes.list_for_partner(session, scope, page)
 
@@ -58,6 +58,6 @@ class ClassService:
         Raises:
             NotFound: no such class, or the caller has nothing to do with it.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.ATTEND)
             return await classes.get(session, scope)

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from chassis import outbox
+from chassis import outbox, tenant
 from chassis.auth import Principal
 from chassis.database import Database
 from chassis.ids import new_id
@@ -22,7 +22,7 @@ class CourseService:
             NotFound: no such org for the caller.
             Forbidden: the caller does not administer the org.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ADMINISTER)
             course = await courses.add(session, scope, course_id=new_id(), name=name)
             await outbox.add(
@@ -43,6 +43,6 @@ class CourseService:
         Raises:
             NotFound: no such org, or the caller has no role in it.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ASSIST)
             return await courses.list_for_org(session, scope, page)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from chassis import tenant
 from chassis.auth import Principal
 from chassis.database import Database
 from chassis.errors import NotFound
@@ -35,7 +36,7 @@ class InviteCodeService:
             Forbidden: the caller does not teach there.
         """
         code = codes.new_code()
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.TEACH)
             row = await invite_codes.add(
                 session,
@@ -53,7 +54,7 @@ class InviteCodeService:
             NotFound: no such class for the caller.
             Forbidden: the caller is a student there.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.ASSIST)
             return await invite_codes.list_for_class(session, scope, page)
 
@@ -64,7 +65,7 @@ class InviteCodeService:
             NotFound: no such class for the caller, or no such code in it.
             Forbidden: the caller does not teach there.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.TEACH)
             if not await invite_codes.update_revoked(session, scope, invite_code_id):
                 raise NotFound(INVITE_CODE_NOT_FOUND)

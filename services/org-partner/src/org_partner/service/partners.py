@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from chassis import outbox
+from chassis import outbox, tenant
 from chassis.auth import Principal
 from chassis.database import Database
 from chassis.ids import new_id
@@ -23,7 +23,7 @@ class PartnerService:
             NotFound: no such org for the caller, or no such user.
             Forbidden: the caller does not administer the org.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ADMINISTER)
             owner = await memberships.find_user(session, owner_email)
             partner = await partners.add(session, scope, partner_id=new_id(), name=name)
@@ -47,6 +47,6 @@ class PartnerService:
         Raises:
             NotFound: no such org, or the caller has no role in it.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ASSIST)
             return await partners.list_for_org(session, scope, page)

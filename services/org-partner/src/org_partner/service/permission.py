@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import tenant
 from chassis.auth import Principal
 from chassis.errors import Forbidden, Message, NotFound
 from contracts.org_partner import Role
@@ -94,9 +95,11 @@ def over_new_partner(scope: OrgScope, partner: Partner) -> PartnerScope:
 
 async def by_code(session: AsyncSession, caller: Principal, code_hash: bytes) -> InviteScope | None:
     """The one way into a tenant without a role: to hold one of its codes. None: nobody ever issued it."""
+    await tenant.present(session, code_hash)
     code = await tenancy.find_invite(session, code_hash)
     if code is None:
         return None
+    await tenant.admit(session, code.org_id)
     return InviteScope(code.invite_code_id, code.org_id, code.partner_id, code.class_id, caller.user_id)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import outbox
+from chassis import outbox, tenant
 from chassis.auth import Principal
 from chassis.database import Database
 from chassis.errors import NotFound, RateLimited
@@ -35,7 +35,7 @@ class RedemptionService:
             RateLimited: too many wrong codes within an hour.
         """
         code_hash = codes.digest(code)
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of(caller)) as session:
             await self._refuse_guessing(session, permission.own(caller))
             scope = await permission.by_code(session, caller, code_hash)
             enrollment = await self._enroll(session, scope) if scope else None

@@ -1,6 +1,7 @@
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
+from chassis.access import access_tables
 from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
 from tenancy.tables import tenancy_tables
 
@@ -12,4 +13,5 @@ class Base(DeclarativeBase):
 
 
 PLUMBING = plumbing_tables(Base.metadata, schema=SCHEMA)
+ACCESS = access_tables(Base.metadata, schema=SCHEMA)
 TENANCY = tenancy_tables(Base.metadata, schema=SCHEMA)
