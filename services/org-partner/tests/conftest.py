@@ -1,5 +1,7 @@
 """People, tokens and tenants for the tests of org-partner, on a real database that `growfit_local.testing` gives."""
 
+import base64
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -153,6 +155,7 @@ def settings(database: TestDatabase) -> Settings:
         nats_url="nats://127.0.0.1:1",
         nats_nkey_seed="",
         jwks_url="http://127.0.0.1:1/jwks.json",
+        key_encryption_key=base64.b64encode(secrets.token_bytes(32)).decode(),
     )
 
 

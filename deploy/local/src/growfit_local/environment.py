@@ -53,12 +53,29 @@ def _retrieval(layout: Layout, role: str) -> Environment:
     }
 
 
+def _letters(layout: Layout) -> Environment:
+    return {
+        "PUBLIC_URL": layout.settings["PUBLIC_URL"] or layout.gateway_url,
+        "MAIL_URL": layout.settings["MAIL_URL"] or layout.home.mail.as_uri(),
+        "MAIL_FROM": layout.settings["MAIL_FROM"],
+    }
+
+
 def identity(layout: Layout) -> Environment:
-    return _service(layout, "identity") | {"KEY_ENCRYPTION_KEY": layout.secrets["KEY_ENCRYPTION_KEY"]}
+    own = {
+        "KEY_ENCRYPTION_KEY": layout.secrets["KEY_ENCRYPTION_KEY"],
+        "OIDC_PROVIDERS": layout.settings["OIDC_PROVIDERS"],
+    }
+    return _service(layout, "identity") | _letters(layout) | own
 
 
 def org_partner(layout: Layout) -> Environment:
-    return _service(layout, "org_partner")
+    own = {
+        "KEY_ENCRYPTION_KEY": layout.secrets["ORG_PARTNER_KEY_ENCRYPTION_KEY"],
+        "LLM_ALLOWED_HOSTS": layout.settings["LLM_ALLOWED_HOSTS"],
+        "LLM_PRIVATE_ADDRESSES": layout.settings["LLM_PRIVATE_ADDRESSES"],
+    }
+    return _service(layout, "org_partner") | _letters(layout) | own
 
 
 def ingest(layout: Layout) -> Environment:

@@ -44,6 +44,10 @@ class Home:
         return self.root / "documents"
 
     @property
+    def mail(self) -> Path:
+        return self.root / "mail"
+
+    @property
     def secrets(self) -> Path:
         return self.root / "secrets.json"
 

@@ -23,6 +23,13 @@ DEFAULTS: Mapping[str, str] = {
     "LLM_BASE_URL": "",
     "LLM_API_KEY": "",
     "LLM_MODEL": "",
+    # Empty: the gateway's own address, and .eml files in the data directory.
+    "PUBLIC_URL": "",
+    "MAIL_URL": "",
+    "MAIL_FROM": "GrowFit <no-reply@growfit.invalid>",
+    "OIDC_PROVIDERS": "",
+    "LLM_ALLOWED_HOSTS": "",
+    "LLM_PRIVATE_ADDRESSES": "refuse",
     "RATE_LIMIT_AVERAGE": "200",
     "RATE_LIMIT_BURST": "400",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "",

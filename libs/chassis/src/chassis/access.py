@@ -2,24 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import MetaData, Table
-
 from chassis.auth import Counting, Guard, KeyTrade, RemoteKeys, RemoteKeyTrade, Verifier
 from chassis.database import Database
-from chassis.limits import Limits, limits_table
-from chassis.platform import Platform, PlatformTables, ProjectedSource, platform_tables
+from chassis.limits import Limits
+from chassis.platform import Platform, ProjectedSource
 from chassis.settings import ServiceSettings
-
-
-@dataclass(frozen=True)
-class AccessTables:
-    platform: PlatformTables
-    request_counts: Table
-
-
-def access_tables(metadata: MetaData, *, schema: str) -> AccessTables:
-    """`revocations`, `platform_settings` and `request_counts` in the service's plumbing schema."""
-    return AccessTables(platform_tables(metadata, schema=schema), limits_table(metadata, schema=schema))
+from chassis.tables import AccessTables
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, Uuid, delete
+from sqlalchemy import Table, delete
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Database
@@ -20,20 +20,6 @@ log = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 60
 EXCHANGE_SECONDS = 1.0
-
-
-def limits_table(metadata: MetaData, *, schema: str) -> Table:
-    """Lost with a crash of the server, which gives everybody a fresh minute."""
-    return Table(
-        "request_counts",
-        metadata,
-        Column("user_id", Uuid, primary_key=True),
-        # Minutes since 1970.
-        Column("minute", BigInteger, primary_key=True),
-        Column("requests", BigInteger, nullable=False),
-        schema=schema,
-        prefixes=["UNLOGGED"],
-    )
 
 
 class Limits:

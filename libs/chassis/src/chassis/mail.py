@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import aiosmtplib
-from sqlalchemy import Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid, delete, func, select, update
+from sqlalchemy import Table, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -86,33 +86,27 @@ class SmtpMailer:
             raise MailRefused(repr(error)[:500]) from error
 
 
+class NoMailer:
+    """Where none is set: letters wait in the queue, and the log says why."""
+
+    async def send(self, letter: EmailMessage) -> None:  # noqa: ARG002  the port's
+        raise MailRefused("MAIL_URL is not set")
+
+
 def mailer(url: str) -> Mailer:
-    """`file:///folder`, `smtp://…` or `smtps://…`.
+    """`file:///folder`, `smtp://…` or `smtps://…`; empty: none.
 
     Raises:
         ValueError: none of these.
     """
+    if not url:
+        return NoMailer()
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.path:
         return FileMailer(Path(unquote(parts.path)))
     if parts.scheme in ("smtp", "smtps") and parts.hostname:
         return SmtpMailer(url)
     raise ValueError("MAIL_URL must be file:///folder, smtp://host:port or smtps://host:port")
-
-
-def mails_table(metadata: MetaData, *, schema: str) -> Table:
-    return Table(
-        "mails",
-        metadata,
-        Column("mail_id", Uuid, primary_key=True),
-        # Recipient, subject and text, sealed and bound to mail_id.
-        Column("sealed", LargeBinary, nullable=False),
-        Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-        Column("next_try_at", DateTime(timezone=True), nullable=False, server_default=func.now(), index=True),
-        Column("tries", Integer, nullable=False, server_default="0"),
-        Column("last_error", Text),
-        schema=schema,
-    )
 
 
 class MailQueue:

@@ -13,8 +13,8 @@ from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, Uuid, delete, func, or_, select
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import projection
@@ -23,6 +23,7 @@ from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import SESSION_ENDED, Unauthenticated
 from chassis.fate import Handler
+from chassis.tables import PlatformTables
 from contracts.envelope import CloudEvent
 from contracts.event import Event
 from contracts.identity import PlatformSettingsChanged, SessionRevoked, UserChanged
@@ -31,34 +32,6 @@ from contracts.platform import LONGEST_ACCESS_MINUTES, SETTINGS
 REFRESH_SECONDS = 2.0
 # Whatever token was made before a revocation that is older than this has expired by itself.
 MEMORY = timedelta(minutes=2 * LONGEST_ACCESS_MINUTES)
-
-
-@dataclass(frozen=True)
-class PlatformTables:
-    """`revocations`: by session, or by user with the lowest epoch that still counts."""
-
-    revocations: Table
-    settings: Table
-
-
-def platform_tables(metadata: MetaData, *, schema: str) -> PlatformTables:
-    revocations = Table(
-        "revocations",
-        metadata,
-        Column("subject_id", Uuid, primary_key=True),
-        Column("least_epoch", Integer),
-        Column("revoked_at", DateTime(timezone=True), nullable=False, server_default=func.now(), index=True),
-        schema=schema,
-    )
-    settings = Table(
-        "platform_settings",
-        metadata,
-        Column("name", Text, primary_key=True),
-        Column("value", JSONB),
-        Column("version", Integer, nullable=False),
-        schema=schema,
-    )
-    return PlatformTables(revocations, settings)
 
 
 @dataclass(frozen=True)

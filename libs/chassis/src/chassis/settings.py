@@ -5,6 +5,14 @@ from typing import Literal
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+class MailSettings(BaseSettings):
+    """For services that write letters. `public_url`: where people open the links in them."""
+
+    public_url: str = "http://localhost:8000"
+    mail_url: str = ""
+    mail_from: str = "GrowFit <no-reply@growfit.invalid>"
+
+
 class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore")
 

@@ -24,9 +24,10 @@ from chassis.database import Database
 from chassis.delivery import AlreadyHandled, Delivery
 from chassis.errors import GrowFitError, Unavailable
 from chassis.fate import Attempt, GiveUp, Handler, Subscription, Verdict, handle
-from chassis.platform import PlatformTables, follower
+from chassis.platform import follower
 from chassis.relay import Relay
 from chassis.settings import ServiceSettings
+from chassis.tables import PlatformTables
 from contracts.envelope import decode
 from contracts.streams import Consumer, consumers_of
 

@@ -2,16 +2,29 @@
 
 from dataclasses import dataclass
 
+from chassis.access import Access
 from chassis.auth import Verifier
 from chassis.database import Database
+from chassis.errors import API_KEY_INVALID, Unauthenticated
+from chassis.limits import Limits
+from chassis.mail import MailQueue, mailer
+from chassis.sealing import Sealer
 from identity.adapters.passwords_argon2 import Argon2Passwords
 from identity.adapters.refresh_hmac import HmacRefreshSecrets
 from identity.adapters.signer_jwt import JwtSigner
 from identity.config import Settings
-from identity.models import PLUMBING
+from identity.models import MAILS, PLUMBING, REQUEST_COUNTS
 from identity.service.accounts import AccountService
+from identity.service.guard import SessionGuard
 from identity.service.keys import KeyService
 from identity.service.sessions import Lifetimes, SessionService
+
+
+class NoKeys:
+    """No API key is known yet."""
+
+    async def trade(self, api_key: str) -> str:  # noqa: ARG002  the port's
+        raise Unauthenticated(API_KEY_INVALID)
 
 
 @dataclass(frozen=True)
@@ -20,7 +33,8 @@ class Wired:
     accounts: AccountService
     sessions: SessionService
     keys: KeyService
-    verifier: Verifier
+    mails: MailQueue
+    access: Access
 
 
 def wire(settings: Settings) -> Wired:
@@ -40,5 +54,17 @@ def wire(settings: Settings) -> Wired:
         accounts=AccountService(database, passwords),
         sessions=sessions,
         keys=keys,
-        verifier=Verifier(keys, issuer=settings.jwt_issuer),
+        mails=MailQueue(
+            database,
+            MAILS,
+            sealer=Sealer(sealing_key),
+            mailer=mailer(settings.mail_url),
+            sender=settings.mail_from,
+        ),
+        access=Access(
+            verifier=Verifier(keys, issuer=settings.jwt_issuer),
+            platform=SessionGuard(database),
+            limits=Limits(database, REQUEST_COUNTS),
+            key_trade=NoKeys(),
+        ),
     )

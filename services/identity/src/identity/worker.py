@@ -20,6 +20,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         service="identity", settings=settings, database=wired.database, registry=registry or CollectorRegistry()
     )
     worker.background(lambda: _tidy(wired))
+    worker.background(wired.mails.run)
     return worker
 
 

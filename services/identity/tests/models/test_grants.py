@@ -18,6 +18,15 @@ RIGHTS = {
     # Used and revoked; deleted when long over.
     "identity.sessions": CHANGE | {"DELETE"},
     "identity.refresh_tokens": CHANGE | {"DELETE"},
+    # Anybody's who is org or partner staff, as org-partner tells.
+    "identity.memberships": CHANGE,
+    "identity.classes": CHANGE,
+    "identity.tenants": CHANGE,
+    # Counted up, and forgotten a minute later.
+    "identity.request_counts": CHANGE | {"DELETE"},
+    # Tried again, and gone once they are sent.
+    "identity.mails": CHANGE | {"DELETE"},
+    "supervisor.platform_setting": CHANGE,
     # Retired.
     "identity.signing_keys": CHANGE,
 }

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from chassis.access import Access, projected_access
 from chassis.database import Database
+from chassis.mail import MailQueue, mailer
+from chassis.sealing import Sealer
 from org_partner.config import Settings
-from org_partner.models import ACCESS, PLUMBING
+from org_partner.models import ACCESS, MAILS, PLUMBING
 from org_partner.service.classes import ClassService
 from org_partner.service.courses import CourseService
 from org_partner.service.enrollments import EnrollmentService
@@ -27,11 +29,14 @@ class Wired:
     redemptions: RedemptionService
     enrollments: EnrollmentService
     users: UserService
+    mails: MailQueue
     access: Access
 
 
 def wire(settings: Settings) -> Wired:
     database = Database(settings.database_url, PLUMBING, pool_size=settings.database_pool_size)
+    sealer = Sealer(settings.key_encryption_key.get_secret_value())
+    mails = MailQueue(database, MAILS, sealer=sealer, mailer=mailer(settings.mail_url), sender=settings.mail_from)
     return Wired(
         database=database,
         orgs=OrgService(database),
@@ -42,5 +47,6 @@ def wire(settings: Settings) -> Wired:
         redemptions=RedemptionService(database),
         enrollments=EnrollmentService(database),
         users=UserService(database),
+        mails=mails,
         access=projected_access(settings, database, ACCESS),
     )

@@ -20,4 +20,5 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         follows=ACCESS.platform,
     )
     users.subscribe(worker, wired)
+    worker.background(wired.mails.run)
     return worker

@@ -11,6 +11,14 @@ RIGHTS = {
     "org_partner.outbox": CHANGE | {"DELETE"},
     "org_partner.inbox": ADD | {"DELETE"},
     "org_partner.dead_letters": CHANGE,
+    "org_partner.platform_settings": CHANGE,
+    # Forgotten when they matter no more.
+    "org_partner.revocations": CHANGE | {"DELETE"},
+    "org_partner.request_counts": CHANGE | {"DELETE"},
+    # Tried again, and gone once they are sent.
+    "org_partner.mails": CHANGE | {"DELETE"},
+    # What happened is written once.
+    "partner.activities": ADD,
     # Identity tells of each user once.
     "org_partner.users": ADD,
     # Forgotten after the hour in which they count.

@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from identity.models import RefreshToken, Session
+from identity.models import RefreshToken, Session, User
 
 
 async def add(session: AsyncSession, *, session_id: UUID, user_id: UUID, user_agent: str, lifetime: timedelta) -> None:
@@ -18,6 +18,17 @@ async def get_live(session: AsyncSession, session_id: UUID) -> Session | None:
         Session.session_id == session_id, Session.revoked_at.is_(None), Session.expires_at > func.now()
     )
     return (await session.execute(query)).scalar_one_or_none()
+
+
+async def stands(session: AsyncSession, session_id: UUID, *, epoch: int) -> bool:
+    """Whether a token of this session and this epoch may still be believed."""
+    query = (
+        select(Session.session_id)
+        .join(User, User.user_id == Session.user_id)
+        .where(Session.session_id == session_id, Session.revoked_at.is_(None))
+        .where(User.status == "active", User.token_epoch <= epoch)
+    )
+    return (await session.execute(query)).scalar_one_or_none() is not None
 
 
 async def add_token(session: AsyncSession, *, digest: bytes, session_id: UUID) -> None:

@@ -49,3 +49,12 @@ class InviteScope:
     partner_id: UUID
     class_id: UUID
     user_id: UUID
+
+
+def place_of(scope: OrgScope | PartnerScope | ClassScope) -> dict[str, UUID | None]:
+    """The ids of the org, partner and class that a scope is about; None where it is wider."""
+    return {
+        "org_id": scope.org_id,
+        "partner_id": scope.partner_id if isinstance(scope, PartnerScope | ClassScope) else None,
+        "class_id": scope.class_id if isinstance(scope, ClassScope) else None,
+    }

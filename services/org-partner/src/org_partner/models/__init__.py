@@ -1,6 +1,7 @@
 """org-partner's tables. Importing this package knows them all, which migrations need."""
 
-from org_partner.models.base import ACCESS, DOMAIN, PLUMBING, SCHEMA, Base
+from org_partner.models.activities import Activity
+from org_partner.models.base import ACCESS, DOMAIN, MAILS, PLUMBING, SCHEMA, Base
 from org_partner.models.classes import Class
 from org_partner.models.courses import Course
 from org_partner.models.enrollments import Enrollment
@@ -16,8 +17,10 @@ __all__ = [
     "ACCESS",
     "APP_USER",
     "DOMAIN",
+    "MAILS",
     "PLUMBING",
     "SCHEMA",
+    "Activity",
     "Base",
     "Class",
     "Course",

@@ -1,8 +1,8 @@
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-from chassis.access import access_tables
 from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
+from chassis.tables import access_tables, mails_table
 
 # The plumbing's schema; the domain's tables live in `partner`.
 SCHEMA = "org_partner"
@@ -14,4 +14,5 @@ class Base(DeclarativeBase):
 
 
 PLUMBING = plumbing_tables(Base.metadata, schema=SCHEMA)
+MAILS = mails_table(Base.metadata, schema=SCHEMA)
 ACCESS = access_tables(Base.metadata, schema=SCHEMA)

@@ -1,8 +1,8 @@
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-from chassis.access import access_tables
 from chassis.plumbing import NAMING_CONVENTION, plumbing_tables
+from chassis.tables import access_tables
 from tenancy.tables import tenancy_tables
 
 SCHEMA = "rag"

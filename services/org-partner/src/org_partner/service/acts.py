@@ -1,0 +1,26 @@
+"""Every act of administration is told twice, in its own transaction: to the tenant's activity log and the audit log."""
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import audit
+from chassis.auth import Principal
+from chassis.ids import new_id
+from org_partner.crud import activities
+from org_partner.crud.scopes import ClassScope, OrgScope, PartnerScope, place_of
+
+
+async def record(
+    session: AsyncSession,
+    actor: Principal,
+    action: str,
+    scope: OrgScope | PartnerScope | ClassScope,
+    *,
+    target: str,
+    **detail: Any,
+) -> None:
+    """`action`: `<noun>.<past verb>`; `target`: `<noun>/<id>`; `detail`: small facts in JSON's terms, no secrets."""
+    about = {"action": action, "target": target, "detail": detail}
+    await activities.add(session, scope, activity_id=new_id(), actor_id=actor.user_id, **about)
+    await audit.record(session, action, actor=actor, target=target, **place_of(scope), **detail)
