@@ -23,4 +23,14 @@ async def record(
     """`action`: `<noun>.<past verb>`; `target`: `<noun>/<id>`; `detail`: small facts in JSON's terms, no secrets."""
     about = {"action": action, "target": target, "detail": detail}
     await activities.add(session, scope, activity_id=new_id(), actor_id=actor.user_id, **about)
-    await audit.record(session, action, actor=actor, target=target, **place_of(scope), **detail)
+    place = place_of(scope)
+    await audit.record(
+        session,
+        action,
+        actor=actor,
+        target=target,
+        org_id=scope.org_id,
+        partner_id=place["partner_id"],
+        class_id=place["class_id"],
+        **detail,
+    )
