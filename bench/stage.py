@@ -154,6 +154,16 @@ class Stage:
         hits: list[dict[str, Any]] = body["hits"]
         return hits
 
+    def get(self, path: str) -> int:
+        """The status of a GET, on the same plain connection as `search`."""
+        try:
+            self._connection.request("GET", path, headers=self.student.headers)
+            answer = self._connection.getresponse()
+            answer.read()
+        except (OSError, HTTPException) as error:
+            raise BenchFailed(f"GET {path}: {error!r}") from error
+        return answer.status
+
     def chunk_texts(self, document: Uploaded) -> list[str]:
         """What the pipeline embedded, read as the superuser."""
         url = self.stack.layout.database_url("postgres", driver="postgresql")

@@ -1,0 +1,67 @@
+"""Whether people who log in slow down those who are in: hashing a password takes a core for tens of milliseconds."""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from apart import Apart
+from figures import Figure
+from stage import BenchFailed, Stage
+
+from growfit_local.people import new_password
+
+_AT_ONCE = 20
+_WARM_UP = 50
+
+
+def measure(stage: Stage, *, requests: int) -> list[Figure]:
+    """`GET /users/me`, idle and while twenty people log in without a pause."""
+    accounts = _accounts(stage)
+    stage.log_in()
+    _timed(stage, _WARM_UP)
+    idle = _timed(stage, requests)
+    with Apart("login_load", stage.stack.url, json.dumps(accounts)) as others:
+        counts: dict[str, int] = {}
+        # As long as it takes, and a moment more: the last request must be as busy as the first.
+        seconds = 4 * sum(idle) / 1000 + 3
+        load = threading.Thread(target=lambda: counts.update(others.ask(seconds=seconds)))
+        load.start()
+        time.sleep(1)
+        busy, alive = _timed(stage, requests), load.is_alive()
+        load.join()
+    if not alive or counts.get("refused") or not counts.get("logins"):
+        raise BenchFailed(f"the logins did not last, or were refused: {counts}")
+    rate = counts["logins"] / seconds
+    meaning = (
+        f"p99 of {requests} GET /users/me while {_AT_ONCE} people log in at once ({_p99(busy):.1f} ms, {rate:.0f} logins "
+        f"a second) ÷ idle ({_p99(idle):.1f} ms)"
+    )
+    return [
+        Figure("me_p99_during_logins_over_idle", _p99(busy) / _p99(idle), meaning, {"busy_ms": busy, "idle_ms": idle})
+    ]
+
+
+def _accounts(stage: Stage) -> list[tuple[str, str]]:
+    made = []
+    for number in range(_AT_ONCE):
+        address, password = stage.academy.address(f"login-{number}"), new_password()
+        stage.academy.client().sign_up(address, password, "김로그인")
+        made.append((address, password))
+    return made
+
+
+def _timed(stage: Stage, number: int) -> list[float]:
+    found = []
+    for _ in range(number):
+        began = time.perf_counter()
+        status = stage.get("/users/me")
+        found.append((time.perf_counter() - began) * 1000)
+        if status != HTTPStatus.OK:
+            raise BenchFailed(f"GET /users/me: {status}")
+    return found
+
+
+def _p99(series: Sequence[float]) -> float:
+    return sorted(series)[int(len(series) * 0.99)]
