@@ -33,3 +33,8 @@ SERVICE_DOWN = Message(
     "이 기능을 잠시 사용할 수 없습니다. 몇 초 후 다시 시도하세요.",
     "This part of the service cannot be reached right now. Try again in a few seconds.",
 )
+SUPERVISOR_ONLY = Message(
+    "supervisor_only",
+    "플랫폼 관리자만 할 수 있습니다. 플랫폼 관리자에게 요청하세요.",
+    "Only a supervisor of the platform may do this. Ask one of them.",
+)

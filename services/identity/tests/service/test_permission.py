@@ -1,0 +1,77 @@
+"""Proofs are proofs only as long as nobody but the permission module makes them. The source is held to that."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+import identity
+from chassis.auth import Principal
+from chassis.errors import Forbidden
+from identity.crud import scopes
+from identity.service import permission
+
+SOURCE = Path(identity.__file__).parent
+PROOFS = {
+    name for name, value in vars(scopes).items() if isinstance(value, type) and value.__module__ == scopes.__name__
+}
+# Everybody's accounts, and what stands for the whole platform.
+EVERYBODYS = ("crud/admin_users.py",)
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        yield path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text())
+
+
+def called(tree: ast.Module) -> set[str]:
+    functions = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = {function.id for function in functions if isinstance(function, ast.Name)}
+    attributes = {function for function in functions if isinstance(function, ast.Attribute)}
+    # `str.replace` makes no proof; `dataclasses.replace` does.
+    makers = {each.attr for each in attributes if each.attr in PROOFS or ast.unparse(each) == "dataclasses.replace"}
+    return names | makers
+
+
+def test_the_proofs_are_found() -> None:
+    assert {"Supervisor", "Own"} == PROOFS
+
+
+def test_only_permission_makes_proofs() -> None:
+    makers = {name for name, tree in modules() if called(tree) & (PROOFS | {"replace", "dataclasses.replace"})}
+
+    assert makers == {"service/permission.py"}
+
+
+def test_every_query_over_everybodys_rows_asks_for_a_proof() -> None:
+    asked = 0
+    for name, tree in modules():
+        if name not in EVERYBODYS:
+            continue
+        for node in tree.body:
+            if isinstance(node, ast.AsyncFunctionDef):
+                second = node.args.args[1]
+                assert second.annotation is not None, f"{name}: {node.name}"
+                assert ast.unparse(second.annotation) == "Supervisor", f"{name}: {node.name} takes no proof"
+                asked += 1
+    assert asked > 0
+
+
+def caller(tier: str) -> Principal:
+    return Principal(uuid4(), tier, uuid4(), 0)
+
+
+def test_a_supervisor_may_and_nobody_else() -> None:
+    boss = caller("supervisor")
+    assert permission.supervisor(boss).user_id == boss.user_id
+    for tier in ("user", "", "SUPERVISOR", "admin"):
+        with pytest.raises(Forbidden) as refused:
+            permission.supervisor(caller(tier))
+        assert refused.value.code == "supervisor_only"
+
+
+def test_ones_own_is_ones_own() -> None:
+    somebody = caller("user")
+    assert permission.own(somebody).user_id == somebody.user_id
