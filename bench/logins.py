@@ -35,8 +35,8 @@ def measure(stage: Stage, *, requests: int) -> list[Figure]:
         raise BenchFailed(f"the logins did not last, or were refused: {counts}")
     rate = counts["logins"] / seconds
     meaning = (
-        f"p99 of {requests} GET /users/me while {_AT_ONCE} people log in at once ({_p99(busy):.1f} ms, {rate:.0f} logins "
-        f"a second) ÷ idle ({_p99(idle):.1f} ms)"
+        f"p99 of {requests} GET /users/me while {_AT_ONCE} people log in at once ({_p99(busy):.1f} ms, {rate:.0f} "
+        f"logins a second) ÷ idle ({_p99(idle):.1f} ms)"
     )
     return [
         Figure("me_p99_during_logins_over_idle", _p99(busy) / _p99(idle), meaning, {"busy_ms": busy, "idle_ms": idle})
