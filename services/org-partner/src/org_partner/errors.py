@@ -41,3 +41,8 @@ TOO_MANY_WRONG_CODES = Message(
     "잘못된 초대 코드를 너무 많이 입력했습니다. {retry_after_minutes}분 뒤에 다시 시도하세요.",
     "Too many wrong invite codes. Try again after {retry_after_minutes} min.",
 )
+MODEL_NOT_ALLOWED = Message(
+    "model_not_allowed",
+    "models에 적힌 모델은 여기서 쓸 수 없습니다. allowed 중에서 고르거나, 상위 LLM 설정에서 먼저 허용하게 하세요.",
+    "`models` lists what is not allowed here. Choose from `allowed`, or have the level above allow it first.",
+)

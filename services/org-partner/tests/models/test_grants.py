@@ -32,6 +32,8 @@ RIGHTS = {
     "partner.invite_codes": CHANGE,
     "partner.students": ADD,
     "partner.enrollments": ADD,
+    # Cleared ones stay as an empty row.
+    "partner.llm_settings": CHANGE,
 }
 
 # A right on one column counts as well: an UPDATE of a single column is an UPDATE.

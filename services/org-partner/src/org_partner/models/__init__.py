@@ -6,6 +6,7 @@ from org_partner.models.classes import Class
 from org_partner.models.courses import Course
 from org_partner.models.enrollments import Enrollment
 from org_partner.models.invite_codes import InviteCode
+from org_partner.models.llm_settings import LlmSettings
 from org_partner.models.memberships import Membership
 from org_partner.models.orgs import Org
 from org_partner.models.partners import Partner
@@ -26,6 +27,7 @@ __all__ = [
     "Course",
     "Enrollment",
     "InviteCode",
+    "LlmSettings",
     "Membership",
     "Org",
     "Partner",
