@@ -283,6 +283,84 @@ async def test_writers_of_one_document_do_not_mix(store: VectorStoreAdapter, ite
     assert texts == {f"v6 {n}" for n in range(20)}
 
 
+# --- changing who may find a document ---
+
+ONE = str(uuid.UUID(int=1))
+
+
+async def _found_by(store: VectorStoreAdapter, *scopes: str) -> set[str]:
+    """The documents that holders of these scopes find; searched and counted, which must agree."""
+    hits = await store.query(ONES, 100, {"scopes": list(scopes)}, "본문")
+    assert await store.count({"scopes": list(scopes)}) == len(hits)
+    return {hit.doc_id for hit in hits}
+
+
+async def test_changed_scopes_act_on_the_whole_document_and_on_no_other(store: VectorStoreAdapter, item: Items) -> None:
+    await store.upsert_embeddings([item(doc=doc, ordinal=n) for doc in (1, 2) for n in range(3)])
+    assert await store.update_scopes(ONE.upper(), ["class:c", "user:a", "class:c"], version=2) == 3
+    assert await _found_by(store, "class:c") == {ONE}
+    assert await _found_by(store, "user:a") == {ONE, str(uuid.UUID(int=2))}
+    (hit,) = await store.query(ONES, 1, {"scopes": ["class:c"]})
+    assert (hit.metadata["scopes"], hit.metadata["version"]) == (["class:c", "user:a"], 2)
+
+    assert await store.update_scopes(ONE, {"user:a"}, version=3) == 3
+    assert await _found_by(store, "class:c") == set()
+    assert await store.count({"doc_id": ONE}) == 3
+
+
+async def test_changing_scopes_leaves_vectors_texts_and_terms(store: VectorStoreAdapter, item: Items) -> None:
+    await store.upsert_embeddings([item(f"낱말{n}", ordinal=n, vector=ONES, page_from=n) for n in range(3)])
+    before = await store.scroll()
+    await store.update_scopes(ONE, ["user:a", "class:c"], version=2)
+    after = await store.scroll()
+    for (key, vector, metadata), (same, kept, changed) in zip(before, after, strict=True):
+        assert key == same
+        assert np.array_equal(vector, kept)
+        assert {**metadata, "scopes": ["class:c", "user:a"], "version": 2} == changed
+    best = (await store.query(ONES, 1, MINE, "낱말2"))[0]
+    assert best.metadata["text"] == "낱말2"
+    assert best.lexical > 0
+
+
+async def test_of_two_changes_the_later_stays_in_whatever_order_they_come(
+    store: VectorStoreAdapter, item: Items
+) -> None:
+    await store.upsert_embeddings([item()])
+    assert await store.update_scopes(ONE, ["user:a"], version=5) == 1
+    assert await store.update_scopes(ONE, ["user:a", "class:c"], version=4) == 0
+    assert await _found_by(store, "class:c") == set()
+    for _ in range(2):
+        assert await store.update_scopes(ONE, ["user:a", "class:d"], version=6) == 1
+    assert await _found_by(store, "class:d") == {ONE}
+
+
+async def test_a_writer_that_is_late_does_not_undo_a_change_of_scopes(store: VectorStoreAdapter, item: Items) -> None:
+    written = [item(ordinal=n) for n in range(2)]
+    await store.upsert_embeddings(written)
+    await store.update_scopes(ONE, ["class:c"], version=2)
+    assert await store.upsert_embeddings(written) == 0
+    assert await _found_by(store, "user:a") == set()
+    assert await _found_by(store, "class:c") == {ONE}
+
+
+async def test_scopes_of_a_document_that_is_not_there_bring_nothing(store: VectorStoreAdapter, item: Items) -> None:
+    assert await store.update_scopes(ONE, ["user:a"], version=1) == 0
+    assert await store.count() == 0
+
+
+async def test_scopes_that_cannot_be_meant_are_refused(store: VectorStoreAdapter, item: Items) -> None:
+    await store.upsert_embeddings([item()])
+    for scopes in ([], "user:a", [None], [f"class:{n}" for n in range(1_001)], ["x" * 1_001], None):
+        with pytest.raises(ItemInvalid):
+            await store.update_scopes(ONE, scopes, version=2)  # type: ignore[arg-type]
+    for version in (-1, None, "2", True, 2**31):
+        with pytest.raises(ItemInvalid):
+            await store.update_scopes(ONE, ["user:b"], version=version)  # type: ignore[arg-type]
+    with pytest.raises(ItemInvalid):
+        await store.update_scopes("' OR true --", ["user:b"], version=2)
+    assert await _found_by(store, "user:a") == {ONE}
+
+
 # --- deleting, reading back ---
 
 

@@ -24,7 +24,7 @@ type Vector = Sequence[float] | NDArray[np.floating[Any]]
 type Item = tuple[str, Vector, Mapping[str, Any]]
 
 MAX_TEXT = 100_000
-MAX_SCOPES = 100
+MAX_SCOPES = 1_000
 _MAX_LABEL = 1_000
 _DEFAULTS: Mapping[str, Any] = {"version": 1, "title": ""}
 _OPTIONAL = ("page_from", "page_to", "char_start", "char_end")
@@ -80,6 +80,11 @@ def parse_id(value: Any, *, name: str) -> uuid.UUID:
         return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
     except (ValueError, TypeError, AttributeError):
         raise ItemInvalid(f"{name} must be a UUID, not {value!r}") from None
+
+
+def parse_scopes(doc_id: uuid.UUID, scopes: Any, version: Any) -> tuple[list[str], int]:
+    """What a change of a document's scopes says, in the form that chunks have it. Raises ItemInvalid."""
+    return _scopes(str(doc_id), scopes), _number(str(doc_id), "version", version) or 0
 
 
 def _text(item: Item) -> str:

@@ -2,13 +2,14 @@
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from retrieval.checksums import Checksum, checksum
-from retrieval.chunks import Chunk, Item, Vector, parse_id, parse_items, unit_vector
+from retrieval.chunks import Chunk, Item, Vector, parse_id, parse_items, parse_scopes, unit_vector
 from retrieval.errors import ItemInvalid
 from retrieval.filters import matches, parse_filters, parse_search_filters
 from retrieval.lexical import query_ids, query_weights
@@ -68,6 +69,16 @@ class MemoryAdapter:
         weights = _weights(query_ids(terms), scope)
         hits = [self._hit(chunk, wanted=wanted, weights=weights) for chunk in scope]
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:limit]
+
+    async def update_scopes(self, doc_id: str, scopes: Collection[str], *, version: int) -> int:
+        key = parse_id(doc_id, name="doc_id")
+        labels, number = parse_scopes(key, scopes, version)
+        own = [chunk for chunk in self._chunks.values() if chunk.doc_id == key]
+        if any(chunk.version > number for chunk in own):
+            return 0
+        changed = {"scopes": labels, "version": number}
+        self._chunks |= {chunk.id: replace(chunk, payload=chunk.payload | changed) for chunk in own}
+        return len(own)
 
     async def delete_by_doc_id(self, doc_id: str) -> int:
         key = parse_id(doc_id, name="doc_id")

@@ -1,12 +1,12 @@
 """The vector store in PostgreSQL with pgvector: one table per index (collection, model, dimension)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Self
 
 from retrieval import pgvector_index, pgvector_search, pgvector_write
 from retrieval.checksums import Checksum, checksum
-from retrieval.chunks import Item, Vector, parse_id, parse_items, unit_vector
+from retrieval.chunks import Item, Vector, parse_id, parse_items, parse_scopes, unit_vector
 from retrieval.filters import parse_filters, parse_search_filters
 from retrieval.lexical import query_ids
 from retrieval.models import EmbeddingModel
@@ -99,6 +99,13 @@ class PgVectorAdapter:
             )
         )
         return [self._hit(each) for each in found]
+
+    async def update_scopes(self, doc_id: str, scopes: Collection[str], *, version: int) -> int:
+        key = parse_id(doc_id, name="doc_id")
+        labels, number = parse_scopes(key, scopes, version)
+        return await self._run(
+            lambda connection: pgvector_write.update_scopes(connection, self._index, key, labels, number)
+        )
 
     async def delete_by_doc_id(self, doc_id: str) -> int:
         key = parse_id(doc_id, name="doc_id")

@@ -21,6 +21,9 @@ type Row = tuple[uuid.UUID, np.ndarray[Any, np.dtype[np.float32]], dict[str, Any
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s || doc_id::text, 0)) FROM unnest(%s::uuid[]) AS doc_id"
 _VERSIONS = """SELECT doc_id, max((payload->>'version')::int) FROM {table}
     WHERE doc_id = ANY(%s) GROUP BY doc_id"""
+_HELD = "SELECT max((payload->>'version')::int), count(*) FROM {table} WHERE doc_id = %s"
+_UPDATE = """UPDATE {table} SET scopes = %(scopes)s, payload = payload || %(changed)s
+    WHERE doc_id = %(doc_id)s AND (scopes <> %(scopes)s OR (payload->>'version')::int <> %(version)s)"""
 _DELETE = "DELETE FROM {table} WHERE doc_id = ANY(%s)"
 _COPY = """COPY {table} (id, doc_id, scopes, payload, text, embedding, terms, weights)
     FROM STDIN (FORMAT binary)"""
@@ -39,6 +42,22 @@ async def replace(connection: Connection, index: Index, chunks: Sequence[Chunk])
             await connection.execute(sql.SQL(_DELETE).format(table=index.table), [list(stale)])
         await _copy(connection, index, fresh)
     return len(fresh)
+
+
+async def update_scopes(
+    connection: Connection, index: Index, doc_id: uuid.UUID, scopes: list[str], version: int
+) -> int:
+    """Rows that are so already are not written: each write of a row enters all of the table's indexes anew."""
+    async with connection.transaction():
+        await _lock(connection, index, [doc_id])
+        cursor = await connection.execute(sql.SQL(_HELD).format(table=index.table), [doc_id])
+        newest, chunks = await cursor.fetchone() or (None, 0)
+        if newest is None or newest > version:
+            return 0
+        change = {"scopes": scopes, "version": version}
+        statement = sql.SQL(_UPDATE).format(table=index.table)
+        await connection.execute(statement, {"doc_id": doc_id, "changed": Jsonb(change), **change})
+        return int(chunks)
 
 
 async def delete(connection: Connection, index: Index, doc_id: uuid.UUID) -> int:

@@ -1,6 +1,6 @@
 """The store of embeddings, whatever the backend. One test suite runs over all implementations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -67,6 +67,15 @@ class VectorStoreAdapter(Protocol):
         `filters` (see retrieval.filters) must name the caller's scopes. `text` is the question, or its terms when
         the caller has them; without it the order is by cosine alone. Equal scores are ordered by id. Raises
         FilterInvalid, QueryInvalid.
+        """
+
+    async def update_scopes(self, doc_id: str, scopes: Collection[str], *, version: int) -> int:
+        """Lets the holders of `scopes`, and nobody else, find the document from now on: all its chunks at once.
+
+        `version` is the document's from now on. A document that the store has in a newer version is left alone, so
+        of two changes the later one stays, in whatever order they come. Repeating a call changes nothing.
+
+        Returns the number of chunks that are so now; 0 when there are none, or newer ones. Raises ItemInvalid.
         """
 
     async def delete_by_doc_id(self, doc_id: str) -> int:
