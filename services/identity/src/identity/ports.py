@@ -18,10 +18,13 @@ class Passwords(Protocol):
 
 @dataclass(frozen=True)
 class Claims:
+    """`scope`: what alone the token may be used for, divided by spaces; None: all that its user may do."""
+
     user_id: UUID
     tier: str
     session_id: UUID
     token_epoch: int
+    scope: str | None = None
 
 
 @dataclass(frozen=True)

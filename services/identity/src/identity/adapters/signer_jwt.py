@@ -44,7 +44,7 @@ class JwtSigner:
     def sign(self, claims: Claims, *, key: KeyPair, lifetime: timedelta) -> str:
         raw = self._seal.decrypt(key.sealed[:_NONCE_BYTES], key.sealed[_NONCE_BYTES:], key.kid.encode())
         issued = now()
-        payload = {
+        payload: dict[str, Any] = {
             "iss": self._issuer,
             "aud": AUDIENCE,
             "sub": str(claims.user_id),
@@ -56,6 +56,8 @@ class JwtSigner:
             "sid": str(claims.session_id),
             "epoch": claims.token_epoch,
         }
+        if claims.scope is not None:
+            payload["scope"] = claims.scope
         headers = {"kid": key.kid, "typ": ACCESS_TOKEN_TYPE}
         return jwt.encode(payload, Ed25519PrivateKey.from_private_bytes(raw), algorithm=ALGORITHM, headers=headers)
 

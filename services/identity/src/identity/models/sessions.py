@@ -17,10 +17,16 @@ class Session(Base):
     session_id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.app_user.user_id"), index=True)
     user_agent: Mapped[str] = mapped_column(Text, server_default="")
+    # Where the login came from. The network is what tells a place where the user has been before from any other.
+    ip: Mapped[str | None] = mapped_column(Text)
+    network: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    last_used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     revoked_reason: Mapped[str | None] = mapped_column(Text)
+    # The one scope that its tokens have, while its user must set up a second factor first. None: no limit.
+    restricted_to: Mapped[str | None] = mapped_column(Text)
 
 
 class RefreshToken(Base):
