@@ -19,6 +19,7 @@ WITHOUT_TENANT = {
     "identity.sessions": "of a person, read before anybody is known",
     "identity.refresh_tokens": "of a session",
     "identity.signing_keys": "the platform's",
+    "org_partner.guessing_sources": "wrong codes counted by where they came from, for an hour or two",
     "org_partner.users": "names and addresses of persons, joined to rows that are behind the wall",
     "supervisor.platform_setting": "the platform's",
 }

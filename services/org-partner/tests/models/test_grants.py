@@ -26,12 +26,18 @@ RIGHTS = {
     "partner.orgs": ADD,
     "partner.partners": ADD,
     "partner.memberships": ADD,
-    "partner.courses": ADD,
-    "partner.classes": ADD,
+    "partner.courses": CHANGE,
+    "partner.classes": CHANGE,
+    # Put in and taken out.
+    "partner.class_materials": ADD | {"DELETE"},
     # Used and revoked.
     "partner.invite_codes": CHANGE,
     "partner.students": ADD,
-    "partner.enrollments": ADD,
+    "partner.enrollments": CHANGE,
+    "partner.enrollment_changes": ADD,
+    "org_partner.documents": CHANGE,
+    # Forgotten after the hour in which they count.
+    "org_partner.guessing_sources": CHANGE | {"DELETE"},
     # Cleared ones stay as an empty row.
     "partner.llm_settings": CHANGE,
 }

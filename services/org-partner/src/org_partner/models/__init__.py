@@ -2,12 +2,18 @@
 
 from org_partner.models.activities import Activity
 from org_partner.models.base import ACCESS, DOMAIN, MAILS, PLUMBING, SCHEMA, Base
+from org_partner.models.class_materials import ClassMaterial
 from org_partner.models.classes import Class
 from org_partner.models.courses import Course
+from org_partner.models.documents import Document
+from org_partner.models.enrollment_changes import EnrollmentChange
 from org_partner.models.enrollments import Enrollment
+from org_partner.models.guessing_sources import GuessingSource
+from org_partner.models.invitations import Invitation
 from org_partner.models.invite_codes import InviteCode
 from org_partner.models.llm_settings import LlmSettings
 from org_partner.models.memberships import Membership
+from org_partner.models.org_domains import OrgDomain
 from org_partner.models.orgs import Org
 from org_partner.models.partners import Partner
 from org_partner.models.refused_redemptions import RefusedRedemption
@@ -24,12 +30,18 @@ __all__ = [
     "Activity",
     "Base",
     "Class",
+    "ClassMaterial",
     "Course",
+    "Document",
     "Enrollment",
+    "EnrollmentChange",
+    "GuessingSource",
+    "Invitation",
     "InviteCode",
     "LlmSettings",
     "Membership",
     "Org",
+    "OrgDomain",
     "Partner",
     "RefusedRedemption",
     "Student",

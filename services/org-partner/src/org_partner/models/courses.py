@@ -8,7 +8,7 @@ from org_partner.models.base import DOMAIN, Base
 
 
 class Course(Base):
-    """What an org teaches; its partners open classes of it."""
+    """What an org teaches; its partners open classes of it. An archived one takes no new class."""
 
     __tablename__ = "courses"
     __table_args__ = (UniqueConstraint("org_id", "course_id"), {"schema": DOMAIN})
@@ -16,5 +16,7 @@ class Course(Base):
     course_id: Mapped[UUID] = mapped_column(primary_key=True)
     org_id: Mapped[UUID] = mapped_column(ForeignKey(f"{DOMAIN}.orgs.org_id"))
     name: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text, server_default="")
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    archived_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -7,8 +7,10 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     LargeBinary,
+    Text,
     case,
     func,
+    text,
 )
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
@@ -26,6 +28,12 @@ class InviteCode(Base):
         ),
         CheckConstraint("used_count BETWEEN 0 AND max_uses", name="used_count"),
         Index(None, "class_id", "created_at"),
+        Index(
+            "ix_invite_codes_recipient_hash",
+            "class_id",
+            "recipient_hash",
+            postgresql_where=text("recipient_hash IS NOT NULL"),
+        ),
         {"schema": DOMAIN},
     )
 
@@ -34,6 +42,10 @@ class InviteCode(Base):
     partner_id: Mapped[UUID]
     class_id: Mapped[UUID]
     code_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    label: Mapped[str] = mapped_column(Text, server_default="")
+    note: Mapped[str] = mapped_column(Text, server_default="")
+    # SHA-256 of the address that a personal code was sent to, so that nobody is sent a second one.
+    recipient_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     max_uses: Mapped[int] = mapped_column()
     used_count: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
