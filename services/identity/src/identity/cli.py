@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Annotated
 
 import typer
@@ -55,10 +55,10 @@ def rotate_keys() -> None:
 
 
 async def _rotate() -> Rotation:
-    settings = Settings()
-    wired = wire(settings)
+    wired = wire(Settings())
     try:
-        return await wired.keys.rotate(token_lifetime=settings.access_lifetime)
+        minutes = await wired.access.platform.value("security.access_token_minutes")
+        return await wired.keys.rotate(token_lifetime=timedelta(minutes=minutes))
     finally:
         await wired.database.close()
 

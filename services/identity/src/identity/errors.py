@@ -38,3 +38,8 @@ SUPERVISOR_ONLY = Message(
     "플랫폼 관리자만 할 수 있습니다. 플랫폼 관리자에게 요청하세요.",
     "Only a supervisor of the platform may do this. Ask one of them.",
 )
+LAST_SUPERVISOR = Message(
+    "last_supervisor",
+    "마지막 플랫폼 관리자입니다. 다른 관리자를 먼저 정하세요.",
+    "This is the last supervisor of the platform. Make somebody else one first.",
+)

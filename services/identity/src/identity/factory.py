@@ -1,6 +1,9 @@
 """The one place that knows which adapter stands behind which port."""
 
 from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.access import Access
 from chassis.auth import Verifier
@@ -14,10 +17,11 @@ from identity.adapters.refresh_hmac import HmacRefreshSecrets
 from identity.adapters.signer_jwt import JwtSigner
 from identity.config import Settings
 from identity.models import MAILS, PLUMBING, REQUEST_COUNTS
+from identity.ports import Challenge
 from identity.service.accounts import AccountService
 from identity.service.guard import SessionGuard
 from identity.service.keys import KeyService
-from identity.service.sessions import Lifetimes, SessionService
+from identity.service.sessions import SessionService
 
 
 class NoKeys:
@@ -25,6 +29,13 @@ class NoKeys:
 
     async def trade(self, api_key: str) -> str:  # noqa: ARG002  the port's
         raise Unauthenticated(API_KEY_INVALID)
+
+
+class NoSecondFactor:
+    """A password is enough."""
+
+    async def challenge(self, session: AsyncSession, user_id: UUID) -> Challenge | None:  # noqa: ARG002  the port's
+        return None
 
 
 @dataclass(frozen=True)
@@ -42,12 +53,14 @@ def wire(settings: Settings) -> Wired:
     sealing_key = settings.key_encryption_key.get_secret_value()
     passwords = Argon2Passwords()
     keys = KeyService(database, JwtSigner(key_encryption_key=sealing_key, issuer=settings.jwt_issuer))
+    guard = SessionGuard(database)
     sessions = SessionService(
         database,
         passwords,
         HmacRefreshSecrets(key_encryption_key=sealing_key),
         keys,
-        lifetimes=Lifetimes(settings.access_lifetime, settings.refresh_lifetime),
+        NoSecondFactor(),
+        settings=guard,
     )
     return Wired(
         database=database,
@@ -63,7 +76,7 @@ def wire(settings: Settings) -> Wired:
         ),
         access=Access(
             verifier=Verifier(keys, issuer=settings.jwt_issuer),
-            platform=SessionGuard(database),
+            platform=guard,
             limits=Limits(database, REQUEST_COUNTS),
             key_trade=NoKeys(),
         ),

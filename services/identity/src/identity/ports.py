@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 
 class Passwords(Protocol):
     async def hash(self, password: str) -> str: ...
@@ -52,3 +54,30 @@ class RefreshSecrets(Protocol):
         ...
 
     def digest(self, token: str) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """What a login still needs: `token` and a code are traded for a session within `expires_in` seconds."""
+
+    token: str
+    expires_in: int
+    methods: tuple[str, ...]
+
+
+class SecondFactor(Protocol):
+    async def challenge(self, session: AsyncSession, user_id: UUID) -> Challenge | None:
+        """Begin the second step of a login whose password was right, in its transaction. None: there is none."""
+        ...
+
+
+class Eraser(Protocol):
+    async def __call__(self, session: AsyncSession, user_id: UUID) -> None:
+        """Delete what is kept of a user besides the account itself, in the transaction that anonymises it."""
+        ...
+
+
+class Values(Protocol):
+    async def value(self, name: str) -> Any:
+        """A platform setting, or its default."""
+        ...

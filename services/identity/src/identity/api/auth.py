@@ -6,7 +6,8 @@ from chassis.auth import Caller
 from chassis.errors import Conflict, Invalid, Unauthenticated, Unavailable
 from chassis.problems import responses
 from identity.api.wired import Services
-from identity.schemas.auth import Login, Refresh, SignUp, Tokens
+from identity.ports import Challenge
+from identity.schemas.auth import Login, Refresh, SecondStep, SignUp, Tokens
 from identity.schemas.users import UserOut
 from identity.service.keys import VERIFIERS_CACHE
 
@@ -22,9 +23,10 @@ async def sign_up(body: SignUp, services: Services) -> UserOut:
 
 
 @router.post("/auth/login", responses=responses(Unauthenticated, Invalid, Unavailable))
-async def login(body: Login, services: Services, user_agent: Annotated[str, Header()] = "") -> Tokens:
-    pair = await services.sessions.login(email=body.email, password=body.password, user_agent=user_agent)
-    return Tokens.model_validate(pair)
+async def login(body: Login, services: Services, user_agent: Annotated[str, Header()] = "") -> Tokens | SecondStep:
+    """A pair of tokens; or, where the account has a second factor, what the second step needs."""
+    opened = await services.sessions.login(email=body.email, password=body.password, user_agent=user_agent)
+    return SecondStep.model_validate(opened) if isinstance(opened, Challenge) else Tokens.model_validate(opened)
 
 
 @router.post("/auth/refresh", responses=responses(Unauthenticated, Invalid, Unavailable))

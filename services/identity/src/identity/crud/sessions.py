@@ -8,8 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from identity.models import RefreshToken, Session, User
 
 
-async def add(session: AsyncSession, *, session_id: UUID, user_id: UUID, user_agent: str, lifetime: timedelta) -> None:
-    values = {"session_id": session_id, "user_id": user_id, "user_agent": user_agent}
+async def add(
+    session: AsyncSession,
+    *,
+    session_id: UUID,
+    user_id: UUID,
+    user_agent: str,
+    ip: str | None,
+    network: str,
+    lifetime: timedelta,
+) -> None:
+    values = {"session_id": session_id, "user_id": user_id, "user_agent": user_agent, "ip": ip, "network": network}
     await session.execute(insert(Session).values(**values, expires_at=func.now() + lifetime))
 
 
@@ -66,6 +75,14 @@ async def update_revoked(session: AsyncSession, *, session_id: UUID, reason: str
         .values(revoked_at=func.now(), revoked_reason=reason)
     )
     await session.execute(statement)
+
+
+async def update_all_revoked(session: AsyncSession, user_id: UUID, *, reason: str, keep: UUID | None) -> None:
+    """End every live session of a user, `keep` excepted."""
+    statement = update(Session).where(Session.user_id == user_id, Session.revoked_at.is_(None))
+    if keep is not None:
+        statement = statement.where(Session.session_id != keep)
+    await session.execute(statement.values(revoked_at=func.now(), revoked_reason=reason))
 
 
 async def delete_ended_tokens(session: AsyncSession, *, age: timedelta, limit: int) -> int:

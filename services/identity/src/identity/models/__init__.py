@@ -1,6 +1,12 @@
 """identity's tables. Importing this package knows them all, which migrations need."""
 
+from identity.models.account_tokens import AccountToken
+from identity.models.api_keys import ApiKey
+from identity.models.attempts import Attempt
 from identity.models.base import MAILS, PLUMBING, REQUEST_COUNTS, SCHEMA, TENANCY, Base
+from identity.models.factors import MfaChallenge, RecoveryCode, TotpFactor
+from identity.models.federation import LinkedIdentity, OidcLogin
+from identity.models.invitations import Invitation
 from identity.models.platform_settings import PlatformSetting
 from identity.models.sessions import RefreshToken, Session
 from identity.models.signing_keys import SigningKey
@@ -12,11 +18,20 @@ __all__ = [
     "REQUEST_COUNTS",
     "SCHEMA",
     "TENANCY",
+    "AccountToken",
+    "ApiKey",
+    "Attempt",
     "Base",
     "Credential",
+    "Invitation",
+    "LinkedIdentity",
+    "MfaChallenge",
+    "OidcLogin",
     "PlatformSetting",
+    "RecoveryCode",
     "RefreshToken",
     "Session",
     "SigningKey",
+    "TotpFactor",
     "User",
 ]

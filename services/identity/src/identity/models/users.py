@@ -13,7 +13,7 @@ class User(Base):
     __tablename__ = "app_user"
     __table_args__ = (
         CheckConstraint("tier IN ('supervisor', 'user')", name="tier"),
-        CheckConstraint("status IN ('active', 'suspended', 'anonymised')", name="status"),
+        CheckConstraint("status IN ('active', 'deactivated', 'suspended', 'anonymised')", name="status"),
         CheckConstraint("email = lower(email)", name="email_lower"),
         {"schema": "user"},
     )
@@ -26,7 +26,14 @@ class User(Base):
     locale: Mapped[str] = mapped_column(Text, server_default="ko")
     # Counted up when every token of the user must die; tokens carry the epoch they were made in.
     token_epoch: Mapped[int] = mapped_column(server_default="0")
+    # Counted up by every change that others are told of.
+    version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    email_verified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    deactivated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    anonymised_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # Nobody else is told of it: it changes with every login.
+    last_login_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Credential(Base):

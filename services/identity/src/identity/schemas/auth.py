@@ -1,7 +1,7 @@
 import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, StringConstraints
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, EmailStr, Field, StringConstraints
 
 # The upper bound keeps a hash from becoming a way to burn processor time.
 PASSWORD = Field(min_length=10, max_length=128, examples=["correct-horse-battery"])
@@ -54,3 +54,14 @@ class Tokens(BaseModel):
     refresh_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  a scheme's name
     expires_in: int = Field(description="Seconds until the access token expires")
+
+
+class SecondStep(BaseModel):
+    """The password was right; `mfa_token` and a code are traded for tokens at `POST /auth/login/mfa`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    mfa_required: Literal[True] = True
+    mfa_token: str = Field(validation_alias=AliasChoices("mfa_token", "token"))
+    expires_in: int = Field(description="Seconds until `mfa_token` expires")
+    methods: list[str] = Field(examples=[["totp", "recovery_code"]])

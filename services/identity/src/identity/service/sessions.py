@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import outbox
+from chassis import audit, origin, outbox
+from chassis.auth import Principal
 from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Unauthenticated
@@ -15,8 +16,9 @@ from contracts.identity import SessionRevoked
 from identity.crud import sessions, users
 from identity.errors import LOGIN_REFUSED, REFRESH_REFUSED
 from identity.models import User
-from identity.ports import Claims, Passwords, RefreshSecrets
+from identity.ports import Challenge, Claims, Passwords, RefreshSecrets, SecondFactor, Values
 from identity.service.keys import KeyService
+from identity.service.networks import network_of
 
 # Two tabs, or a lost answer, refresh twice; only the immediate predecessor is forgiven, and only this long.
 GRACE = timedelta(seconds=10)
@@ -34,12 +36,6 @@ class TokenPair:
     expires_in: int
 
 
-@dataclass(frozen=True)
-class Lifetimes:
-    access: timedelta
-    refresh: timedelta
-
-
 class SessionService:
     def __init__(
         self,
@@ -47,20 +43,22 @@ class SessionService:
         passwords: Passwords,
         secrets: RefreshSecrets,
         keys: KeyService,
+        factors: SecondFactor,
         *,
-        lifetimes: Lifetimes,
+        settings: Values,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._secrets = secrets
         self._keys = keys
-        self._lifetimes = lifetimes
+        self._factors = factors
+        self._settings = settings
 
-    async def login(self, *, email: str, password: str, user_agent: str) -> TokenPair:
-        """Open a session.
+    async def login(self, *, email: str, password: str, user_agent: str) -> TokenPair | Challenge:
+        """Open a session, or ask for the second factor.
 
         Raises:
-            Unauthenticated: wrong address, wrong password, suspended; one answer, in the same time.
+            Unauthenticated: wrong address, wrong password, not active; one answer, in the same time.
         """
         email = email.lower()
         async with self._database.transaction() as session:
@@ -70,19 +68,26 @@ class SessionService:
             raise Unauthenticated(LOGIN_REFUSED)
         user, hashed = found
         renewed = await self._passwords.hash(password) if self._passwords.is_outdated(hashed) else None
-        refresh_token, session_id = self._secrets.first(), new_id()
+        lifetime = await self._lifetime()
         async with self._database.transaction() as session:
             if renewed:
                 await users.update_password_hash(session, user_id=user.user_id, password_hash=renewed)
-            await sessions.add(
-                session,
-                session_id=session_id,
-                user_id=user.user_id,
-                user_agent=user_agent[:300],
-                lifetime=self._lifetimes.refresh,
-            )
-            await sessions.add_token(session, digest=self._secrets.digest(refresh_token), session_id=session_id)
-        return await self._pair(user, session_id, refresh_token)
+            challenge = await self._factors.challenge(session, user.user_id)
+            if challenge:
+                return challenge
+            opened = await self._add(session, user, user_agent=user_agent, lifetime=lifetime)
+        return await self._pair(*opened)
+
+    async def open(self, user: User, *, user_agent: str) -> TokenPair:
+        """A session for somebody who has shown who they are, by whichever way.
+
+        Raises:
+            Unauthenticated: the user is no longer active, or every session ended since `user` was read.
+        """
+        lifetime = await self._lifetime()
+        async with self._database.transaction() as session:
+            opened = await self._add(session, user, user_agent=user_agent, lifetime=lifetime)
+        return await self._pair(*opened)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
         """Trade a refresh token for its successor and a new access token.
@@ -103,7 +108,7 @@ class SessionService:
                 await sessions.add_token(session, digest=self._secrets.digest(successor), session_id=live.session_id)
         if live is None or user is None or user.status != "active":
             raise Unauthenticated(REFRESH_REFUSED)
-        return await self._pair(user, live.session_id, successor)
+        return await self._pair(Claims(user.user_id, user.tier, live.session_id, user.token_epoch), successor)
 
     async def logout(self, *, user_id: UUID, session_id: UUID) -> None:
         async with self._database.transaction() as session:
@@ -144,7 +149,32 @@ class SessionService:
         event = SessionRevoked(user_id=live.user_id, session_id=session_id, token_epoch=epoch, revoked_at=now())
         await outbox.add(session, event)
 
-    async def _pair(self, user: User, session_id: UUID, refresh_token: str) -> TokenPair:
-        claims = Claims(user.user_id, user.tier, session_id, user.token_epoch)
-        access = await self._keys.sign(claims, lifetime=self._lifetimes.access)
-        return TokenPair(access, refresh_token, int(self._lifetimes.access.total_seconds()))
+    async def _lifetime(self) -> timedelta:
+        # Asked before the transaction: what holds one connection must not wait for a second.
+        return timedelta(days=await self._settings.value("security.refresh_token_days"))
+
+    async def _add(
+        self, session: AsyncSession, user: User, *, user_agent: str, lifetime: timedelta
+    ) -> tuple[Claims, str]:
+        current = await users.update_last_login(session, user.user_id, epoch=user.token_epoch)
+        if current is None:
+            raise Unauthenticated(LOGIN_REFUSED)
+        refresh_token, session_id, ip = self._secrets.first(), new_id(), origin.current().ip
+        await sessions.add(
+            session,
+            session_id=session_id,
+            user_id=user.user_id,
+            user_agent=user_agent[:300],
+            ip=ip,
+            network=network_of(ip),
+            lifetime=lifetime,
+        )
+        await sessions.add_token(session, digest=self._secrets.digest(refresh_token), session_id=session_id)
+        principal = Principal(user.user_id, current.tier, session_id, current.token_epoch)
+        await audit.record(session, "user.logged_in", actor=principal, target=f"user/{user.user_id}")
+        return Claims(user.user_id, current.tier, session_id, current.token_epoch), refresh_token
+
+    async def _pair(self, claims: Claims, refresh_token: str) -> TokenPair:
+        lifetime = timedelta(minutes=await self._settings.value("security.access_token_minutes"))
+        access = await self._keys.sign(claims, lifetime=lifetime)
+        return TokenPair(access, refresh_token, int(lifetime.total_seconds()))
