@@ -5,18 +5,23 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chassis import tenant
 from chassis.clock import now
 from contracts.org_partner import (
     ClassClosed,
     ClassOpened,
     EnrollmentEnded,
+    EnrollmentPaused,
     MembershipGranted,
     MembershipRevoked,
+    OrgChanged,
+    PartnerChanged,
     Role,
     StudentEnrolled,
+    TenantStatus,
 )
 from contracts.tenancy import Tenant
-from tenancy.access import class_scope, user_scope
+from tenancy.access import Staff, access_of, class_scope, user_scope
 
 STAFF = [Role.PARTNER_OWNER, Role.INSTRUCTOR, Role.ASSISTANT]
 
@@ -36,6 +41,13 @@ class Room:
 
     def closed(self) -> ClassClosed:
         return ClassClosed(**self.ids, version=2, closed_at=now())
+
+    def org(self, status: TenantStatus, version: int = 2) -> OrgChanged:
+        return OrgChanged(org_id=self.org_id, name="학원", status=status, version=version, changed_at=now())
+
+    def partner(self, status: TenantStatus, version: int = 2) -> PartnerChanged:
+        ids = {"org_id": self.org_id, "partner_id": self.partner_id}
+        return PartnerChanged(**ids, name="강사", status=status, version=version, changed_at=now())
 
     def enrolled(self, user_id: UUID, enrollment_id: UUID | None = None) -> StudentEnrolled:
         seat = {"enrollment_id": enrollment_id or uuid4(), "student_id": uuid4(), "user_id": user_id, "version": 1}
@@ -187,3 +199,111 @@ async def test_two_people_and_two_tenants_do_not_mix(projection, world) -> None:
 
     assert set((await projection.access(one)).classes) == {world.mine.class_id}
     assert set((await projection.access(two)).classes) == {world.foreign.class_id}
+
+
+@pytest.fixture
+async def people(projection, world) -> dict[str, UUID]:
+    """Who reaches classes of the org, in each way that there is."""
+    who = {name: uuid4() for name in ("student", "teacher", "sibling", "admin", "elsewhere")}
+    await projection.tell(
+        world.mine.enrolled(who["student"]),
+        granted(who["teacher"], Role.PARTNER_OWNER, world.mine),
+        granted(who["sibling"], Role.INSTRUCTOR, world.sibling),
+        granted(who["admin"], Role.ORG_ADMIN, world.mine, in_partner=False),
+        granted(who["elsewhere"], Role.ORG_ADMIN, world.foreign, in_partner=False),
+    )
+    return who
+
+
+async def reached(projection, people) -> dict[str, set[UUID]]:
+    return {name: set((await projection.access(user_id)).classes) for name, user_id in people.items()}
+
+
+@pytest.mark.parametrize("status", [TenantStatus.SUSPENDED, TenantStatus.CLOSED])
+async def test_nobody_reaches_the_classes_of_a_suspended_org_until_it_is_active_again(
+    projection, world, people, status
+) -> None:
+    before = await reached(projection, people)
+    assert all(before.values())
+    await projection.tell(world.mine.org(status))
+    assert await reached(projection, people) == {
+        name: before[name] if name == "elsewhere" else set() for name in people
+    }
+    access = await projection.access(people["student"])
+    assert access.scopes == (user_scope(people["student"]),)
+    assert access.tenant(world.mine.class_id) is None
+
+    await projection.tell(world.mine.org(TenantStatus.ACTIVE, version=3), world.mine.org(status))
+    assert await reached(projection, people) == before
+
+
+@pytest.mark.parametrize("status", [TenantStatus.SUSPENDED, TenantStatus.CLOSED])
+async def test_a_suspended_partner_takes_its_own_classes_alone(projection, world, people, status) -> None:
+    before = await reached(projection, people)
+    await projection.tell(world.mine.partner(status))
+
+    assert await reached(projection, people) == {
+        **before,
+        "student": set(),
+        "teacher": set(),
+        "admin": {world.sibling.class_id},
+    }
+    await projection.tell(world.mine.partner(TenantStatus.ACTIVE, version=3))
+    assert await reached(projection, people) == before
+
+
+async def test_an_active_partner_of_a_suspended_org_is_suspended(projection, world, people) -> None:
+    await projection.tell(world.mine.org(TenantStatus.SUSPENDED), world.mine.partner(TenantStatus.ACTIVE))
+
+    assert (await reached(projection, people))["teacher"] == set()
+
+
+async def test_a_paused_enrolment_takes_the_class_away_until_it_is_given_back(projection, world) -> None:
+    user_id = uuid4()
+    seat = world.mine.enrolled(user_id)
+    paused = EnrollmentPaused(**seat.model_dump(exclude={"version", "enrolled_at"}), version=2, paused_at=now())
+    await projection.tell(seat, paused, seat)
+    assert dict((await projection.access(user_id)).classes) == {}
+
+    await projection.tell(seat.model_copy(update={"version": 3}), paused)
+    assert set((await projection.access(user_id)).classes) == {world.mine.class_id}
+
+
+async def test_a_membership_reaches_no_class_of_another_org_whatever_it_names(projection, world) -> None:
+    """What came before the class was known could not be refused; it gives nothing all the same, wall or no wall."""
+    user_id, room, org_id = uuid4(), Room(uuid4(), uuid4()), uuid4()
+    wrong = Room(org_id, room.partner_id, room.class_id)
+    await projection.tell(wrong.enrolled(user_id), granted(user_id, Role.INSTRUCTOR, wrong), room.opened())
+
+    for context in (tenant.of_user(user_id), tenant.PLATFORM):
+        assert dict((await projection.access(user_id, context)).classes) == {}
+
+
+async def test_without_a_context_nobody_reaches_anything(projection, world, people) -> None:
+    async with projection.database.transaction() as session:
+        nobody = await access_of(session, projection._tables, people["admin"])
+
+    assert dict(nobody.classes) == {}
+
+
+async def test_who_teaches_in_an_org_and_who_once_did(projection, world, people) -> None:
+    gone = uuid4()
+    role = granted(gone, Role.ASSISTANT, world.sibling)
+    ended = role.model_dump(exclude={"granted_at", "version", "role"})
+    stray = granted(gone, Role.ORG_ADMIN, world.mine)
+    await projection.tell(role, MembershipRevoked(**ended, version=2, revoked_at=now()), stray)
+    found = await projection.staff(world.mine.org_id, *people.values(), gone)
+
+    partners = {"teacher": world.mine.partner_id, "sibling": world.sibling.partner_id, "admin": None}
+    assert {each.user_id: each for each in found} == {
+        **{people[name]: Staff(people[name], partner, is_active=True) for name, partner in partners.items()},
+        gone: Staff(gone, world.sibling.partner_id, is_active=False),
+    }
+    teaches = {
+        name
+        for name in partners
+        for each in found
+        if each.user_id == people[name] and each.teaches_at(world.mine.partner_id)
+    }
+    assert teaches == {"teacher", "admin"}
+    assert not any(each.teaches_at(world.sibling.partner_id) for each in found if each.user_id == gone)

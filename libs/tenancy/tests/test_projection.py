@@ -136,8 +136,8 @@ async def test_facts_of_other_kinds_change_nothing(projection) -> None:
 
 async def test_what_fails_leaves_nothing_of_its_transaction(projection) -> None:
     history = History()
-    broken = history.opened(1).model_copy(update={"org_id": None})
-    with pytest.raises(IntegrityError, match="org_id"):
+    broken = history.opened(1).model_copy(update={"partner_id": None})
+    with pytest.raises(IntegrityError, match="partner_id"):
         await projection.tell(history.granted(1), broken)
 
     assert await projection.rows(history.ids) == []

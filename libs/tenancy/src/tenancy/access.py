@@ -1,11 +1,11 @@
 """What one person may reach, from the projection. Default deny: what is not here is not allowed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, bindparam, exists, or_, select, true, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.org_partner import Role
@@ -66,24 +66,54 @@ async def access_of(session: AsyncSession, tables: TenancyTables, user_id: UUID)
     return Access(user_id, places)
 
 
-@cache
-def _places(tables: TenancyTables) -> Select[tuple[UUID, UUID, UUID, bool, str]]:
-    """The person's memberships, each with the classes that it reaches. Built once: it stands before every request."""
-    membership, class_ = tables.memberships.c, tables.classes.c
-    reaches = or_(
-        membership.class_id == class_.class_id,
-        and_(membership.role == Role.ORG_ADMIN.value, membership.org_id == class_.org_id),
-        and_(
-            membership.role.in_(TEACHING),
-            membership.org_id == class_.org_id,
-            membership.partner_id == class_.partner_id,
-        ),
+@dataclass(frozen=True)
+class Staff:
+    """A role that lets somebody teach, in a partner or, with `partner_id` absent, in the whole org."""
+
+    user_id: UUID
+    partner_id: UUID | None
+    is_active: bool
+
+    def teaches_at(self, partner_id: UUID) -> bool:
+        return self.is_active and self.partner_id in (None, partner_id)
+
+
+async def staff_of(
+    session: AsyncSession, tables: TenancyTables, *, org_id: UUID, user_ids: Collection[UUID]
+) -> list[Staff]:
+    """Which of these people teach in the org, or once did."""
+    membership = tables.memberships.c
+    teaching = or_(
+        and_(membership.role == Role.ORG_ADMIN.value, membership.partner_id.is_(None)),
+        and_(membership.role.in_(TEACHING), membership.partner_id.is_not(None)),
     )
+    query = select(membership.user_id, membership.partner_id, membership.is_active).where(
+        membership.org_id == org_id, membership.user_id.in_(user_ids), teaching
+    )
+    return [Staff(*row) for row in await session.execute(query)]
+
+
+@cache
+def _places(tables: TenancyTables) -> CompoundSelect[tuple[UUID, UUID, UUID, bool, str]]:
+    """The person's memberships, each with the classes that it reaches. Built once: it stands before every request.
+
+    One arm for each way to a class, so that each has an index of its own: in one join with all of them, PostgreSQL
+    reads every class of the org, for a student of one too. None reaches beyond the membership's own org.
+    """
+    membership, class_ = tables.memberships.c, tables.classes.c
     # Whoever suspends an org suspends all that is below it, at once.
     tenant = tables.tenants.c
     suspended = exists().where(tenant.tenant_id.in_((class_.org_id, class_.partner_id)), ~tenant.is_active)
-    return (
-        select(class_.class_id, class_.org_id, class_.partner_id, class_.is_open, membership.role)
-        .join_from(tables.memberships, tables.classes, reaches)
-        .where(membership.user_id == bindparam("user_id"), membership.is_active, ~suspended)
+
+    def way(role: ColumnElement[bool], to: ColumnElement[bool]) -> Select[tuple[UUID, UUID, UUID, bool, str]]:
+        return (
+            select(class_.class_id, class_.org_id, class_.partner_id, class_.is_open, membership.role)
+            .join_from(tables.memberships, tables.classes, and_(membership.org_id == class_.org_id, to))
+            .where(membership.user_id == bindparam("user_id"), membership.is_active, role, ~suspended)
+        )
+
+    return union_all(
+        way(membership.class_id.is_not(None), membership.class_id == class_.class_id),
+        way(membership.role.in_(TEACHING), membership.partner_id == class_.partner_id),
+        way(membership.role == Role.ORG_ADMIN.value, true()),
     )

@@ -20,11 +20,17 @@ from contracts.org_partner import (
     StudentEnrolled,
     TenantStatus,
 )
+from tenancy import contradictions
 from tenancy.tables import TenancyTables
 
 
-async def project(session: AsyncSession, tables: TenancyTables, event: Event) -> None:
-    """Facts of other kinds change nothing."""
+async def project(session: AsyncSession, tables: TenancyTables, event: Event, *, attempt: int = 1) -> None:
+    """Facts of other kinds change nothing. `attempt`: which delivery of the event this is.
+
+    Raises:
+        Invalid, Unavailable: it contradicts what is known (`tenancy.contradictions`); nothing is written.
+    """
+    await contradictions.refuse(session, tables, event, attempt=attempt)
     match event:
         case OrgChanged():
             await _tenant(session, tables, event, tenant_id=event.org_id)

@@ -1,0 +1,129 @@
+"""Facts that contradict what is known of whose something is: forged, or told by a service that has gone wrong.
+
+An org's classes, memberships and enrolments stay in it. The one thing that takes them to another org is the move of
+their partner, of which `PartnerChanged` tells; a move's other facts may come before it.
+"""
+
+from typing import Any, NoReturn
+from uuid import UUID
+
+from sqlalchemy import Row, Table, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.errors import Invalid, Unavailable
+from contracts.event import Event
+from contracts.org_partner import (
+    ClassClosed,
+    ClassOpened,
+    EnrollmentEnded,
+    EnrollmentPaused,
+    MembershipGranted,
+    MembershipRevoked,
+    OrgChanged,
+    PartnerChanged,
+    StudentEnrolled,
+)
+from tenancy.errors import TENANT_CONTRADICTED, TENANT_UNSETTLED
+from tenancy.tables import TenancyTables
+
+type Enrollment = StudentEnrolled | EnrollmentPaused | EnrollmentEnded
+type Placed = MembershipGranted | MembershipRevoked | ClassOpened | ClassClosed | Enrollment
+
+# About 15 s with their pauses: what a move's other facts need at most to arrive while all is well.
+TRIES = 5
+
+
+async def refuse(session: AsyncSession, tables: TenancyTables, event: Event, *, attempt: int) -> None:
+    """`attempt`: which delivery of the event this is, from 1.
+
+    Raises:
+        Invalid: the event would take something into another tenant, or give it to another person.
+        Unavailable: it may be part of a move.
+    """
+    match event:
+        case OrgChanged() | PartnerChanged():
+            await _kind_of_tenant(session, tables, event)
+        case MembershipGranted() | MembershipRevoked():
+            known = await _get(session, tables.memberships, event.membership_id)
+            await _placed(session, tables, known, event, attempt=attempt)
+        case StudentEnrolled() | EnrollmentPaused() | EnrollmentEnded():
+            known = await _get(session, tables.memberships, event.enrollment_id)
+            await _placed(session, tables, known, event, attempt=attempt)
+            if known is None or known.version < event.version:
+                await refuse_class(
+                    session, tables, event.class_id, org_id=event.org_id, partner_id=event.partner_id, attempt=attempt
+                )
+        case ClassOpened() | ClassClosed():
+            known = await _get(session, tables.classes, event.class_id)
+            await _placed(session, tables, known, event, attempt=attempt)
+
+
+async def refuse_class(
+    session: AsyncSession,
+    tables: TenancyTables,
+    class_id: UUID,
+    *,
+    org_id: UUID | None,
+    partner_id: UUID | None,
+    attempt: int,
+) -> None:
+    """The same for an event that says in which org and partner a class is. One that is not known yet may be anywhere.
+
+    Raises:
+        Invalid, Unavailable: as `refuse`.
+    """
+    known = await _get(session, tables.classes, class_id)
+    if known is None or (known.org_id, known.partner_id) == (org_id, partner_id):
+        return
+    if known.org_id != org_id and known.partner_id != partner_id:
+        _contradicted()
+    if known.partner_id == partner_id and await _org_of(session, tables, partner_id) == org_id:
+        return
+    _unsettled(attempt)
+
+
+async def _placed(
+    session: AsyncSession, tables: TenancyTables, known: Row[Any] | None, event: Placed, *, attempt: int
+) -> None:
+    moves = known is not None and known.org_id != event.org_id
+    if known is not None:
+        with_its_partner = event.partner_id is not None and event.partner_id == known.partner_id
+        if moves and not (with_its_partner and event.version != known.version):
+            _contradicted()
+        if not isinstance(event, ClassOpened | ClassClosed) and event.user_id != known.user_id:
+            _contradicted()
+        if event.version < known.version:
+            # A late fact, perhaps from before a move; it changes nothing.
+            return
+    settled = await _org_of(session, tables, event.partner_id)
+    if settled != event.org_id and (moves or settled is not None):
+        _unsettled(attempt)
+
+
+async def _kind_of_tenant(session: AsyncSession, tables: TenancyTables, event: OrgChanged | PartnerChanged) -> None:
+    """An org never becomes a partner of one."""
+    tenant_id = event.org_id if isinstance(event, OrgChanged) else event.partner_id
+    known = await _get(session, tables.tenants, tenant_id)
+    if known is not None and (known.org_id == tenant_id) != (event.org_id == tenant_id):
+        _contradicted()
+
+
+async def _get(session: AsyncSession, table: Table, key: UUID) -> Row[Any] | None:
+    (primary,) = table.primary_key.columns
+    return (await session.execute(select(table).where(primary == key))).one_or_none()
+
+
+async def _org_of(session: AsyncSession, tables: TenancyTables, partner_id: UUID | None) -> UUID | None:
+    """None: nobody has told yet, or it is no partner that was asked for."""
+    known = await _get(session, tables.tenants, partner_id) if partner_id else None
+    return known.org_id if known is not None else None
+
+
+def _contradicted() -> NoReturn:
+    raise Invalid(TENANT_CONTRADICTED)
+
+
+def _unsettled(attempt: int) -> NoReturn:
+    if attempt < TRIES:
+        raise Unavailable(TENANT_UNSETTLED)
+    _contradicted()
