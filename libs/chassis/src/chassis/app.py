@@ -49,7 +49,7 @@ def create_app(
         for step in open_:
             await step()
         yield
-        for step in close:
+        for step in (*close, access.close):
             await step()
         if database is not None:
             await database.close()

@@ -51,6 +51,11 @@ class Limits:
             wait = WINDOW_SECONDS - int(seconds) % WINDOW_SECONDS
             raise RateLimited(TOO_MANY_REQUESTS, headers={"Retry-After": str(wait)}, limit=limit, retry_after=wait)
 
+    async def close(self) -> None:
+        """Wait for the exchange that runs; its connection must not outlive the pool."""
+        if self._exchanging is not None:
+            await asyncio.wait([self._exchanging])
+
     async def _exchange(self, minute: int) -> None:
         told, self._own = self._own, Counter()
         if not told:
