@@ -40,4 +40,4 @@ async def test_other_services_cannot_read_usage(database):
 
 async def test_only_this_service_may_make_partitions(database):
     with psycopg.connect(database.libpq_url("org_partner")) as connection, pytest.raises(InsufficientPrivilege):
-        connection.execute("SELECT usage_metrics.make_usage_partitions()")
+        connection.execute("SELECT usage_metrics.make_partitions()")

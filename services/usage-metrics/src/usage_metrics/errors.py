@@ -12,6 +12,21 @@ TOKENS_IMPLAUSIBLE = Message(
     "한 번의 호출로 보기에는 토큰 수가 너무 큽니다: {tokens}",
     "Too many tokens for one call: {tokens}",
 )
+TENANT_UNSETTLED = Message(
+    "tenant_unsettled",
+    "{place_id}이(가) {above_id}에 속한다는 소식이 아직 없습니다. 잠시 뒤 다시 시도합니다.",
+    "Nothing was told yet of {place_id} being in {above_id}. It will be tried again.",
+)
+TENANT_DISAGREES = Message(
+    "tenant_disagrees",
+    "{place_id}은(는) {above_id}에 속한 적이 없습니다. 이벤트를 보낸 서비스를 확인하세요.",
+    "{place_id} has never been in {above_id}. Look into the service that published this.",
+)
+ACTION_TOO_LONG = Message(
+    "action_too_long",
+    "감사 이벤트의 action이 너무 깁니다({length}자). 이벤트를 보낸 서비스를 확인하세요.",
+    "The action of an audit event is too long: {length} characters. Look into the service that published this.",
+)
 PERIOD_REVERSED = Message(
     "period_reversed",
     "from({first})이 to({last})보다 뒤입니다. 두 날짜를 바꾸세요.",

@@ -6,6 +6,8 @@ from chassis.access import Access, projected_access
 from chassis.database import Database
 from usage_metrics.config import Settings
 from usage_metrics.models import ACCESS, PLUMBING
+from usage_metrics.service.audit_events import AuditService
+from usage_metrics.service.erasure import ErasureService
 from usage_metrics.service.ledger import LedgerService
 from usage_metrics.service.partitions import PartitionService
 from usage_metrics.service.reconciliation import ReconciliationService
@@ -21,6 +23,8 @@ class Wired:
     usage: UsageService
     partitions: PartitionService
     reconciliation: ReconciliationService
+    audit: AuditService
+    erasure: ErasureService
     access: Access
 
 
@@ -33,5 +37,7 @@ def wire(settings: Settings) -> Wired:
         usage=UsageService(database),
         partitions=PartitionService(database),
         reconciliation=ReconciliationService(database),
+        audit=AuditService(database),
+        erasure=ErasureService(database),
         access=projected_access(settings, database, ACCESS),
     )

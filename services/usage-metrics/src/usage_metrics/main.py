@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis import app
-from usage_metrics.api import usage
+from usage_metrics.api import audit_events, usage
 from usage_metrics.config import Settings
 from usage_metrics.factory import wire
 
@@ -16,7 +16,7 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
     return app.create_app(
         service="usage_metrics",
         title="GrowFit usage-metrics",
-        routers=[usage.router],
+        routers=[usage.router, audit_events.router],
         access=wired.access,
         wired=wired,
         database=wired.database,

@@ -1,10 +1,10 @@
-"""usage-metrics' message door: booking usage, knowing who is what where, keeping the ledger's partitions ahead."""
+"""usage-metrics' message door: usage, audit events, who is what where, erasure; and partitions kept ahead."""
 
 from prometheus_client import CollectorRegistry
 
 from chassis.worker import Worker
 from usage_metrics.config import Settings
-from usage_metrics.events import tenancy, usage
+from usage_metrics.events import audit_events, erasure, tenancy, usage
 from usage_metrics.factory import wire
 from usage_metrics.models import ACCESS
 
@@ -21,5 +21,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
     )
     usage.register(worker, wired)
     tenancy.register(worker, wired)
+    audit_events.register(worker, wired)
+    erasure.register(worker, wired)
     worker.background(wired.partitions.keep)
     return worker

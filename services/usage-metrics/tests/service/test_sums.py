@@ -93,7 +93,9 @@ def emptied_again(books, database):
 
     def empty() -> None:
         with psycopg.connect(database.libpq_url("growfit_migrator")) as connection:
-            connection.execute("DELETE FROM partner.usage_events; DELETE FROM partner.usage_daily")
+            connection.execute(
+                "SET app.platform = 'on'; DELETE FROM partner.usage_events; DELETE FROM partner.usage_daily"
+            )
 
     return empty
 

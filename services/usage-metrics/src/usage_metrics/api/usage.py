@@ -3,7 +3,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from chassis.auth import Caller
-from chassis.errors import Invalid, NotFound, Unauthenticated, Unavailable
+from chassis.errors import Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 from chassis.paging import Page, page_of, slice_of
 from chassis.problems import responses
 from usage_metrics.api.wired import Services
@@ -11,7 +11,9 @@ from usage_metrics.schemas.usage import LinesQuery, SummaryOut, SummaryQuery, Su
 from usage_metrics.service.periods import SEOUL
 from usage_metrics.service.usage import Filters
 
-router = APIRouter(tags=["usage"], responses=responses(Unauthenticated, NotFound, Invalid, Unavailable))
+router = APIRouter(
+    tags=["usage"], responses=responses(Unauthenticated, Forbidden, NotFound, Invalid, RateLimited, Unavailable)
+)
 
 
 @router.get("/usage/summary", response_model_exclude_unset=True)

@@ -1,4 +1,4 @@
-"""What a query over usage is allowed to read. No query here runs without it."""
+"""What a query over usage or the audit log is allowed to read. No query runs without it."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -31,6 +31,10 @@ class Reach:
     everything: bool = False
     org_ids: frozenset[UUID] = frozenset()
     partner_ids: frozenset[UUID] = frozenset()
+
+
+class AuditReach(Reach):
+    """The same over the audit log: what the caller did or what was done to them, the orgs and partners they lead."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from tenancy.tables import tenancy_tables
 
 SCHEMA = "usage_metrics"
 LEDGER_SCHEMA = "partner"
+LOG_SCHEMA = "supervisor"
 
 
 class Base(DeclarativeBase):

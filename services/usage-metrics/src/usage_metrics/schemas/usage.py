@@ -9,8 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chassis.paging import MAX_PAGE
 from contracts.usage import Operation
+from usage_metrics.schemas.days import DaysQuery
 
-_EARLIEST, _LATEST = date(2020, 1, 1), date(2100, 12, 31)
+_SOMETHING = UUID("01936d2e-7b1c-7c5e-9a53-2f8f6b0d4c11")
 
 
 class Group(StrEnum):
@@ -33,35 +34,30 @@ def _split(value: Any) -> Any:
     return list(dict.fromkeys(part for text in texts for part in text.split(",")))
 
 
-class UsageQuery(BaseModel):
-    # A misspelt filter that is passed over would show more than was asked for.
-    model_config = ConfigDict(extra="forbid")
-
-    first: date | None = Field(
-        None, alias="from", ge=_EARLIEST, le=_LATEST, description="First day, Asia/Seoul; 29 days before `to`"
+class UsageQuery(DaysQuery):
+    org_id: UUID | None = Field(None, examples=[_SOMETHING])
+    partner_id: UUID | None = Field(None, examples=[_SOMETHING])
+    class_id: UUID | None = Field(None, examples=[_SOMETHING])
+    user_id: UUID | None = Field(None, examples=[_SOMETHING])
+    operation: Operation | None = Field(None, examples=["chat"])
+    model: str | None = Field(
+        None, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$", examples=["growfit-extractive"]
     )
-    last: date | None = Field(
-        None, alias="to", ge=_EARLIEST, le=_LATEST, description="Last day, Asia/Seoul, inclusive; today"
-    )
-    org_id: UUID | None = None
-    partner_id: UUID | None = None
-    class_id: UUID | None = None
-    user_id: UUID | None = None
-    operation: Operation | None = None
-    model: str | None = Field(None, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
 
 
 class SummaryQuery(UsageQuery):
     group_by: Annotated[list[Group], BeforeValidator(_split)] = Field(
-        [], description="Any of these, as a comma list; rows are sorted in this order. None: totals alone"
+        [],
+        description="Any of these, as a comma list; rows are sorted in this order. None: totals alone",
+        examples=[["day", "model"]],
     )
-    sort: Literal["group", "tokens"] = Field("group", description="`tokens`: most tokens first")
-    limit: int = Field(100, ge=1, le=1000, description="Groups per page")
+    sort: Literal["group", "tokens"] = Field("group", description="`tokens`: most tokens first", examples=["tokens"])
+    limit: int = Field(100, ge=1, le=1000, description="Groups per page", examples=[100])
     cursor: str | None = Field(None, max_length=2000, description="`next_cursor` of the page before")
 
 
 class LinesQuery(UsageQuery):
-    limit: int = Field(50, ge=1, le=MAX_PAGE, description="Lines per page")
+    limit: int = Field(50, ge=1, le=MAX_PAGE, description="Lines per page", examples=[50])
     cursor: str | None = Field(None, max_length=300, description="`next_cursor` of the page before")
 
 

@@ -3,12 +3,14 @@
 import logging
 from uuid import UUID
 
+from chassis import tenant
 from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import Invalid
 from contracts.usage import ModelUsage
 from usage_metrics.crud import usage_events
 from usage_metrics.errors import TOKENS_IMPLAUSIBLE
+from usage_metrics.service import places
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +26,24 @@ class LedgerService:
         """The line, its day in the read model and the inbox mark commit together.
 
         Raises:
-            Invalid: no model call has that many tokens; it goes to the dead letters, where an operator sees it.
+            Invalid: no model call has that many tokens, or its class, partner and org do not belong together; it goes
+                to the dead letters, where an operator sees it.
+            Unavailable: they do not belong together as far as is known by now.
         """
         tokens = max(usage.input_tokens, usage.output_tokens)
         if tokens > MAX_TOKENS:
             raise Invalid(TOKENS_IMPLAUSIBLE, tokens=tokens)
         facts = usage.model_dump(exclude={"tenant", "operation", "outcome"})
-        async with self._database.transaction(once=once) as session:
+        whose = usage.tenant
+        async with self._database.transaction(tenant.PLATFORM) as session:
+            await places.check(session, (whose.class_id, whose.partner_id, whose.org_id), once=once)
+        async with self._database.transaction(tenant.of_tenant(whose), once=once) as session:
             added = await usage_events.add(
                 session,
                 event_id=event_id,
                 operation=usage.operation.value,
                 outcome=usage.outcome.value,
-                **usage.tenant.model_dump(),
+                **whose.model_dump(),
                 **facts,
             )
         if not added:

@@ -1,8 +1,9 @@
-"""Keeps the ledger's monthly partitions ahead of the calendar."""
+"""Keeps the monthly partitions of ledger and audit log ahead of the calendar."""
 
 import asyncio
 import logging
 
+from chassis import tenant
 from chassis.database import Database
 from chassis.errors import Unavailable
 from usage_metrics.crud import partitions
@@ -18,7 +19,7 @@ class PartitionService:
         self._database = database
 
     async def make_missing(self) -> int:
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.PLATFORM) as session:
             return await partitions.add_missing(session)
 
     async def keep(self) -> None:
@@ -27,9 +28,9 @@ class PartitionService:
             try:
                 made = await self.make_missing()
             except Unavailable as error:
-                log.warning("the ledger's partitions are put off: %s", error)
+                log.warning("the next partitions are put off: %s", error)
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             if made:
-                log.info("made %s partitions of the ledger", made)
+                log.info("made %s monthly partitions", made)
             await asyncio.sleep(EVERY_SECONDS)

@@ -1,7 +1,8 @@
-"""Who may see which usage. Default deny; the `Reach` made here is what every query asks for.
+"""Who may see which usage and which audit events. Default deny; the proof made here is what every query asks for.
 
-A supervisor sees all, an org's admin the org, a partner's owner, instructors and assistants the partner, everyone
-their own lines. A tenant that the caller has no part in is answered like one that does not exist.
+A supervisor sees all, an org's admin the org, everyone what is their own. Of a partner, its owner, instructors and
+assistants see the usage, and its owner alone sees the audit events. A tenant that the caller has no part in is answered
+like one that does not exist, and so is a suspended one to those who work in it.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from chassis.errors import NotFound
 from contracts.org_partner import Role
 from tenancy.access import TEACHING
 from usage_metrics.crud import tenancy
-from usage_metrics.crud.reach import Asked, Reach
+from usage_metrics.crud.reach import Asked, AuditReach, Reach
 from usage_metrics.errors import TENANT_NOT_FOUND
 
 
@@ -27,6 +28,40 @@ async def reach_of(session: AsyncSession, caller: Principal, asked: Asked) -> Re
     """
     if caller.is_supervisor:
         return Reach(user_id=caller.user_id, only=asked, everything=True)
+    standing = await _standing(session, caller, asked)
+    return Reach(user_id=caller.user_id, only=asked, org_ids=standing.led_orgs, partner_ids=standing.taught_partners)
+
+
+async def audit_reach_of(session: AsyncSession, caller: Principal, asked: Asked) -> AuditReach:
+    """Raises as `reach_of` does."""
+    if caller.is_supervisor:
+        return AuditReach(user_id=caller.user_id, only=asked, everything=True)
+    standing = await _standing(session, caller, asked)
+    return AuditReach(
+        user_id=caller.user_id, only=asked, org_ids=standing.led_orgs, partner_ids=standing.owned_partners
+    )
+
+
+class _Standing:
+    """What the caller's memberships and enrolments allow: some tenants may be seen whole, others only named.
+
+    An ended enrolment still lets a student name the class, because what lies there stays their own. An ended membership
+    allows nothing. Whatever an org's or a partner's suspension reaches has ended for as long as it lasts; an org's
+    admin still sees a suspended partner.
+    """
+
+    def __init__(self, memberships: Sequence[Row[Any]]) -> None:
+        active = [m for m in memberships if m.is_active and not m.is_suspended]
+        kept = [*active, *(m for m in memberships if m.class_id is not None)]
+        self.led_orgs = frozenset(m.org_id for m in active if m.role == Role.ORG_ADMIN and m.partner_id is None)
+        self.taught_partners = frozenset(m.partner_id for m in active if m.partner_id and m.role in TEACHING)
+        self.owned_partners = frozenset(m.partner_id for m in active if m.partner_id and m.role == Role.PARTNER_OWNER)
+        self.orgs = {m.org_id for m in kept}
+        self.partners = {m.partner_id for m in kept if m.partner_id}
+        self.classes = {m.class_id for m in kept if m.class_id}
+
+
+async def _standing(session: AsyncSession, caller: Principal, asked: Asked) -> _Standing:
     standing = _Standing(await tenancy.list_memberships(session, caller.user_id))
     if asked.org_id is not None and asked.org_id not in standing.orgs:
         raise NotFound(TENANT_NOT_FOUND, field="org_id")
@@ -34,24 +69,7 @@ async def reach_of(session: AsyncSession, caller: Principal, asked: Asked) -> Re
         raise NotFound(TENANT_NOT_FOUND, field="partner_id")
     if asked.class_id is not None and not await _may_name_class(session, standing, asked.class_id):
         raise NotFound(TENANT_NOT_FOUND, field="class_id")
-    return Reach(user_id=caller.user_id, only=asked, org_ids=standing.led_orgs, partner_ids=standing.taught_partners)
-
-
-class _Standing:
-    """What the caller's memberships and enrolments allow: some tenants may be seen whole, others only named.
-
-    An ended enrolment still lets a student name the class, because the lines there stay their own. An ended
-    membership allows nothing.
-    """
-
-    def __init__(self, memberships: Sequence[Row[Any]]) -> None:
-        active = [m for m in memberships if m.is_active]
-        kept = [m for m in memberships if m.is_active or m.class_id is not None]
-        self.led_orgs = frozenset(m.org_id for m in active if m.role == Role.ORG_ADMIN and m.partner_id is None)
-        self.taught_partners = frozenset(m.partner_id for m in active if m.partner_id and m.role in TEACHING)
-        self.orgs = {m.org_id for m in kept}
-        self.partners = {m.partner_id for m in kept if m.partner_id}
-        self.classes = {m.class_id for m in kept if m.class_id}
+    return standing
 
 
 async def _may_name_partner(session: AsyncSession, standing: _Standing, partner_id: UUID) -> bool:

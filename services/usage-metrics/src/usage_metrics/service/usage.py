@@ -8,11 +8,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import tenant
 from chassis.auth import Principal
 from chassis.clock import now
 from chassis.database import Database
 from chassis.paging import Slice
-from usage_metrics.crud import snapshots, usage_daily, usage_events
+from usage_metrics.crud import usage_daily, usage_events
 from usage_metrics.crud.reach import Asked, Period, Selection
 from usage_metrics.crud.usage_daily import Grouping
 from usage_metrics.models import UsageEvent
@@ -68,8 +69,7 @@ class UsageService:
         period = period_of(filters.first, filters.last, now=now())
         grouping = Grouping(keys=group_by, most_tokens_first=most_tokens_first)
         after = group_cursor.decode(grouping, cursor) if cursor else None
-        async with self._database.transaction() as session:
-            await snapshots.hold(session)
+        async with self._database.transaction(tenant.of(caller), snapshot=True) as session:
             chosen = await _choose(session, caller, filters, period)
             totals = await usage_daily.get_totals(session, chosen)
             rows: list[dict[str, Any]] = []
@@ -86,8 +86,7 @@ class UsageService:
     async def list_lines(self, caller: Principal, filters: Filters, page: Slice) -> Sequence[UsageEvent]:
         """Newest first, one more than the page holds when there is a next one. Raises as `summarise` does."""
         period = period_of(filters.first, filters.last, now=now())
-        async with self._database.transaction() as session:
-            await snapshots.hold(session)
+        async with self._database.transaction(tenant.of(caller), snapshot=True) as session:
             chosen = await _choose(session, caller, filters, period)
             return await usage_events.list_lines(session, chosen, page)
 

@@ -1,0 +1,27 @@
+"""Who is erased. A lock on the user's name keeps what is being written of them and their erasure apart."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Function, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from usage_metrics.models import ErasedUser
+
+
+async def is_erased(session: AsyncSession, user_id: UUID) -> bool:
+    """The answer holds until the transaction ends: an erasure waits for that."""
+    await session.execute(select(func.pg_advisory_xact_lock_shared(_lock(user_id))))
+    query = select(ErasedUser.user_id).where(ErasedUser.user_id == user_id)
+    return (await session.execute(query)).scalar_one_or_none() is not None
+
+
+async def add(session: AsyncSession, user_id: UUID) -> None:
+    """Waits for those that asked `is_erased` before; those that ask from now on wait for this transaction."""
+    await session.execute(select(func.pg_advisory_xact_lock(_lock(user_id))))
+    await session.execute(insert(ErasedUser).values(user_id=user_id).on_conflict_do_nothing())
+
+
+def _lock(user_id: UUID) -> Function[Any]:
+    return func.hashtextextended(f"usage_metrics.erased_users/{user_id}", 0)
