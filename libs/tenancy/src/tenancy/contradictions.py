@@ -23,7 +23,7 @@ from contracts.org_partner import (
     PartnerChanged,
     StudentEnrolled,
 )
-from tenancy.errors import TENANT_CONTRADICTED, TENANT_UNSETTLED
+from tenancy.errors import TENANT_CONTRADICTED, TENANT_MOVING
 from tenancy.tables import TenancyTables
 
 type Enrollment = StudentEnrolled | EnrollmentPaused | EnrollmentEnded
@@ -125,5 +125,5 @@ def _contradicted() -> NoReturn:
 
 def _unsettled(attempt: int) -> NoReturn:
     if attempt < TRIES:
-        raise Unavailable(TENANT_UNSETTLED)
+        raise Unavailable(TENANT_MOVING)
     _contradicted()
