@@ -1,9 +1,11 @@
 """A real PostgreSQL with the plumbing of two services: ingest, which publishes, and usage_metrics, which consumes.
 
-Both log in with their own roles and rights. The servers come from `growfit_local.testing`.
+Both log in with their own roles and rights. usage_metrics also has the tables of its door and of letters. The servers
+come from `growfit_local.testing`.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -16,27 +18,39 @@ import pytest
 from sqlalchemy import Column, MetaData, Table, Text, Uuid, create_engine, insert, select, text
 
 from chassis import outbox
+from chassis.access import Access
+from chassis.auth import Principal
 from chassis.database import Database
 from chassis.delivery import Delivery
+from chassis.errors import API_KEY_INVALID, Unauthenticated
 from chassis.plumbing import NAMING_CONVENTION, Plumbing, plumbing_tables
-from contracts.envelope import CloudEvent
+from chassis.tables import access_tables, mails_table
+from contracts.envelope import CloudEvent, decode
 from contracts.event import Event
 from contracts.ingest import UsageRecorded
+from contracts.platform import SETTINGS
 from contracts.tenancy import Tenant
 from contracts.usage import Operation
 from growfit_local.servers import Database as Made
 from growfit_local.servers import PostgresServer
+from growfit_local.stand_ins import Signer
 
 PUBLISHER, SERVICE = "ingest", "usage_metrics"
 METADATA = MetaData(naming_convention=NAMING_CONVENTION)
 PLUMBING = {schema: plumbing_tables(METADATA, schema=schema) for schema in (PUBLISHER, SERVICE)}
 # What a handler does to the world: no key, so that a doubled effect is seen.
 EFFECTS = Table("effects", METADATA, Column("consumer", Text), Column("event_id", Uuid), schema=SERVICE)
+ACCESS = access_tables(METADATA, schema=SERVICE)
+MAILS = mails_table(METADATA, schema=SERVICE)
 RIGHTS = {
     "outbox": "SELECT, INSERT, UPDATE, DELETE",
     "inbox": "SELECT, INSERT, DELETE",
     "dead_letters": "SELECT, INSERT, UPDATE",
     "effects": "SELECT, INSERT",
+    "revocations": "SELECT, INSERT, UPDATE, DELETE",
+    "platform_settings": "SELECT, INSERT, UPDATE",
+    "request_counts": "SELECT, INSERT, UPDATE, DELETE",
+    "mails": "SELECT, INSERT, UPDATE, DELETE",
 }
 
 
@@ -75,6 +89,32 @@ def _usage() -> Callable[..., UsageRecorded]:
     return usage
 
 
+class Unguarded:
+    """Nobody is locked out, nothing was set, nothing is counted, no key is known."""
+
+    async def check(self, caller: Principal) -> None: ...
+
+    async def value(self, name: str) -> Any:
+        return SETTINGS[name].default
+
+    def count(self, user_id: UUID, *, limit: int) -> None: ...
+
+    async def trade(self, api_key: str) -> str:
+        raise Unauthenticated(API_KEY_INVALID)
+
+
+@pytest.fixture(scope="session")
+def access_with() -> Callable[..., Access]:
+    """`access_with(verifier=…, platform=…)`: what stands before a door's routes, as much of it as a test is about."""
+
+    def make(**parts: Any) -> Access:
+        lets_all_in = Unguarded()
+        rest = dict.fromkeys(("platform", "limits", "key_trade"), lets_all_in)
+        return Access(**{"verifier": Signer().verifier, **rest, **parts})
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def made(postgres_server: PostgresServer) -> Iterator[Made]:
     with postgres_server.database(migrated=False) as made:
@@ -92,6 +132,8 @@ class Store:
     """One service's database, with what the tests ask it."""
 
     database: Database
+    access = ACCESS
+    mails = MAILS
 
     @property
     def plumbing(self) -> Plumbing:
@@ -107,6 +149,9 @@ class Store:
 
     async def outbox(self) -> list[Any]:
         return await self.rows(select(self.plumbing.outbox).order_by(self.plumbing.outbox.c.id))
+
+    async def events(self) -> list[Event]:
+        return [decode(json.dumps(row.payload).encode()).data for row in await self.outbox()]
 
     async def unpublished(self) -> int:
         return len([row for row in await self.outbox() if row.published_at is None])

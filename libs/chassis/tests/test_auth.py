@@ -255,7 +255,7 @@ async def test_without_any_key_nobody_is_let_in_and_nobody_queues(endpoint: Endp
     assert (await verifier.verify(token())).user_id == SUBJECT
 
 
-async def test_the_door_asks_for_a_token(verifier: Verifier) -> None:
+async def test_the_door_asks_for_a_token(verifier: Verifier, access_with: Any) -> None:
     router = APIRouter()
 
     @router.get("/me")
@@ -266,7 +266,7 @@ async def test_the_door_asks_for_a_token(verifier: Verifier) -> None:
         service="test",
         title="test",
         routers=[router],
-        verifier=verifier,
+        access=access_with(verifier=verifier),
         wired=None,
         registry=CollectorRegistry(),
     )

@@ -13,7 +13,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from chassis.app import create_app
-from chassis.auth import Verifier
 from chassis.errors import KINDS, Conflict, Message
 from chassis.problems import MEDIA_TYPE, responses
 from chassis.validation_ko import korean_text
@@ -28,11 +27,6 @@ class SignUp(BaseModel):
     password: Annotated[SecretStr, Field(min_length=20)]
     age: int
     locale: Annotated[str, Field(pattern="^(ko|en)$")] = "ko"
-
-
-class NoKeys:
-    async def key(self, _: str) -> None:
-        return None
 
 
 def router() -> APIRouter:
@@ -80,12 +74,12 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-async def door(registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient]:
+async def door(registry: CollectorRegistry, access_with) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(
         service="test",
         title="test",
         routers=[router()],
-        verifier=Verifier(NoKeys(), issuer="growfit"),
+        access=access_with(),
         wired=None,
         registry=registry,
     )

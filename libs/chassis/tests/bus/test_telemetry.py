@@ -36,7 +36,7 @@ def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
 
 
 @pytest.fixture
-async def door(spans, publisher, usage):
+async def door(spans, publisher, usage, access_with):
     router = APIRouter()
 
     @router.post("/documents/{name}")
@@ -48,7 +48,7 @@ async def door(spans, publisher, usage):
         service="ingest",
         title="ingest",
         routers=[router],
-        verifier=None,
+        access=access_with(),
         wired=None,
         registry=CollectorRegistry(),
     )
