@@ -1,14 +1,16 @@
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
-from org_partner.crud.scopes import OrgScope
-from org_partner.models import Partner
+from org_partner.crud.orgs import Filter
+from org_partner.crud.scopes import OrgScope, PartnerScope
+from org_partner.models import Class, LlmSettings, Partner
 
 
 async def add(session: AsyncSession, scope: OrgScope, *, partner_id: UUID, name: str) -> Partner:
@@ -16,9 +18,37 @@ async def add(session: AsyncSession, scope: OrgScope, *, partner_id: UUID, name:
     return (await session.execute(statement)).scalar_one()
 
 
-async def list_for_org(session: AsyncSession, scope: OrgScope, page: Slice) -> Sequence[Partner]:
+async def get(session: AsyncSession, scope: PartnerScope) -> Partner:
+    return await session.get_one(Partner, scope.partner_id)
+
+
+async def lock(session: AsyncSession, scope: PartnerScope) -> Partner:
+    """As it is once everybody who changes it is done; until the end of the transaction nobody else does."""
+    return await session.get_one(Partner, scope.partner_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
+async def update_changed(session: AsyncSession, scope: PartnerScope, **values: Any) -> Partner:
+    """With its next version."""
+    statement = update(Partner).where(Partner.partner_id == scope.partner_id, Partner.org_id == scope.org_id)
+    statement = statement.values(version=Partner.version + 1, **values)
+    result = await session.execute(statement.returning(Partner), execution_options={"populate_existing": True})
+    return result.scalar_one()
+
+
+async def is_in_use(session: AsyncSession, scope: PartnerScope) -> bool:
+    """Whether something of it is bound to its org: classes, and settings whose key is sealed for the org."""
+    classes = exists().where(Class.partner_id == scope.partner_id)
+    settings = exists().where(LlmSettings.partner_id == scope.partner_id)
+    return (await session.execute(select(classes | settings))).scalar_one()
+
+
+async def list_for_org(session: AsyncSession, scope: OrgScope, page: Slice, wanted: Filter) -> Sequence[Partner]:
     query = select(Partner).where(Partner.org_id == scope.org_id)
     if scope.partner_ids is not None:
         query = query.where(Partner.partner_id.in_(scope.partner_ids))
+    if wanted.name is not None:
+        query = query.where(Partner.name.icontains(wanted.name, autoescape=True))
+    if wanted.status is not None:
+        query = query.where(Partner.status == wanted.status)
     query = paging.apply(query, page, at=Partner.created_at, key=Partner.partner_id)
     return (await session.execute(query)).scalars().all()

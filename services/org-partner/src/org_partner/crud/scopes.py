@@ -35,9 +35,24 @@ class PartnerScope:
 
 @dataclass(frozen=True, slots=True)
 class ClassScope:
+    """`as_student`: the caller is one there, and no more."""
+
     org_id: UUID
     partner_id: UUID
     class_id: UUID
+    as_student: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentScope:
+    """One enrolment, in its class. `student_id`, `user_id`: whose it is."""
+
+    enrollment_id: UUID
+    org_id: UUID
+    partner_id: UUID
+    class_id: UUID
+    student_id: UUID
+    user_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +66,23 @@ class InviteScope:
     user_id: UUID
 
 
-def place_of(scope: OrgScope | PartnerScope | ClassScope) -> dict[str, UUID | None]:
+@dataclass(frozen=True, slots=True)
+class InvitationScope:
+    """The caller holds the token of this invitation. `partner_id` None: its role is in the org itself."""
+
+    invitation_id: UUID
+    org_id: UUID
+    partner_id: UUID | None
+    user_id: UUID
+
+
+Place = OrgScope | PartnerScope | ClassScope | EnrollmentScope | InviteScope | InvitationScope
+
+
+def place_of(scope: Place) -> dict[str, UUID | None]:
     """The ids of the org, partner and class that a scope is about; None where it is wider."""
     return {
         "org_id": scope.org_id,
-        "partner_id": scope.partner_id if isinstance(scope, PartnerScope | ClassScope) else None,
-        "class_id": scope.class_id if isinstance(scope, ClassScope) else None,
+        "partner_id": None if isinstance(scope, OrgScope) else scope.partner_id,
+        "class_id": scope.class_id if isinstance(scope, ClassScope | EnrollmentScope | InviteScope) else None,
     }

@@ -19,6 +19,10 @@ class User(Base):
 
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
     # Not unique: an address may pass to another account before the event about the first one arrives.
-    email: Mapped[str] = mapped_column(Text, index=True)
-    display_name: Mapped[str] = mapped_column(Text)
-    registered_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    # Both absent once the account is anonymised.
+    email: Mapped[str | None] = mapped_column(Text, index=True)
+    display_name: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text, server_default="active")
+    version: Mapped[int] = mapped_column(server_default="1")
+    # When what stands here became so, by identity's clock.
+    told_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -8,14 +8,14 @@ from chassis import audit
 from chassis.auth import Principal
 from chassis.ids import new_id
 from org_partner.crud import activities
-from org_partner.crud.scopes import ClassScope, OrgScope, PartnerScope, place_of
+from org_partner.crud.scopes import Place, place_of
 
 
 async def record(
     session: AsyncSession,
     actor: Principal,
     action: str,
-    scope: OrgScope | PartnerScope | ClassScope,
+    scope: Place,
     *,
     target: str,
     **detail: Any,

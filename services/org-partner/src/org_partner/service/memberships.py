@@ -1,15 +1,19 @@
-"""Giving a role to somebody who is named by e-mail."""
+"""Giving a role, changing it, taking it away: row, event and record together, in the caller's transaction."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import outbox
-from chassis.errors import NotFound
+from chassis.auth import Principal
+from chassis.errors import Conflict, NotFound
 from chassis.ids import new_id
-from contracts.org_partner import MembershipGranted, Role
+from contracts.org_partner import MembershipGranted, MembershipRevoked, Role
 from org_partner.crud import memberships, users
-from org_partner.crud.scopes import OrgScope, PartnerScope
-from org_partner.errors import USER_UNKNOWN
+from org_partner.crud.scopes import InvitationScope, OrgScope, PartnerScope
+from org_partner.errors import LAST_ADMIN, LAST_OWNER, MEMBERSHIP_NOT_FOUND, USER_UNKNOWN
 from org_partner.models import Membership, User
+from org_partner.service import acts, domains
+
+_LAST = {Role.ORG_ADMIN: LAST_ADMIN, Role.PARTNER_OWNER: LAST_OWNER}
 
 
 async def find_user(session: AsyncSession, email: str) -> User:
@@ -23,11 +27,65 @@ async def find_user(session: AsyncSession, email: str) -> User:
     return user
 
 
-async def grant(session: AsyncSession, scope: OrgScope | PartnerScope, user: User, role: Role) -> Membership:
-    """In the caller's transaction. Whoever has a role in that very org or partner keeps it, and nothing is told."""
-    membership = await memberships.add(session, scope, membership_id=new_id(), user_id=user.user_id, role=role.value)
+async def grant(
+    session: AsyncSession, actor: Principal, scope: OrgScope | PartnerScope | InvitationScope, user: User, role: Role
+) -> Membership:
+    """Whoever has a role in that very org or partner keeps it, and nothing is told.
+
+    Raises:
+        Invalid: the org takes members of its own domains alone, and this address is of none.
+    """
+    before = await memberships.get(session, scope, user_id=user.user_id)
+    if before is not None:
+        return before
+    await domains.check_email(session, scope, user.email)
+    membership = await memberships.add(
+        session, scope, membership_id=new_id(), user_id=user.user_id, role=role.value
+    ) or await memberships.get(session, scope, user_id=user.user_id)
     if membership is None:
-        return await memberships.get(session, scope, user_id=user.user_id)
+        # Given and taken away again while this one waited for the row.
+        raise Conflict(MEMBERSHIP_NOT_FOUND)
+    await tell_granted(session, membership)
+    await _record(session, actor, "membership.granted", scope, membership)
+    return membership
+
+
+async def change_role(
+    session: AsyncSession, actor: Principal, scope: PartnerScope, membership: Membership, role: Role
+) -> Membership:
+    """
+    Raises:
+        Conflict: it is the last owner's.
+        NotFound: it was taken away meanwhile.
+    """
+    if membership.role == role:
+        return membership
+    await _spare_last(session, scope, membership)
+    changed = await memberships.update_role(session, scope, membership.membership_id, role=role.value)
+    if changed is None:
+        raise NotFound(MEMBERSHIP_NOT_FOUND)
+    await tell_granted(session, changed)
+    await _record(session, actor, "membership.changed", scope, changed)
+    return changed
+
+
+async def revoke(
+    session: AsyncSession, actor: Principal, scope: OrgScope | PartnerScope, membership: Membership
+) -> None:
+    """
+    Raises:
+        Conflict: it is the last administrator's of the org, or the last owner's of the partner.
+        NotFound: it was taken away meanwhile.
+    """
+    await _spare_last(session, scope, membership)
+    revoked = await memberships.update_revoked(session, scope, membership.membership_id)
+    if revoked is None:
+        raise NotFound(MEMBERSHIP_NOT_FOUND)
+    await tell_revoked(session, revoked)
+    await _record(session, actor, "membership.revoked", scope, revoked)
+
+
+async def tell_granted(session: AsyncSession, membership: Membership) -> None:
     await outbox.add(
         session,
         MembershipGranted(
@@ -35,9 +93,45 @@ async def grant(session: AsyncSession, scope: OrgScope | PartnerScope, user: Use
             user_id=membership.user_id,
             org_id=membership.org_id,
             partner_id=membership.partner_id,
-            role=role,
+            role=Role(membership.role),
             version=membership.version,
             granted_at=membership.granted_at,
         ),
     )
-    return membership
+
+
+async def tell_revoked(session: AsyncSession, membership: Membership) -> None:
+    assert membership.revoked_at is not None  # noqa: S101  that is what is told
+    await outbox.add(
+        session,
+        MembershipRevoked(
+            membership_id=membership.membership_id,
+            user_id=membership.user_id,
+            org_id=membership.org_id,
+            partner_id=membership.partner_id,
+            version=membership.version,
+            revoked_at=membership.revoked_at,
+        ),
+    )
+
+
+async def _spare_last(session: AsyncSession, scope: OrgScope | PartnerScope, membership: Membership) -> None:
+    message = _LAST.get(Role(membership.role))
+    if message is None:
+        return
+    await memberships.lock_place(session, scope, membership)
+    if not await memberships.has_other(session, scope, membership):
+        raise Conflict(message)
+
+
+async def _record(
+    session: AsyncSession,
+    actor: Principal,
+    action: str,
+    scope: OrgScope | PartnerScope | InvitationScope,
+    membership: Membership,
+) -> None:
+    target = f"membership/{membership.membership_id}"
+    await acts.record(
+        session, actor, action, scope, target=target, user_id=str(membership.user_id), role=membership.role
+    )

@@ -1,15 +1,24 @@
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import outbox, tenant
 from chassis.auth import Principal
+from chassis.clock import now
 from chassis.database import Database
+from chassis.errors import Conflict
 from chassis.ids import new_id
 from chassis.paging import Slice
-from contracts.org_partner import PartnerCreated, Role
+from contracts.org_partner import PartnerChanged, PartnerCreated, Role, TenantStatus
+from org_partner.crud import memberships as rows
 from org_partner.crud import partners
+from org_partner.crud.orgs import ALL, Filter
+from org_partner.crud.scopes import PartnerScope
+from org_partner.errors import PARTNER_IN_USE, VERSION_STALE
 from org_partner.models import Partner
-from org_partner.service import memberships, permission
+from org_partner.service import acts, memberships, permission
 
 
 class PartnerService:
@@ -22,6 +31,7 @@ class PartnerService:
         Raises:
             NotFound: no such org for the caller, or no such user.
             Forbidden: the caller does not administer the org.
+            Invalid: the org takes members of its own domains alone.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ADMINISTER)
@@ -38,15 +48,119 @@ class PartnerService:
                 ),
             )
             inside = permission.over_new_partner(scope, partner)
-            await memberships.grant(session, inside, owner, Role.PARTNER_OWNER)
+            await acts.record(session, caller, "partner.created", inside, target=f"partner/{partner.partner_id}")
+            await memberships.grant(session, caller, inside, owner, Role.PARTNER_OWNER)
         return partner
 
-    async def list_for_org(self, caller: Principal, org_id: UUID, page: Slice) -> Sequence[Partner]:
-        """All of them for who administers the org, their own ones for a partner's staff.
+    async def list_for_org(
+        self, caller: Principal, org_id: UUID, page: Slice, wanted: Filter = ALL
+    ) -> Sequence[Partner]:
+        """All of them for who administers the org, their own active ones for a partner's staff.
 
         Raises:
             NotFound: no such org, or the caller has no role in it.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ASSIST)
-            return await partners.list_for_org(session, scope, page)
+            return await partners.list_for_org(session, scope, page, wanted)
+
+    async def get(self, caller: Principal, partner_id: UUID) -> Partner:
+        """
+        Raises:
+            NotFound: no such partner, or the caller has no role in it.
+        """
+        async with self._database.transaction(tenant.of(caller)) as session:
+            scope = await permission.in_partner(session, caller, partner_id, allowed=permission.ASSIST)
+            return await partners.get(session, scope)
+
+    async def update(self, caller: Principal, partner_id: UUID, *, name: str, version: int | None = None) -> Partner:
+        """The name it has already is no change, and is not told.
+
+        Raises:
+            NotFound: no such partner for the caller.
+            Forbidden: the caller does not own it.
+            Conflict: `version` is not the partner's any more.
+        """
+        async with self._database.transaction(tenant.of(caller)) as session:
+            scope = await permission.in_partner(session, caller, partner_id, allowed=permission.OWN)
+            partner = await partners.lock(session, scope)
+            if version not in (None, partner.version):
+                raise Conflict(VERSION_STALE, current_version=partner.version)
+            if name == partner.name:
+                return partner
+            return await _change(session, caller, scope, "partner.updated", {"name": name}, fields=["name"])
+
+    async def suspend(self, caller: Principal, partner_id: UUID, *, reason: str) -> Partner:
+        """Acts at once on its classes. Again: nothing changes.
+
+        Raises:
+            NotFound: no such partner for the caller.
+            Forbidden: the caller does not administer the org.
+        """
+        status = TenantStatus.SUSPENDED
+        return await self._set_status(caller, partner_id, "partner.suspended", status, reason)
+
+    async def restore(self, caller: Principal, partner_id: UUID) -> Partner:
+        """An active one stays as it is.
+
+        Raises:
+            NotFound: no such partner for the caller.
+            Forbidden: the caller does not administer the org.
+        """
+        return await self._set_status(caller, partner_id, "partner.restored", TenantStatus.ACTIVE, None)
+
+    async def _set_status(
+        self, caller: Principal, partner_id: UUID, action: str, status: TenantStatus, reason: str | None
+    ) -> Partner:
+        async with self._database.transaction(tenant.of(caller)) as session:
+            scope = await permission.in_partner(session, caller, partner_id, allowed=permission.ADMINISTER)
+            partner = await partners.lock(session, scope)
+            if partner.status == status:
+                return partner
+            values = {"status": status.value, "status_reason": reason}
+            return await _change(session, caller, scope, action, values)
+
+    async def move(self, caller: Principal, partner_id: UUID, *, org_id: UUID) -> Partner:
+        """Into another org, with its staff and the invitations to it. Where it is already: nothing changes.
+
+        Raises:
+            NotFound: no such partner for the caller, or no such org.
+            Forbidden: the caller is no supervisor.
+            Conflict: it has classes or LLM settings, which belong to its org.
+        """
+        async with self._database.transaction(tenant.of(caller)) as session:
+            scope = await permission.in_partner(session, caller, partner_id, allowed=permission.SUPERVISE)
+            into = await permission.in_org(session, caller, org_id, allowed=permission.SUPERVISE)
+            partner = await partners.lock(session, scope)
+            if partner.org_id == into.org_id:
+                return partner
+            if await partners.is_in_use(session, scope):
+                raise Conflict(PARTNER_IN_USE)
+            moved = await _change(
+                session, caller, scope, "partner.moved", {"org_id": into.org_id}, to_org_id=str(into.org_id)
+            )
+            there = permission.over_new_partner(into, moved)
+            for membership in await rows.update_moved(session, there):
+                await memberships.tell_granted(session, membership)
+            target = f"partner/{partner_id}"
+            await acts.record(session, caller, "partner.received", there, target=target, from_org_id=str(scope.org_id))
+        return moved
+
+
+async def _change(
+    session: AsyncSession, caller: Principal, scope: PartnerScope, action: str, values: dict[str, Any], **detail: Any
+) -> Partner:
+    partner = await partners.update_changed(session, scope, **values)
+    await outbox.add(
+        session,
+        PartnerChanged(
+            partner_id=partner.partner_id,
+            org_id=partner.org_id,
+            name=partner.name,
+            status=TenantStatus(partner.status),
+            version=partner.version,
+            changed_at=now(),
+        ),
+    )
+    await acts.record(session, caller, action, scope, target=f"partner/{partner.partner_id}", **detail)
+    return partner
