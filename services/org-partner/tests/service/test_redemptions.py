@@ -7,7 +7,7 @@ import pytest
 from chassis.errors import GrowFitError, NotFound, RateLimited
 from contracts.org_partner import StudentEnrolled
 from org_partner.service import codes
-from org_partner.service.redemptions import MAX_REFUSALS
+from org_partner.service.guessing import MAX_REFUSALS
 
 
 async def outcome(world, person, code: str) -> str:

@@ -1,7 +1,5 @@
 """Redeeming an invite code: the one step in which a user becomes a student of a class."""
 
-import math
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -10,17 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis import outbox, tenant
 from chassis.auth import Principal
 from chassis.database import Database
-from chassis.errors import NotFound, RateLimited
+from chassis.errors import NotFound
 from chassis.ids import new_id
 from contracts.org_partner import StudentEnrolled
-from org_partner.crud import enrollments, invite_codes, refused_redemptions, students
-from org_partner.crud.scopes import InviteScope, OwnScope
+from org_partner.crud import enrollments, invite_codes, students
+from org_partner.crud.scopes import InviteScope
 from org_partner.errors import INVITE_CODE_REFUSED, TOO_MANY_WRONG_CODES
-from org_partner.service import codes, permission
-
-# Wrong codes of one user in any hour. No code is looked at beyond them, not even a right one.
-MAX_REFUSALS = 20
-WINDOW = timedelta(hours=1)
+from org_partner.service import codes, guessing, permission
 
 
 class RedemptionService:
@@ -36,24 +30,15 @@ class RedemptionService:
         """
         code_hash = codes.digest(code)
         async with self._database.transaction(tenant.of(caller)) as session:
-            await self._refuse_guessing(session, permission.own(caller))
+            await guessing.refuse(session, permission.own(caller), TOO_MANY_WRONG_CODES)
             scope = await permission.by_code(session, caller, code_hash)
             enrollment = await self._enroll(session, scope) if scope else None
             # Counted in this transaction, so the error is raised after it: raised inside, it would undo the count.
             if enrollment is None:
-                await refused_redemptions.add(session, permission.own(caller), refusal_id=new_id())
+                await guessing.count(session, permission.own(caller))
         if enrollment is None:
             raise NotFound(INVITE_CODE_REFUSED)
         return enrollment
-
-    async def _refuse_guessing(self, session: AsyncSession, scope: OwnScope) -> None:
-        await refused_redemptions.lock(session, scope)
-        wait = await refused_redemptions.get_wait(session, scope, limit=MAX_REFUSALS, window=WINDOW)
-        if wait is not None:
-            seconds = max(1, math.ceil(wait.total_seconds()))
-            minutes = math.ceil(seconds / 60)
-            raise RateLimited(TOO_MANY_WRONG_CODES, headers={"Retry-After": str(seconds)}, retry_after_minutes=minutes)
-        await refused_redemptions.delete_old(session, scope, window=WINDOW)
 
     async def _enroll(self, session: AsyncSession, scope: InviteScope) -> Row[*tuple[Any, ...]] | None:
         # Also an ended enrolment is given back as it is: an old code is no way around the partner's decision.
