@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -120,6 +121,32 @@ async def settle(session: AsyncSession, letter_id: UUID, *, verdict: Verdict | N
     resolved: dict[str, Any] = {"resolved_at": func.now()}
     values = {"reason": verdict.reason, "error": _storable(verdict.error)} if verdict else resolved
     await session.execute(update(table).where(table.c.id == letter_id).values(**values))
+
+
+async def redact(session: AsyncSession, about: UUID, *, fields: AbstractSet[str]) -> int:
+    """Empty these texts in all letters that name `about`; they can still be driven again. Returns how many changed.
+
+    What is no event goes as a whole: nobody can tell what in it is whose.
+    """
+    table = plumbing_of(session).dead_letters
+    letters = (await session.execute(select(table.c.id, table.c.body).where(table.c.body.contains(str(about))))).all()
+    changed = 0
+    for letter_id, body in letters:
+        redacted = _without(body, fields)
+        if redacted != body:
+            await session.execute(update(table).where(table.c.id == letter_id).values(body=redacted))
+            changed += 1
+    return changed
+
+
+def _without(body: str, fields: AbstractSet[str]) -> str:
+    try:
+        event = json.loads(body)
+        emptied = dict.fromkeys(fields & event["data"].keys(), "")
+        event["data"] = event["data"] | emptied
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
+    return json.dumps(event, ensure_ascii=False) if emptied else body
 
 
 def _storable(text: str) -> str:

@@ -92,14 +92,21 @@ def enter_function(schema: str, orgs_of_user: str) -> str:
 
 
 def isolation(
-    table: str, *, org: str | None = "org_id", user: str | None = None, proof: str | None = None, through: str = ""
+    table: str,
+    *,
+    org: str | None = "org_id",
+    user: str | None = None,
+    proof: str | None = None,
+    through: str = "",
+    readable: str = "",
 ) -> list[str]:
     """DDL that puts a table behind row-level security, forced on its owner too; for a service's migration.
 
     `table` is written with its schema. `org`, `user`: its columns of these ids; a row is seen by who is in the org or
     is the user. `proof`: its column of hashes that `present` may show. `through`: for rows that belong to another
     table's row, what finds that one, which is itself behind the wall, as
-    `"user".documents d WHERE d.document_id = chunks.document_id`.
+    `"user".documents d WHERE d.document_id = chunks.document_id`. `readable`: the same for rows that may be read and
+    not changed, because they are somebody else's and shared; no role gets DELETE on a table that has it.
     """
     # Scalar subqueries, so that each is worked out once a query and not once a row.
     ways = ["(SELECT current_setting('app.platform', true)) = 'on'"]
@@ -113,8 +120,9 @@ def isolation(
     if through:
         ways.append(f"EXISTS (SELECT FROM {through})")
     condition = " OR ".join(ways)
+    shown = f"{condition} OR EXISTS (SELECT FROM {readable})" if readable else condition
     return [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-        f"CREATE POLICY tenant ON {table} USING ({condition}) WITH CHECK ({condition})",
+        f"CREATE POLICY tenant ON {table} USING ({shown}) WITH CHECK ({condition})",
     ]
