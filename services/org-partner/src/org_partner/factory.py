@@ -6,12 +6,19 @@ from chassis.access import Access, projected_access
 from chassis.database import Database
 from chassis.mail import MailQueue, mailer
 from chassis.sealing import Sealer
+from org_partner.adapters.provider_httpx import HttpxProvider
+from org_partner.adapters.resolver_system import SystemResolver
 from org_partner.config import Settings
 from org_partner.models import ACCESS, MAILS, PLUMBING
+from org_partner.ports import Provider, Resolver
 from org_partner.service.classes import ClassService
 from org_partner.service.courses import CourseService
 from org_partner.service.enrollments import EnrollmentService
 from org_partner.service.invite_codes import InviteCodeService
+from org_partner.service.llm_addresses import Addresses
+from org_partner.service.llm_connections import LlmConnectionService
+from org_partner.service.llm_keys import LlmKeys, LlmKeyService
+from org_partner.service.llm_settings import LlmSettingsService
 from org_partner.service.orgs import OrgService
 from org_partner.service.partners import PartnerService
 from org_partner.service.redemptions import RedemptionService
@@ -29,14 +36,24 @@ class Wired:
     redemptions: RedemptionService
     enrollments: EnrollmentService
     users: UserService
+    llm_settings: LlmSettingsService
+    llm_connections: LlmConnectionService
+    llm_keys: LlmKeyService
     mails: MailQueue
     access: Access
 
 
-def wire(settings: Settings) -> Wired:
+def wire(settings: Settings, *, resolver: Resolver | None = None, provider: Provider | None = None) -> Wired:
+    """`resolver`, `provider`: the ways out to LLM providers, where a test has its own."""
     database = Database(settings.database_url, PLUMBING, pool_size=settings.database_pool_size)
     sealer = Sealer(settings.key_encryption_key.get_secret_value())
     mails = MailQueue(database, MAILS, sealer=sealer, mailer=mailer(settings.mail_url), sender=settings.mail_from)
+    llm_keys = LlmKeys(sealer)
+    addresses = Addresses(
+        resolver or SystemResolver(),
+        allowed_hosts=settings.llm_allowed_hosts,
+        private_allowed=settings.llm_private_addresses == "allow",
+    )
     return Wired(
         database=database,
         orgs=OrgService(database),
@@ -47,6 +64,9 @@ def wire(settings: Settings) -> Wired:
         redemptions=RedemptionService(database),
         enrollments=EnrollmentService(database),
         users=UserService(database),
+        llm_settings=LlmSettingsService(database, addresses, llm_keys),
+        llm_connections=LlmConnectionService(database, addresses, llm_keys, provider or HttpxProvider()),
+        llm_keys=LlmKeyService(database, llm_keys),
         mails=mails,
         access=projected_access(settings, database, ACCESS),
     )

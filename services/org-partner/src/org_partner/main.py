@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis import app
-from org_partner.api import classes, courses, enrollments, invite_codes, orgs, partners
+from org_partner.api import classes, courses, enrollments, invite_codes, llm_settings, orgs, partners
 from org_partner.config import Settings
 from org_partner.factory import wire
 
@@ -16,7 +16,18 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
     return app.create_app(
         service="org_partner",
         title="GrowFit org-partner",
-        routers=[module.router for module in (orgs, partners, courses, classes, invite_codes, enrollments)],
+        routers=[
+            module.router
+            for module in (
+                orgs,
+                partners,
+                courses,
+                classes,
+                invite_codes,
+                enrollments,
+                llm_settings,
+            )
+        ],
         access=wired.access,
         wired=wired,
         database=wired.database,

@@ -4,7 +4,7 @@ Worked out anew from what the levels hold now, so that an org's narrowing acts a
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -36,6 +36,13 @@ class Sourced[T]:
     source: Source
 
 
+_PROVIDER = Sourced(PLATFORM_PROVIDER, Source.PLATFORM)
+_BASE_URL: Sourced[str | None] = Sourced(None, Source.PLATFORM)
+_HAS_KEY = Sourced(False, Source.PLATFORM)
+_MODEL: Sourced[str | None] = Sourced(PLATFORM_MODEL, Source.PLATFORM)
+_ALLOWED = Sourced((PLATFORM_MODEL,), Source.PLATFORM)
+
+
 @dataclass(frozen=True, slots=True)
 class Effective:
     """`has_key` and `provider` belong to the level of `base_url`: a key is never sent to another level's address.
@@ -43,12 +50,12 @@ class Effective:
     `prices`: by model; each from the nearest level that names it. An empty `allowed_models`: nothing may be used.
     """
 
-    provider: Sourced[str] = Sourced(PLATFORM_PROVIDER, Source.PLATFORM)
-    base_url: Sourced[str | None] = Sourced(None, Source.PLATFORM)
-    has_key: Sourced[bool] = Sourced(False, Source.PLATFORM)
-    model: Sourced[str | None] = Sourced(PLATFORM_MODEL, Source.PLATFORM)
-    allowed_models: Sourced[tuple[str, ...]] = Sourced((PLATFORM_MODEL,), Source.PLATFORM)
-    prices: dict[str, Sourced[dict[str, Any]]] = field(default_factory=dict)
+    provider: Sourced[str]
+    base_url: Sourced[str | None]
+    has_key: Sourced[bool]
+    model: Sourced[str | None]
+    allowed_models: Sourced[tuple[str, ...]]
+    prices: dict[str, Sourced[dict[str, Any]]]
 
 
 async def effective(
@@ -79,39 +86,28 @@ def refuse_others(names: Collection[str], allowed: Collection[str]) -> None:
 
 def combine(levels: Sequence[LlmSettings], class_models: Sequence[str] = ()) -> Effective:
     """`levels`: from the widest to the narrowest."""
-    result = Effective()
-    wanted = [result.model]
+    provider, base_url, has_key, wanted = _PROVIDER, _BASE_URL, _HAS_KEY, [_MODEL]
+    allowed: Sourced[tuple[str, ...]] = _ALLOWED
+    prices: dict[str, Sourced[dict[str, Any]]] = {}
     for row in levels:
         source = Source.ORG if row.partner_id is None else Source.PARTNER
-        result = _below(result, row, source)
+        if row.base_url is not None and row.provider is not None:
+            provider, base_url = Sourced(row.provider, source), Sourced(row.base_url, source)
+            has_key = Sourced(row.has_key, source)
         if row.model is not None:
             wanted.append(Sourced(row.model, source))
+        if row.allowed_models:
+            # An org brings its own provider's models; from there on, lists only get shorter.
+            above = row.allowed_models if source is Source.ORG else allowed.value
+            allowed = _narrowed(above, row.allowed_models, source)
+        prices |= {name: Sourced(price, source) for name, price in row.price_override.items()}
     if class_models:
-        result = replace(result, allowed_models=_narrowed(result.allowed_models, class_models, Source.CLASS))
-    return replace(result, model=_default(wanted, result.allowed_models))
+        allowed = _narrowed(allowed.value, class_models, Source.CLASS)
+    return Effective(provider, base_url, has_key, _default(wanted, allowed), allowed, prices)
 
 
-def _below(above: Effective, row: LlmSettings, source: Source) -> Effective:
-    result = replace(
-        above, prices=above.prices | {name: Sourced(it, source) for name, it in row.price_override.items()}
-    )
-    if row.base_url is not None and row.provider is not None:
-        result = replace(
-            result,
-            provider=Sourced(row.provider, source),
-            base_url=Sourced(row.base_url, source),
-            has_key=Sourced(row.has_key, source),
-        )
-    if row.allowed_models:
-        # An org brings its own provider's models; from there on, lists only get shorter.
-        own = Sourced(tuple(row.allowed_models), source)
-        allowed = own if source is Source.ORG else _narrowed(above.allowed_models, row.allowed_models, source)
-        result = replace(result, allowed_models=allowed)
-    return result
-
-
-def _narrowed(above: Sourced[tuple[str, ...]], names: Sequence[str], source: Source) -> Sourced[tuple[str, ...]]:
-    return Sourced(tuple(name for name in names if name in above.value), source)
+def _narrowed(above: Collection[str], names: Sequence[str], source: Source) -> Sourced[tuple[str, ...]]:
+    return Sourced(tuple(name for name in names if name in above), source)
 
 
 def _default(wanted: Sequence[Sourced[str | None]], allowed: Sourced[tuple[str, ...]]) -> Sourced[str | None]:

@@ -1,0 +1,45 @@
+"""The levels at which LLM settings are set, and who may see and change them there."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.auth import Principal
+from org_partner.crud.scopes import OrgScope, PartnerScope
+from org_partner.service import permission
+
+
+@dataclass(frozen=True, slots=True)
+class AtOrg:
+    org_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AtPartner:
+    partner_id: UUID
+
+
+Level = AtOrg | AtPartner
+
+
+async def for_reading(session: AsyncSession, caller: Principal, level: Level) -> OrgScope | PartnerScope:
+    """
+    Raises:
+        NotFound: no such org or partner for the caller.
+        Forbidden: the caller neither administers the org nor teaches in the partner.
+    """
+    if isinstance(level, AtOrg):
+        return await permission.in_org(session, caller, level.org_id, allowed=permission.ADMINISTER)
+    return await permission.in_partner(session, caller, level.partner_id, allowed=permission.TEACH)
+
+
+async def for_writing(session: AsyncSession, caller: Principal, level: Level) -> OrgScope | PartnerScope:
+    """
+    Raises:
+        NotFound: no such org or partner for the caller.
+        Forbidden: the caller neither administers the org nor owns the partner.
+    """
+    if isinstance(level, AtOrg):
+        return await permission.in_org(session, caller, level.org_id, allowed=permission.ADMINISTER)
+    return await permission.in_partner(session, caller, level.partner_id, allowed=permission.OWN)
