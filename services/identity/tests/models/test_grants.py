@@ -27,6 +27,9 @@ RIGHTS = {
     # Tried again, and gone once they are sent.
     "identity.mails": CHANGE | {"DELETE"},
     "supervisor.platform_setting": CHANGE,
+    # Histories: added to and never altered.
+    "supervisor.platform_setting_changes": ADD,
+    "identity.erasures": ADD,
     # Retired.
     "identity.signing_keys": CHANGE,
 }

@@ -8,5 +8,6 @@ from identity.models import PlatformSetting
 
 async def list_values(session: AsyncSession) -> dict[str, Any]:
     """What was set, by name."""
-    rows = await session.execute(select(PlatformSetting.name, PlatformSetting.value))
+    query = select(PlatformSetting.name, PlatformSetting.value).where(PlatformSetting.value.is_not(None))
+    rows = await session.execute(query)
     return {row.name: row.value for row in rows}

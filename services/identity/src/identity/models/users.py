@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Text, func
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from identity.models.base import SCHEMA, Base
@@ -15,6 +15,7 @@ class User(Base):
         CheckConstraint("tier IN ('supervisor', 'user')", name="tier"),
         CheckConstraint("status IN ('active', 'deactivated', 'suspended', 'anonymised')", name="status"),
         CheckConstraint("email = lower(email)", name="email_lower"),
+        Index("ix_app_user_created_at_user_id", "created_at", "user_id"),
         {"schema": "user"},
     )
 
@@ -23,6 +24,8 @@ class User(Base):
     display_name: Mapped[str] = mapped_column(Text)
     tier: Mapped[str] = mapped_column(Text, server_default="user")
     status: Mapped[str] = mapped_column(Text, server_default="active")
+    # Why a supervisor suspended it.
+    status_reason: Mapped[str | None] = mapped_column(Text)
     locale: Mapped[str] = mapped_column(Text, server_default="ko")
     # Counted up when every token of the user must die; tokens carry the epoch they were made in.
     token_epoch: Mapped[int] = mapped_column(server_default="0")
