@@ -16,11 +16,13 @@ import jwt
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from chassis import origin
 from chassis.errors import (
     API_KEY_INVALID,
     KEYS_UNAVAILABLE,
     LOGIN_NEEDED,
     SCOPE_INSUFFICIENT,
+    SECOND_FACTOR_NEEDED,
     TOKEN_EXPIRED,
     TOKEN_INVALID,
     TOKEN_MISSING,
@@ -48,6 +50,9 @@ API_KEY_PATTERN = re.compile(r"gfk_[0-9a-f]{32}_[A-Za-z0-9_-]{43}_[0-9a-f]{8}")
 _KEYS_REMEMBERED = 10_000
 # A traded token is not used up to its last second: it must not expire on its way.
 _MARGIN_SECONDS = 15.0
+
+# All that a login may do whose user must have a second factor and has none yet: set one up.
+ENROL_SCOPE = "mfa:enrol"
 
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
@@ -178,12 +183,16 @@ class RemoteKeyTrade:
         if time.monotonic() < good_until:
             return token
         self._tokens.pop(digest, None)
+        # identity limits wrong keys by where they come from, which must not be this service for all of them.
+        ip = origin.current().ip
+        headers = {"X-Forwarded-For": ip} if ip else {}
         try:
             async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-                answer = await client.post(self._url, json={"api_key": api_key})
+                answer = await client.post(self._url, json={"api_key": api_key}, headers=headers)
         except httpx.HTTPError as error:
             raise Unavailable(KEYS_UNAVAILABLE, headers={"Retry-After": "2"}) from error
-        if answer.status_code in (401, 422):
+        # 429: a right key is never limited, so this is one of too many wrong ones.
+        if answer.status_code in (401, 422, 429):
             raise Unauthenticated(API_KEY_INVALID, headers=_CHALLENGE)
         if answer.status_code != 200:  # noqa: PLR2004  HTTP status
             raise Unavailable(KEYS_UNAVAILABLE, headers={"Retry-After": "2"})
@@ -220,6 +229,22 @@ async def authenticate(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Principal:
     """Who calls, still with a session, within the requests of this minute, and with a key that reaches this route."""
+    caller = await _identify(request, credentials)
+    _check_scope(caller, request)
+    return caller
+
+
+async def authenticate_enrolling(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal:
+    """The same for the few routes that set up a second factor: also a login that may do nothing else yet."""
+    caller = await _identify(request, credentials)
+    if caller.scopes != {ENROL_SCOPE}:
+        _check_scope(caller, request)
+    return caller
+
+
+async def _identify(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Principal:
     if credentials is None:
         raise Unauthenticated(TOKEN_MISSING, headers=_CHALLENGE)
     state = request.app.state
@@ -236,13 +261,14 @@ async def authenticate(
     limits: Counting = state.limits
     limits.count(caller.user_id, limit=await guard.value("api.requests_per_minute"))
     request.state.caller = caller
-    _check_scope(caller, request)
     return caller
 
 
 def _check_scope(caller: Principal, request: Request) -> None:
     if caller.scopes is None:
         return
+    if ENROL_SCOPE in caller.scopes:
+        raise Forbidden(SECOND_FACTOR_NEEDED)
     needed = needed_scope(request.method, request.url.path)
     if needed is None:
         raise Forbidden(LOGIN_NEEDED)
@@ -260,3 +286,4 @@ def needed_scope(method: str, path: str) -> str | None:
 
 
 Caller = Annotated[Principal, Depends(authenticate)]
+EnrollingCaller = Annotated[Principal, Depends(authenticate_enrolling)]

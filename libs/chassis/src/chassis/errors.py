@@ -186,6 +186,11 @@ LOGIN_NEEDED = Message(
     "API 키로는 할 수 없습니다. 로그인한 뒤 다시 시도하세요.",
     "An API key cannot do this. Log in and try again.",
 )
+SECOND_FACTOR_NEEDED = Message(
+    "second_factor_needed",
+    "먼저 2단계 인증을 설정하세요: POST /users/me/mfa/totp. 설정한 뒤 토큰을 갱신하세요.",
+    "Set up a second factor first: POST /users/me/mfa/totp. Then refresh the token.",
+)
 TOO_MANY_REQUESTS = Message(
     "too_many_requests",
     "1분에 {limit}개까지 요청할 수 있습니다. {retry_after}초 뒤에 다시 시도하세요.",
