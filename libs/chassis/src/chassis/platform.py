@@ -63,7 +63,8 @@ class ProjectedSource:
         return Snapshot(
             sessions=frozenset(row.subject_id for row in revoked if row.least_epoch is None),
             epochs={row.subject_id: row.least_epoch for row in revoked if row.least_epoch is not None},
-            settings={row.name: row.value for row in values},
+            # One that was taken back has none: its default holds, also the one that a later version brings.
+            settings={row.name: row.value for row in values if row.value is not None},
         )
 
 

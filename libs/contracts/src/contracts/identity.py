@@ -66,9 +66,10 @@ class SessionRevoked(Event, type="identity.session.revoked.v1", key="user_id"):
 
 
 class PlatformSettingsChanged(Event, type="identity.platform_setting.changed.v1", key="setting_id"):
+    """`value` absent: it was taken back, and the default of `contracts.platform` holds."""
+
     setting_id: UUID
     name: str
-    # A value of null is left out of the envelope, as every null is.
     value: Any = None
     version: int
     changed_at: AwareDatetime
