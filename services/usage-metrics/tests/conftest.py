@@ -1,6 +1,7 @@
 """A migrated database per module, emptied for every test; the service wired to it; callers with real tokens."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -15,6 +16,8 @@ import pytest
 
 from chassis.auth import Principal
 from chassis.delivery import AlreadyHandled, Delivery
+from contracts import catalogue
+from contracts.audit import AuditEntry
 from contracts.event import Event
 from contracts.ingest import UsageRecorded
 from contracts.org_partner import (
@@ -22,6 +25,8 @@ from contracts.org_partner import (
     EnrollmentEnded,
     MembershipGranted,
     MembershipRevoked,
+    OrgChanged,
+    PartnerChanged,
     Role,
     StudentEnrolled,
 )
@@ -33,6 +38,7 @@ from usage_metrics.config import Settings
 from usage_metrics.factory import Wired, wire
 from usage_metrics.main import create_app
 
+VERSIONS = itertools.count(2)
 NOON = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
 TABLES = (
     "supervisor.audit_events",
@@ -71,6 +77,29 @@ def make_usage(**changes: Any) -> UsageRecorded:
 @pytest.fixture(scope="session", name="make_usage")
 def _make_usage() -> Callable[..., UsageRecorded]:
     return make_usage
+
+
+def make_entry(publisher: str = "identity", **changes: Any) -> AuditEntry:
+    facts = {
+        "audit_id": uuid4(),
+        "action": "user.suspended",
+        "actor_id": uuid4(),
+        "session_id": uuid4(),
+        "target": f"user/{uuid4()}",
+        "ip": "203.0.113.7",
+        "user_agent": "Mozilla/5.0",
+        "request_id": "a-request-id",
+        "detail": {"reason_code": "abuse", "sessions": 2},
+        "occurred_at": NOON,
+    }
+    entry = catalogue.registered()[f"{publisher}.audit.recorded.v1"].model_validate(facts | changes)
+    assert isinstance(entry, AuditEntry)
+    return entry
+
+
+@pytest.fixture(scope="session", name="make_entry")
+def _make_entry() -> Callable[..., AuditEntry]:
+    return make_entry
 
 
 @pytest.fixture
@@ -114,6 +143,13 @@ class Books:
         await self.wired.ledger.record(usage, event_id=event_id, once=delivery)
         return event_id
 
+    async def note(self, entry: AuditEntry, *, event_id: UUID | None = None, attempt: int = 100) -> None:
+        once = Delivery("usage_metrics-record_audit", event_id or uuid4(), attempt)
+        await self.wired.audit.record(entry, once=once)
+
+    async def erase(self, user_id: UUID, *, event_id: UUID | None = None) -> None:
+        await self.wired.erasure.erase(user_id, once=Delivery("usage_metrics-erase_user", event_id or uuid4()))
+
     async def deliver(self, deliveries: Iterable[tuple[UUID, ModelUsage]]) -> int:
         """Eight at a time, in this order; what the inbox knows is passed over. Returns how often that was."""
         turns, repeats = asyncio.Semaphore(8), 0
@@ -132,6 +168,12 @@ class Books:
     async def project(self, *events: Event) -> None:
         for event in events:
             await self.wired.tenancy.project(event, once=Delivery("usage_metrics-project_tenancy", uuid4()))
+
+    async def suspend(self, org_id: UUID, partner_id: UUID | None = None, *, status: str = "suspended") -> None:
+        """Or give back, with `active`. Each call is newer than the one before."""
+        facts = {"org_id": org_id, "name": "하늘 학원", "status": status, "version": next(VERSIONS), "changed_at": NOON}
+        kind = OrgChanged if partner_id is None else PartnerChanged
+        await self.project(kind.model_validate({**facts, "partner_id": partner_id}))
 
     async def rows(self, sql: str, *values: Any) -> list[Any]:
         url = self.wired.database.url.replace("+psycopg", "")

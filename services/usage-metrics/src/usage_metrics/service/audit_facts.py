@@ -99,7 +99,7 @@ def _text(text: str | None, limit: int) -> str | None:
 def _detail(detail: dict[str, Any]) -> dict[str, Any]:
     try:
         stored = json.dumps(_mended(detail), allow_nan=False)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return {"omitted": "not storable"}
     if len(stored) > MAX_DETAIL_BYTES:
         return {"omitted": f"{len(stored)} bytes"}

@@ -55,7 +55,7 @@ def _redacted(body: str) -> str:
         event: Any = json.loads(body)
         facts = event["data"]
         kept = {name: value for name, value in facts.items() if name not in PERSONAL_FIELDS}
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         # No event at all, so nobody can tell what in it is a person's.
         return ""
-    return body if kept == facts else json.dumps({**event, "data": kept}, ensure_ascii=False)
+    return body if kept == facts else json.dumps({**event, "data": kept})
