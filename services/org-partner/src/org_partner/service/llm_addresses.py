@@ -152,6 +152,8 @@ def parse(text: str) -> Address:
         raise _invalid("form") from error
     if parts.scheme not in _DEFAULT_PORTS:
         raise _invalid("scheme")
+    if "[" in parts.netloc and ":" not in (parts.hostname or ""):
+        raise _invalid("host")
     host = _host(parts.hostname or "")
     path = parts.path.rstrip("/")
     if not _PATH.fullmatch(path):
