@@ -170,7 +170,8 @@ def downgrade() -> None:
     _know_users_as_they_registered()
     _point_memberships_at_partners(onupdate=None)
     op.drop_index(op.f("ix_memberships_org_id_granted_at_membership_id"), table_name="memberships", schema="partner")
-    # What had ended would come back to life without the mark.
+    # What had ended would come back to life without the mark. Rows are seen behind the wall by the platform alone.
+    op.execute("SELECT set_config('app.platform', 'on', true)")
     op.execute("DELETE FROM partner.memberships WHERE revoked_at IS NOT NULL")
     op.drop_column("memberships", "revoked_at", schema="partner")
     op.drop_constraint(op.f("ck_partners_status"), "partners", schema="partner", type_="check")

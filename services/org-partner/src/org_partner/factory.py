@@ -11,14 +11,19 @@ from org_partner.adapters.resolver_system import SystemResolver
 from org_partner.config import Settings
 from org_partner.models import ACCESS, MAILS, PLUMBING
 from org_partner.ports import Provider, Resolver
+from org_partner.service.acceptances import AcceptanceService
 from org_partner.service.classes import ClassService
 from org_partner.service.courses import CourseService
+from org_partner.service.domains import DomainService
 from org_partner.service.enrollments import EnrollmentService
+from org_partner.service.erasures import ErasureService
+from org_partner.service.invitations import InvitationService
 from org_partner.service.invite_codes import InviteCodeService
 from org_partner.service.llm_addresses import Addresses
 from org_partner.service.llm_connections import LlmConnectionService
 from org_partner.service.llm_keys import LlmKeys, LlmKeyService
 from org_partner.service.llm_settings import LlmSettingsService
+from org_partner.service.members import MemberService
 from org_partner.service.orgs import OrgService
 from org_partner.service.partners import PartnerService
 from org_partner.service.redemptions import RedemptionService
@@ -29,6 +34,10 @@ from org_partner.service.users import UserService
 class Wired:
     database: Database
     orgs: OrgService
+    members: MemberService
+    domains: DomainService
+    invitations: InvitationService
+    acceptances: AcceptanceService
     partners: PartnerService
     courses: CourseService
     classes: ClassService
@@ -36,6 +45,7 @@ class Wired:
     redemptions: RedemptionService
     enrollments: EnrollmentService
     users: UserService
+    erasures: ErasureService
     llm_settings: LlmSettingsService
     llm_connections: LlmConnectionService
     llm_keys: LlmKeyService
@@ -54,16 +64,22 @@ def wire(settings: Settings, *, resolver: Resolver | None = None, provider: Prov
         allowed_hosts=settings.llm_allowed_hosts,
         private_allowed=settings.llm_private_addresses == "allow",
     )
+    invitations = InvitationService(database, mails, public_url=settings.public_url)
     return Wired(
         database=database,
         orgs=OrgService(database),
-        partners=PartnerService(database),
+        members=MemberService(database),
+        domains=DomainService(database),
+        invitations=invitations,
+        acceptances=AcceptanceService(database),
+        partners=PartnerService(database, invitations),
         courses=CourseService(database),
         classes=ClassService(database),
         invite_codes=InviteCodeService(database),
         redemptions=RedemptionService(database),
         enrollments=EnrollmentService(database),
         users=UserService(database),
+        erasures=ErasureService(database),
         llm_settings=LlmSettingsService(database, addresses, llm_keys),
         llm_connections=LlmConnectionService(database, addresses, llm_keys, provider or HttpxProvider()),
         llm_keys=LlmKeyService(database, llm_keys),

@@ -4,7 +4,18 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis import app
-from org_partner.api import classes, courses, enrollments, invite_codes, llm_settings, orgs, partners
+from org_partner.api import (
+    classes,
+    courses,
+    domains,
+    enrollments,
+    invitations,
+    invite_codes,
+    llm_settings,
+    members,
+    orgs,
+    partners,
+)
 from org_partner.config import Settings
 from org_partner.factory import wire
 
@@ -20,6 +31,9 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
             module.router
             for module in (
                 orgs,
+                members,
+                domains,
+                invitations,
                 partners,
                 courses,
                 classes,

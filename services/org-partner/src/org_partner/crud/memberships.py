@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from chassis import paging
 from chassis.paging import Slice
@@ -122,44 +123,31 @@ async def has_other(session: AsyncSession, _scope: Scope, membership: Membership
 
 async def update_role(session: AsyncSession, scope: Scope, membership_id: UUID, *, role: str) -> Membership | None:
     """None: nobody has that membership any more."""
-    return await _update(session, scope, membership_id, role=role, granted_at=func.now())
+    which = _inside(scope) & (Membership.membership_id == membership_id)
+    return (await session.execute(_changed(which, role=role, granted_at=func.now()))).scalar_one_or_none()
 
 
 async def update_revoked(session: AsyncSession, scope: Scope, membership_id: UUID) -> Membership | None:
     """None: it was taken away before."""
-    return await _update(session, scope, membership_id, revoked_at=func.now())
+    which = _inside(scope) & (Membership.membership_id == membership_id)
+    return (await session.execute(_changed(which, revoked_at=func.now()))).scalar_one_or_none()
 
 
 async def update_moved(session: AsyncSession, scope: PartnerScope) -> Sequence[Membership]:
     """After the partner moved: its staff's memberships, each with its next version."""
-    return await _update_all(session, Membership.partner_id == scope.partner_id)
+    return (await session.execute(_changed(_inside(scope)))).scalars().all()
 
 
 async def update_all_revoked(session: AsyncSession, scope: OwnScope) -> Sequence[Membership]:
     """The user's own, in every org."""
-    return await _update_all(session, Membership.user_id == scope.user_id, revoked_at=func.now())
+    which = Membership.user_id == scope.user_id
+    return (await session.execute(_changed(which, revoked_at=func.now()))).scalars().all()
 
 
-async def _update(session: AsyncSession, scope: Scope, membership_id: UUID, **values: Any) -> Membership | None:
-    statement = (
-        update(Membership)
-        .where(Membership.membership_id == membership_id, Membership.revoked_at.is_(None), _inside(scope))
-        .values(version=Membership.version + 1, **values)
-        .returning(Membership)
-        .execution_options(populate_existing=True)
-    )
-    return (await session.execute(statement)).scalar_one_or_none()
-
-
-async def _update_all(session: AsyncSession, which: ColumnElement[bool], **values: Any) -> Sequence[Membership]:
-    statement = (
-        update(Membership)
-        .where(which, Membership.revoked_at.is_(None))
-        .values(version=Membership.version + 1, **values)
-        .returning(Membership)
-        .execution_options(populate_existing=True)
-    )
-    return (await session.execute(statement)).scalars().all()
+def _changed(which: ColumnElement[bool], **values: Any) -> ReturningUpdate[Membership]:
+    statement = update(Membership).where(which, Membership.revoked_at.is_(None))
+    statement = statement.values(version=Membership.version + 1, **values)
+    return statement.returning(Membership).execution_options(populate_existing=True)
 
 
 def _inside(scope: Scope) -> ColumnElement[bool]:

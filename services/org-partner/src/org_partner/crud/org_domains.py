@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
-from org_partner.crud.scopes import OrgScope, Place
+from org_partner.crud.scopes import AnyScope, OrgScope
 from org_partner.models import Org, OrgDomain
 
 
@@ -34,7 +34,7 @@ async def has_any(session: AsyncSession, scope: OrgScope) -> bool:
     return (await session.execute(select(exists().where(OrgDomain.org_id == scope.org_id)))).scalar_one()
 
 
-async def takes(session: AsyncSession, scope: Place, domain: str) -> bool:
+async def takes(session: AsyncSession, scope: AnyScope, domain: str) -> bool:
     """Whether the org gives roles to addresses of this domain: it does not limit them, or the domain is its own."""
     limits = exists().where(Org.org_id == scope.org_id, Org.members_only_from_domains)
     own = exists().where(OrgDomain.org_id == scope.org_id, OrgDomain.domain == domain)

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
-from org_partner.crud.scopes import OrgScope, OwnScope, PlatformScope
-from org_partner.models import Class, Membership, Org
+from org_partner.crud.scopes import OrgScope, OwnScope, PartnerScope, PlatformScope
+from org_partner.models import Class, Membership, Org, Partner
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,6 @@ class Filter:
 
     name: str | None = None
     status: str | None = None
-
-
-ALL = Filter()
 
 
 async def add(session: AsyncSession, _scope: PlatformScope, *, org_id: UUID, name: str) -> Org:
@@ -62,3 +59,10 @@ async def count_open_classes(session: AsyncSession, scope: OrgScope) -> int:
     """Those that have begun or shall begin."""
     query = select(func.count()).select_from(Class).where(Class.org_id == scope.org_id, Class.status == "open")
     return (await session.execute(query)).scalar_one()
+
+
+async def get_place_name(session: AsyncSession, scope: OrgScope | PartnerScope, partner_id: UUID | None) -> str:
+    """As people call it: the org, or the org and its partner."""
+    org = await session.get_one(Org, scope.org_id)
+    partner = await session.get_one(Partner, partner_id) if partner_id else None
+    return f"{org.name} · {partner.name}" if partner else org.name

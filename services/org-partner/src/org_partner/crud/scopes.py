@@ -76,10 +76,10 @@ class InvitationScope:
     user_id: UUID
 
 
-Place = OrgScope | PartnerScope | ClassScope | EnrollmentScope | InviteScope | InvitationScope
+AnyScope = OrgScope | PartnerScope | ClassScope | EnrollmentScope | InviteScope | InvitationScope
 
 
-def place_of(scope: Place) -> dict[str, UUID | None]:
+def place_of(scope: AnyScope) -> dict[str, UUID | None]:
     """The ids of the org, partner and class that a scope is about; None where it is wider."""
     return {
         "org_id": scope.org_id,

@@ -12,14 +12,15 @@ ACTIVE = "active"
 ANONYMISED = "anonymised"
 
 
-async def add(session: AsyncSession, *, user_id: UUID, email: str, display_name: str, told_at: datetime) -> None:
-    """A user who is known already stays: a registration is the oldest fact there is about somebody."""
+async def add(session: AsyncSession, *, user_id: UUID, email: str, display_name: str, told_at: datetime) -> User:
+    """A user who is known already stays: a registration is the oldest fact there is about somebody. As they are now."""
     values = {"user_id": user_id, "email": email, "display_name": display_name, "told_at": told_at}
     await session.execute(insert(User).values(**values).on_conflict_do_nothing(index_elements=[User.user_id]))
+    return await session.get_one(User, user_id)
 
 
-async def update_told(session: AsyncSession, *, user_id: UUID, version: int, **values: Any) -> None:
-    """The account as this version has it, unless a newer one stands there. What is anonymised stays so."""
+async def update_told(session: AsyncSession, *, user_id: UUID, version: int, **values: Any) -> User:
+    """The account as this version has it, unless a newer one stands there or it is anonymised. As it is now."""
     statement = insert(User).values(user_id=user_id, version=version, **values)
     told = {name: statement.excluded[name] for name in (*values, "version")}
     await session.execute(
@@ -29,6 +30,7 @@ async def update_told(session: AsyncSession, *, user_id: UUID, version: int, **v
             where=(User.version < version) & (User.status != ANONYMISED),
         )
     )
+    return await session.get_one(User, user_id)
 
 
 async def update_anonymised(session: AsyncSession, *, user_id: UUID, version: int, told_at: datetime) -> None:
@@ -39,13 +41,20 @@ async def update_anonymised(session: AsyncSession, *, user_id: UUID, version: in
 
 
 async def get(session: AsyncSession, user_id: UUID) -> User | None:
-    return await session.get(User, user_id)
+    """Held as it is until the end of the transaction, so that nobody is given anything while they are forgotten."""
+    return await session.get(User, user_id, with_for_update={"read": True})
+
+
+async def lock_email(session: AsyncSession, user_id: UUID) -> str | None:
+    """The user's address; None: it is not known. Whoever asks for the user with `get` waits."""
+    query = select(User.email).where(User.user_id == user_id).with_for_update()
+    return (await session.execute(query)).scalar_one_or_none()
 
 
 async def get_by_email(session: AsyncSession, email: str) -> User | None:
-    """The address's present holder."""
+    """The address's present holder, held as `get` does."""
     query = select(User).where(User.email == email, User.status == ACTIVE).order_by(User.told_at.desc()).limit(1)
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(query.with_for_update(read=True))).scalar_one_or_none()
 
 
 async def count_personal(session: AsyncSession, user_id: UUID) -> int:

@@ -8,21 +8,24 @@ from chassis import audit
 from chassis.auth import Principal
 from chassis.ids import new_id
 from org_partner.crud import activities
-from org_partner.crud.scopes import Place, place_of
+from org_partner.crud.scopes import AnyScope, place_of
 
 
 async def record(
     session: AsyncSession,
-    actor: Principal,
+    actor: Principal | None,
     action: str,
-    scope: Place,
+    scope: AnyScope,
     *,
     target: str,
     **detail: Any,
 ) -> None:
-    """`action`: `<noun>.<past verb>`; `target`: `<noun>/<id>`; `detail`: small facts in JSON's terms, no secrets."""
+    """`action`: `<noun>.<past verb>`; `target`: `<noun>/<id>`; `detail`: small facts in JSON's terms, no secrets.
+
+    `actor` None: the platform itself, as by the calendar.
+    """
     about = {"action": action, "target": target, "detail": detail}
-    await activities.add(session, scope, activity_id=new_id(), actor_id=actor.user_id, **about)
+    await activities.add(session, scope, activity_id=new_id(), actor_id=actor.user_id if actor else None, **about)
     place = place_of(scope)
     await audit.record(
         session,

@@ -13,7 +13,7 @@ from chassis.errors import Conflict, Invalid, NotFound
 from chassis.ids import new_id
 from chassis.paging import Slice
 from org_partner.crud import org_domains, orgs
-from org_partner.crud.scopes import Place
+from org_partner.crud.scopes import AnyScope
 from org_partner.errors import DOMAIN_NEEDED, DOMAIN_NOT_FOUND, DOMAIN_TAKEN, DOMAIN_UNFIT, EMAIL_DOMAIN_REFUSED
 from org_partner.models import OrgDomain
 from org_partner.service import acts, permission
@@ -31,7 +31,7 @@ def normalise(domain: str) -> str:
         raise Invalid(DOMAIN_UNFIT) from error
 
 
-async def check_email(session: AsyncSession, scope: Place, email: str | None) -> None:
+async def check_email(session: AsyncSession, scope: AnyScope, email: str | None) -> None:
     """
     Raises:
         Invalid: the org takes members of its own domains alone, and this address is of none.

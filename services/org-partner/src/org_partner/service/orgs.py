@@ -13,7 +13,6 @@ from chassis.ids import new_id
 from chassis.paging import Slice
 from contracts.org_partner import OrgChanged, OrgCreated, Role, TenantStatus
 from org_partner.crud import org_domains, orgs
-from org_partner.crud.orgs import ALL, Filter
 from org_partner.crud.scopes import OrgScope
 from org_partner.errors import DOMAIN_NEEDED, ORG_CLOSED, ORG_HAS_OPEN_CLASSES, VERSION_STALE
 from org_partner.models import Membership, Org
@@ -38,11 +37,16 @@ class OrgService:
             await acts.record(session, caller, "org.created", scope, target=f"org/{org.org_id}")
         return org
 
-    async def list_visible(self, caller: Principal, page: Slice, wanted: Filter = ALL) -> Sequence[Org]:
-        """All of them for a supervisor; for others those in which, or in whose partners, they have a role."""
+    async def list_visible(
+        self, caller: Principal, page: Slice, *, name: str | None = None, status: str | None = None
+    ) -> Sequence[Org]:
+        """All of them for a supervisor; for others those in which, or in whose partners, they have a role.
+
+        `name`: a part of it.
+        """
         scope = permission.visible(caller)
         async with self._database.transaction(tenant.of(caller)) as session:
-            return await orgs.list_for_scope(session, scope, page, wanted)
+            return await orgs.list_for_scope(session, scope, page, orgs.Filter(name, status))
 
     async def get(self, caller: Principal, org_id: UUID) -> Org:
         """

@@ -8,25 +8,31 @@ from chassis import outbox, tenant
 from chassis.auth import Principal
 from chassis.clock import now
 from chassis.database import Database
-from chassis.errors import Conflict
+from chassis.errors import Conflict, Locale
 from chassis.ids import new_id
 from chassis.paging import Slice
 from contracts.org_partner import PartnerChanged, PartnerCreated, Role, TenantStatus
 from org_partner.crud import memberships as rows
 from org_partner.crud import partners
-from org_partner.crud.orgs import ALL, Filter
+from org_partner.crud.orgs import Filter
 from org_partner.crud.scopes import PartnerScope
 from org_partner.errors import PARTNER_IN_USE, VERSION_STALE
 from org_partner.models import Partner
 from org_partner.service import acts, memberships, permission
+from org_partner.service.invitations import InvitationService
 
 
 class PartnerService:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, invitations: InvitationService) -> None:
         self._database = database
+        self._invitations = invitations
 
-    async def create(self, caller: Principal, org_id: UUID, *, name: str, owner_email: str) -> Partner:
+    async def create(
+        self, caller: Principal, org_id: UUID, *, name: str, owner_email: str, invite_in: Locale | None = None
+    ) -> Partner:
         """Make a partner and its owner, in one step.
+
+        `invite_in`: the owner is not made one at once, but gets an invitation in this language.
 
         Raises:
             NotFound: no such org for the caller, or no such user.
@@ -35,7 +41,7 @@ class PartnerService:
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ADMINISTER)
-            owner = await memberships.find_user(session, owner_email)
+            owner = None if invite_in else await memberships.find_user(session, owner_email)
             partner = await partners.add(session, scope, partner_id=new_id(), name=name)
             await outbox.add(
                 session,
@@ -49,20 +55,27 @@ class PartnerService:
             )
             inside = permission.over_new_partner(scope, partner)
             await acts.record(session, caller, "partner.created", inside, target=f"partner/{partner.partner_id}")
-            await memberships.grant(session, caller, inside, owner, Role.PARTNER_OWNER)
+            if owner is not None:
+                await memberships.grant(session, caller, inside, owner, Role.PARTNER_OWNER)
+            elif invite_in is not None:
+                await self._invitations.invite(
+                    session, caller, inside, email=owner_email, role=Role.PARTNER_OWNER, locale=invite_in
+                )
         return partner
 
     async def list_for_org(
-        self, caller: Principal, org_id: UUID, page: Slice, wanted: Filter = ALL
+        self, caller: Principal, org_id: UUID, page: Slice, *, name: str | None = None, status: str | None = None
     ) -> Sequence[Partner]:
         """All of them for who administers the org, their own active ones for a partner's staff.
+
+        `name`: a part of it.
 
         Raises:
             NotFound: no such org, or the caller has no role in it.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ASSIST)
-            return await partners.list_for_org(session, scope, page, wanted)
+            return await partners.list_for_org(session, scope, page, Filter(name, status))
 
     async def get(self, caller: Principal, partner_id: UUID) -> Partner:
         """
@@ -73,8 +86,10 @@ class PartnerService:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.ASSIST)
             return await partners.get(session, scope)
 
-    async def update(self, caller: Principal, partner_id: UUID, *, name: str, version: int | None = None) -> Partner:
-        """The name it has already is no change, and is not told.
+    async def update(
+        self, caller: Principal, partner_id: UUID, *, name: str | None = None, version: int | None = None
+    ) -> Partner:
+        """The name it has already, or none, is no change, and is not told.
 
         Raises:
             NotFound: no such partner for the caller.
@@ -86,7 +101,7 @@ class PartnerService:
             partner = await partners.lock(session, scope)
             if version not in (None, partner.version):
                 raise Conflict(VERSION_STALE, current_version=partner.version)
-            if name == partner.name:
+            if name in (None, partner.name):
                 return partner
             return await _change(session, caller, scope, "partner.updated", {"name": name}, fields=["name"])
 

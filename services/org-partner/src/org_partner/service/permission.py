@@ -9,6 +9,7 @@ administrators' alone, who can give it back. Their people are told so: they know
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +43,7 @@ from org_partner.errors import (
     SUPERVISOR_ONLY,
     TENANT_SUSPENDED,
 )
-from org_partner.models import Org, Partner
+from org_partner.models import Class, Enrollment, Org, Partner
 
 # Each allows what it names to these roles, counted in the target and in the org above it.
 SUPERVISE: frozenset[Role] = frozenset()
@@ -59,6 +60,14 @@ GIVEN_BY = {
     Role.INSTRUCTOR: OWN,
     Role.ASSISTANT: OWN,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The org or the partner that a path names."""
+
+    org_id: UUID | None = None
+    partner_id: UUID | None = None
 
 
 def on_platform(caller: Principal) -> PlatformScope:
@@ -131,6 +140,21 @@ async def in_partner(
     return PartnerScope(place.org_id, partner_id)
 
 
+async def at(
+    session: AsyncSession,
+    caller: Principal,
+    where: Where,
+    *,
+    in_org_to: frozenset[Role],
+    in_partner_to: frozenset[Role],
+) -> OrgScope | PartnerScope:
+    """`in_org` or `in_partner`, whichever the path is about."""
+    if where.org_id is not None:
+        return await in_org(session, caller, where.org_id, allowed=in_org_to)
+    assert where.partner_id is not None  # noqa: S101  one of them is what a path names
+    return await in_partner(session, caller, where.partner_id, allowed=in_partner_to)
+
+
 async def in_class(session: AsyncSession, caller: Principal, class_id: UUID, *, allowed: frozenset[Role]) -> ClassScope:
     """
     Raises:
@@ -198,6 +222,17 @@ async def to_transfer(session: AsyncSession, caller: Principal, scope: Enrollmen
 def class_of(scope: InviteScope | EnrollmentScope) -> ClassScope:
     """The class itself, for whoever may do something to an enrolment in it."""
     return ClassScope(scope.org_id, scope.partner_id, scope.class_id)
+
+
+def over_class(_scope: PartnerScope | PlatformScope, group: Class) -> ClassScope:
+    """Of a class that the scope brought: the partner's new one, or one whose time has come."""
+    return ClassScope(group.org_id, group.partner_id, group.class_id)
+
+
+def over_own_enrollment(scope: OwnScope, enrollment: Enrollment) -> EnrollmentScope:
+    """Of an enrolment that was found as the user's own."""
+    where = (enrollment.org_id, enrollment.partner_id, enrollment.class_id)
+    return EnrollmentScope(enrollment.enrollment_id, *where, enrollment.student_id, scope.user_id)
 
 
 def attended(scope: OwnScope, row: Row[*tuple[Any, ...]]) -> ClassScope:

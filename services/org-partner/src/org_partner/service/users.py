@@ -1,9 +1,11 @@
 """What this service knows of users: what identity's events told."""
 
+from chassis import tenant
 from chassis.database import Database
 from chassis.delivery import Delivery
 from contracts.identity import UserChanged, UserRegistered, UserStatus
-from org_partner.crud import users
+from org_partner.crud import invitations, users
+from org_partner.service import permission
 
 
 class UserService:
@@ -16,23 +18,30 @@ class UserService:
         Raises:
             AlreadyHandled: this delivery's effect stands.
         """
-        async with self._database.transaction(once=delivery) as session:
+        if isinstance(fact, UserChanged) and fact.status is UserStatus.ANONYMISED:
+            # `erase_user` forgets who is anonymised, and must still know the address when it does.
+            return
+        email = fact.email.lower()
+        async with self._database.transaction(tenant.PLATFORM, once=delivery) as session:
             if isinstance(fact, UserRegistered):
-                await users.add(
+                user = await users.add(
                     session,
                     user_id=fact.user_id,
-                    email=fact.email.lower(),
+                    email=email,
                     display_name=fact.display_name,
                     told_at=fact.registered_at,
                 )
-            # Who is anonymised is forgotten by `erase_user`, which must still know the address when it does.
-            elif fact.status is not UserStatus.ANONYMISED:
-                await users.update_told(
+            else:
+                user = await users.update_told(
                     session,
                     user_id=fact.user_id,
                     version=fact.version,
-                    email=fact.email.lower(),
+                    email=email,
                     display_name=fact.display_name,
                     status=fact.status.value,
                     told_at=fact.changed_at,
                 )
+            if user.status == UserStatus.ANONYMISED:
+                # A fact that comes after the erasure tells the address for the first time.
+                gone = permission.of_anonymised(fact.user_id)
+                await invitations.delete_of_user(session, gone, email=email)

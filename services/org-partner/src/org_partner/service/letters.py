@@ -1,0 +1,59 @@
+"""The letters that org-partner writes, as plain text in the language that the inviter chose.
+
+Of what people wrote they hold the names of the org and the partner alone. The token stands beside its link, so that
+it can be typed into any client of the API.
+"""
+
+from dataclasses import dataclass
+
+from chassis.errors import Locale
+from contracts.org_partner import Role
+
+_ROLES = {
+    Role.ORG_ADMIN: ("조직 관리자", "an administrator of the org"),
+    Role.PARTNER_OWNER: ("파트너 소유자", "an owner of the partner"),
+    Role.INSTRUCTOR: ("강사", "an instructor"),
+    Role.ASSISTANT: ("조교", "an assistant"),
+}
+
+_KO = """안녕하세요.
+
+{place}에서 {role}(으)로 함께하자고 초대했습니다.
+
+1. 이 이메일 주소로 GrowFit에 로그인하세요. 아직 계정이 없으면 먼저 가입하세요.
+2. 아래 링크를 열어 초대를 수락하세요. {days}일 동안 한 번만 쓸 수 있습니다.
+
+{link}
+
+토큰을 직접 입력하려면: {token}
+
+모르는 초대라면 이 편지를 무시하세요.
+"""
+
+_EN = """Hello,
+
+{place} invites you to join as {role}.
+
+1. Log in to GrowFit with this e-mail address. If you have no account yet, sign up first.
+2. Open the link below to accept. It works once, within {days} days.
+
+{link}
+
+To enter the token yourself: {token}
+
+If you do not know what this is about, ignore this letter.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    subject: str
+    text: str
+
+
+def invitation(locale: Locale, *, place: str, role: Role, link: str, token: str, days: int) -> Letter:
+    ko, en = _ROLES[role]
+    facts = {"place": place, "link": link, "token": token, "days": days}
+    if locale is Locale.KO:
+        return Letter(f"[GrowFit] {place}의 초대장", _KO.format(role=ko, **facts))
+    return Letter(f"[GrowFit] Invitation from {place}", _EN.format(role=en, **facts))
