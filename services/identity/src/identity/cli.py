@@ -1,8 +1,9 @@
-"""Operator's commands: `python -m identity.cli create-supervisor EMAIL | rotate-keys`. Reads the environment."""
+"""Operator's commands: `python -m identity.cli --help` tells them. They read the environment."""
 
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, timedelta
 from typing import Annotated
 
@@ -10,11 +11,11 @@ import typer
 from pydantic import ValidationError
 
 from chassis.errors import GrowFitError, Locale
-from contracts.identity import Tier
 from identity.config import Settings
 from identity.factory import wire
 from identity.schemas.auth import SignUp
 from identity.service.keys import Rotation
+from identity.service.supervisors import SupervisorService
 
 cli = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -43,6 +44,20 @@ def create_supervisor(
 
 
 @cli.command()
+def grant_supervisor(email: str) -> None:
+    """Make somebody who has an account a supervisor. Their sessions end."""
+    _set_tier(email, SupervisorService.grant)
+    typer.echo(f"{email} is a supervisor")
+
+
+@cli.command()
+def revoke_supervisor(email: str) -> None:
+    """Make a supervisor a user like others. Their sessions end. The last supervisor stays one."""
+    _set_tier(email, SupervisorService.revoke)
+    typer.echo(f"{email} is no supervisor")
+
+
+@cli.command()
 def rotate_keys() -> None:
     """Make a new key for access tokens and retire the older ones. Nobody is logged out."""
     try:
@@ -52,6 +67,21 @@ def rotate_keys() -> None:
         sys.exit(1)
     typer.echo(f"key {made.kid} signs from {made.active_from.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
     typer.echo(f"older keys verify until {made.retired_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _set_tier(email: str, change: Callable[[SupervisorService, str], Awaitable[None]]) -> None:
+    async def run() -> None:
+        wired = wire(Settings())
+        try:
+            await change(wired.supervisors, email)
+        finally:
+            await wired.database.close()
+
+    try:
+        asyncio.run(run())
+    except GrowFitError as error:
+        typer.echo(error.message.text(Locale.EN, **error.values), err=True)
+        sys.exit(1)
 
 
 async def _rotate() -> Rotation:
@@ -66,7 +96,7 @@ async def _rotate() -> Rotation:
 async def _create(form: SignUp) -> None:
     wired = wire(Settings())
     try:
-        await wired.accounts.sign_up(**form.model_dump(), tier=Tier.SUPERVISOR)
+        await wired.accounts.create_supervisor(**form.model_dump(exclude={"invitation_token"}))
     finally:
         await wired.database.close()
 

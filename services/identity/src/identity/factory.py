@@ -19,9 +19,19 @@ from identity.config import Settings
 from identity.models import MAILS, PLUMBING, REQUEST_COUNTS
 from identity.ports import Challenge
 from identity.service.accounts import AccountService
+from identity.service.addresses import AddressService
+from identity.service.attempts import Attempts
 from identity.service.guard import SessionGuard
+from identity.service.invitations import InvitationService
 from identity.service.keys import KeyService
+from identity.service.leaving import LeavingService
+from identity.service.letters import Letters
+from identity.service.own_password import OwnPasswordService
+from identity.service.own_sessions import OwnSessionService
+from identity.service.password_check import PasswordCheck
 from identity.service.sessions import SessionService
+from identity.service.supervisors import SupervisorService
+from identity.service.tidy import Tidy
 
 
 class NoKeys:
@@ -42,9 +52,16 @@ class NoSecondFactor:
 class Wired:
     database: Database
     accounts: AccountService
+    addresses: AddressService
+    own_password: OwnPasswordService
+    leaving: LeavingService
+    invitations: InvitationService
+    supervisors: SupervisorService
     sessions: SessionService
+    own_sessions: OwnSessionService
     keys: KeyService
     mails: MailQueue
+    tidy: Tidy
     access: Access
 
 
@@ -54,26 +71,27 @@ def wire(settings: Settings) -> Wired:
     passwords = Argon2Passwords()
     keys = KeyService(database, JwtSigner(key_encryption_key=sealing_key, issuer=settings.jwt_issuer))
     guard = SessionGuard(database)
-    sessions = SessionService(
-        database,
-        passwords,
-        HmacRefreshSecrets(key_encryption_key=sealing_key),
-        keys,
-        NoSecondFactor(),
-        settings=guard,
+    mails = MailQueue(
+        database, MAILS, sealer=Sealer(sealing_key), mailer=mailer(settings.mail_url), sender=settings.mail_from
     )
+    letters = Letters(mails, public_url=settings.public_url)
+    attempts = Attempts(key_encryption_key=sealing_key)
+    check = PasswordCheck(database, passwords, attempts, guard)
+    secrets = HmacRefreshSecrets(key_encryption_key=sealing_key)
+    sessions = SessionService(database, check, secrets, keys, NoSecondFactor(), settings=guard)
     return Wired(
         database=database,
-        accounts=AccountService(database, passwords),
+        accounts=AccountService(database, passwords, attempts, letters, guard),
+        addresses=AddressService(database, check, attempts, letters),
+        own_password=OwnPasswordService(database, passwords, check, attempts, letters, guard),
+        leaving=LeavingService(database, check, erasers=()),
+        invitations=InvitationService(database, letters),
+        supervisors=SupervisorService(database),
         sessions=sessions,
+        own_sessions=OwnSessionService(database),
         keys=keys,
-        mails=MailQueue(
-            database,
-            MAILS,
-            sealer=Sealer(sealing_key),
-            mailer=mailer(settings.mail_url),
-            sender=settings.mail_from,
-        ),
+        mails=mails,
+        tidy=Tidy(database),
         access=Access(
             verifier=Verifier(keys, issuer=settings.jwt_issuer),
             platform=guard,

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis import app
-from identity.api import auth, gateway, users
+from identity.api import auth, gateway, invitations, recovery, sessions, users
 from identity.config import Settings
 from identity.factory import wire
 
@@ -16,7 +16,14 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
     return app.create_app(
         service="identity",
         title="GrowFit identity",
-        routers=[auth.router, users.router, gateway.router],
+        routers=[
+            auth.router,
+            recovery.router,
+            users.router,
+            sessions.router,
+            invitations.router,
+            gateway.router,
+        ],
         access=wired.access,
         wired=wired,
         database=wired.database,

@@ -1,4 +1,4 @@
-"""identity's message door: it publishes, consumes nothing, and deletes the sessions that are long over."""
+"""identity's message door: it publishes, consumes nothing, and deletes what is long over."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
 async def _tidy(wired: Wired) -> None:
     while True:
         try:
-            await wired.sessions.forget_old()
+            await wired.tidy.run()
         except Unavailable as error:
-            log.warning("old sessions were not all deleted: %s", error)
+            log.warning("what is long over was not all deleted: %s", error)
         await asyncio.sleep(TIDY_SECONDS)

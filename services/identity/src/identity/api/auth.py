@@ -3,7 +3,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from chassis.auth import Caller
-from chassis.errors import Conflict, Invalid, Unauthenticated, Unavailable
+from chassis.errors import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated, Unavailable
 from chassis.problems import responses
 from identity.api.wired import Services
 from identity.ports import Challenge
@@ -14,15 +14,18 @@ from identity.service.keys import VERIFIERS_CACHE
 router = APIRouter(tags=["auth"])
 
 
-@router.post("/auth/sign-up", status_code=201, responses=responses(Conflict, Invalid, Unavailable))
+@router.post(
+    "/auth/sign-up", status_code=201, responses=responses(Forbidden, Conflict, Invalid, RateLimited, Unavailable)
+)
 async def sign_up(body: SignUp, services: Services) -> UserOut:
-    user = await services.accounts.sign_up(
-        email=body.email, password=body.password, display_name=body.display_name, locale=body.locale
-    )
-    return UserOut.model_validate(user)
+    """An address that has an account is told so; how often one may ask is limited.
+
+    Where the platform takes invited people alone, `invitation_token` is needed.
+    """
+    return UserOut.model_validate(await services.accounts.sign_up(**body.model_dump()))
 
 
-@router.post("/auth/login", responses=responses(Unauthenticated, Invalid, Unavailable))
+@router.post("/auth/login", responses=responses(Unauthenticated, Forbidden, Invalid, RateLimited, Unavailable))
 async def login(body: Login, services: Services, user_agent: Annotated[str, Header()] = "") -> Tokens | SecondStep:
     """A pair of tokens; or, where the account has a second factor, what the second step needs."""
     opened = await services.sessions.login(email=body.email, password=body.password, user_agent=user_agent)
@@ -34,9 +37,9 @@ async def refresh(body: Refresh, services: Services) -> Tokens:
     return Tokens.model_validate(await services.sessions.refresh(body.refresh_token))
 
 
-@router.post("/auth/logout", status_code=204, responses=responses(Unauthenticated, Unavailable))
+@router.post("/auth/logout", status_code=204, responses=responses(Unauthenticated, Forbidden, RateLimited, Unavailable))
 async def logout(caller: Caller, services: Services) -> Response:
-    await services.sessions.logout(user_id=caller.user_id, session_id=caller.session_id)
+    await services.sessions.logout(caller)
     return Response(status_code=204)
 
 

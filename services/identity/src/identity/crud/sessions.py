@@ -1,10 +1,14 @@
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import paging
+from chassis.paging import Slice
+from identity.crud.scopes import Own
 from identity.models import RefreshToken, Session, User
 
 
@@ -22,11 +26,40 @@ async def add(
     await session.execute(insert(Session).values(**values, expires_at=func.now() + lifetime))
 
 
-async def get_live(session: AsyncSession, session_id: UUID) -> Session | None:
-    query = select(Session).where(
-        Session.session_id == session_id, Session.revoked_at.is_(None), Session.expires_at > func.now()
+class Holder(NamedTuple):
+    """Whose a live session is, and what its tokens say of them."""
+
+    user_id: UUID
+    tier: str
+    session_id: UUID
+    token_epoch: int
+    restricted_to: str | None
+
+
+_HOLDER = (User.user_id, User.tier, Session.session_id, User.token_epoch, Session.restricted_to)
+
+
+def _held(session_id: UUID) -> ColumnElement[bool]:
+    return and_(
+        Session.session_id == session_id,
+        User.user_id == Session.user_id,
+        User.status == "active",
+        Session.revoked_at.is_(None),
+        Session.expires_at > func.now(),
     )
-    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def get_holder(session: AsyncSession, session_id: UUID) -> Holder | None:
+    """None: the session is over, or its user is not active."""
+    row = (await session.execute(select(*_HOLDER).where(_held(session_id)))).one_or_none()
+    return Holder(*row) if row else None
+
+
+async def update_used(session: AsyncSession, session_id: UUID) -> Holder | None:
+    """The same, of a session that is used now; whoever ends it meanwhile waits, or is waited for."""
+    statement = update(Session).where(_held(session_id)).values(last_used_at=func.now()).returning(*_HOLDER)
+    row = (await session.execute(statement)).one_or_none()
+    return Holder(*row) if row else None
 
 
 async def stands(session: AsyncSession, session_id: UUID, *, epoch: int) -> bool:
@@ -68,13 +101,44 @@ async def is_unused(session: AsyncSession, *, digest: bytes) -> bool:
     return row is not None and row[0] is None
 
 
-async def update_revoked(session: AsyncSession, *, session_id: UUID, reason: str) -> None:
+async def update_revoked(
+    session: AsyncSession, session_id: UUID, *, own: Own | None, reason: str
+) -> tuple[UUID, int] | None:
+    """The user and their epoch. None: there is no live session of that id, or it is not their `own`."""
     statement = (
         update(Session)
-        .where(Session.session_id == session_id, Session.revoked_at.is_(None))
+        .where(Session.session_id == session_id, User.user_id == Session.user_id, Session.revoked_at.is_(None))
+        .where(Session.expires_at > func.now(), true() if own is None else Session.user_id == own.user_id)
         .values(revoked_at=func.now(), revoked_reason=reason)
+        .returning(User.user_id, User.token_epoch)
     )
-    await session.execute(statement)
+    row = (await session.execute(statement)).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+async def update_others_revoked(session: AsyncSession, own: Own, *, keep: UUID, reason: str) -> list[UUID]:
+    """Ends every live session but one; which these were."""
+    statement = (
+        update(Session)
+        .where(Session.user_id == own.user_id, Session.session_id != keep)
+        .where(Session.revoked_at.is_(None), Session.expires_at > func.now())
+        .values(revoked_at=func.now(), revoked_reason=reason)
+        .returning(Session.session_id)
+    )
+    return list((await session.execute(statement)).scalars())
+
+
+async def list_own(session: AsyncSession, own: Own, page: Slice) -> list[Session]:
+    """The live ones."""
+    query = paging.apply(select(Session), page, at=Session.created_at, key=Session.session_id)
+    query = query.where(Session.user_id == own.user_id, Session.revoked_at.is_(None), Session.expires_at > func.now())
+    return list((await session.execute(query)).scalars())
+
+
+async def update_anonymised(session: AsyncSession, user_id: UUID) -> None:
+    """Forget from where and with what the user came."""
+    statement = update(Session).where(Session.user_id == user_id)
+    await session.execute(statement.values(user_agent="", ip=None, network=None))
 
 
 async def update_all_revoked(session: AsyncSession, user_id: UUID, *, reason: str, keep: UUID | None) -> None:

@@ -1,26 +1,38 @@
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from identity.models import Credential, User
+from identity.crud.scopes import Own
+from identity.models import Credential, Session, TotpFactor, User
 
 
 async def add(
-    session: AsyncSession, *, user_id: UUID, email: str, display_name: str, tier: str, locale: str
+    session: AsyncSession,
+    *,
+    user_id: UUID,
+    email: str,
+    display_name: str,
+    tier: str,
+    locale: str,
+    email_verified_at: datetime | None,
 ) -> User | None:
     """None: the address has an account already."""
-    values = {"user_id": user_id, "email": email, "display_name": display_name, "tier": tier, "locale": locale}
+    values = {
+        "user_id": user_id,
+        "email": email,
+        "display_name": display_name,
+        "tier": tier,
+        "locale": locale,
+        "email_verified_at": email_verified_at,
+    }
     statement = insert(User).values(**values).on_conflict_do_nothing(index_elements=[User.email]).returning(User)
     return (await session.execute(statement)).scalar_one_or_none()
-
-
-async def add_credential(session: AsyncSession, *, user_id: UUID, password_hash: str) -> None:
-    session.add(Credential(user_id=user_id, password_hash=password_hash))
-    await session.flush()
 
 
 async def get(session: AsyncSession, user_id: UUID) -> User | None:
@@ -29,7 +41,7 @@ async def get(session: AsyncSession, user_id: UUID) -> User | None:
 
 async def lock(session: AsyncSession, user_id: UUID) -> User | None:
     """The row, held until the transaction ends: whoever changes an account begins here."""
-    return await session.get(User, user_id, with_for_update=True)
+    return await session.get(User, user_id, with_for_update=True, populate_existing=True)
 
 
 async def update(session: AsyncSession, user: User, **values: Any) -> None:
@@ -58,12 +70,53 @@ async def lock_supervisors(session: AsyncSession) -> list[UUID]:
     return list((await session.execute(query.with_for_update())).scalars())
 
 
-async def get_with_hash(session: AsyncSession, *, email: str) -> tuple[User, str] | None:
-    query = select(User, Credential.password_hash).join(Credential, Credential.user_id == User.user_id)
+class LoginRow(NamedTuple):
+    """`is_known_network`: the user has logged in from there before."""
+
+    user: User
+    password_hash: str
+    is_known_network: bool
+
+
+async def get_for_login(session: AsyncSession, *, email: str, network: str | None) -> LoginRow | None:
+    """None: there is no such account, or none with a password."""
+    been_there = select(Session.session_id).where(Session.user_id == User.user_id, Session.network == network).exists()
+    query = select(User, Credential.password_hash, been_there).join(Credential, Credential.user_id == User.user_id)
     row = (await session.execute(query.where(User.email == email))).one_or_none()
+    return LoginRow(row[0], row[1], row[2]) if row else None
+
+
+async def get_by_email(session: AsyncSession, email: str) -> User | None:
+    return (await session.execute(select(User).where(User.email == email))).scalar_one_or_none()
+
+
+async def get_profile(session: AsyncSession, own: Own, *, lock: bool = False) -> tuple[User, bool] | None:
+    """An active account, and whether it has a second factor. `lock`: to change it."""
+    confirmed = TotpFactor.confirmed_at.is_not(None)
+    has_factor = select(TotpFactor.user_id).where(TotpFactor.user_id == User.user_id, confirmed).exists()
+    query = select(User, has_factor).where(User.user_id == own.user_id, User.status == "active")
+    if lock:
+        query = query.with_for_update(of=User)
+    row = (await session.execute(query)).one_or_none()
     return (row[0], row[1]) if row else None
 
 
-async def update_password_hash(session: AsyncSession, *, user_id: UUID, password_hash: str) -> None:
-    credential = await session.get_one(Credential, user_id)
-    credential.password_hash = password_hash
+async def update_email(session: AsyncSession, user: User, *, email: str, verified_at: datetime) -> bool:
+    """False: the address has an account already."""
+    try:
+        async with session.begin_nested():
+            await update(session, user, email=email, email_verified_at=verified_at)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def put_password_hash(session: AsyncSession, *, user_id: UUID, password_hash: str) -> None:
+    """Also for somebody who had no password until now."""
+    values = {"user_id": user_id, "password_hash": password_hash, "changed_at": func.now()}
+    statement = insert(Credential).values(**values)
+    await session.execute(statement.on_conflict_do_update(index_elements=[Credential.user_id], set_=values))
+
+
+async def delete_credential(session: AsyncSession, user_id: UUID) -> None:
+    await session.execute(delete(Credential).where(Credential.user_id == user_id))

@@ -1,60 +1,154 @@
-"""Accounts: making one, reading one's own."""
+"""Accounts: signing up, and one's own profile."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from chassis import outbox
-from chassis.clock import now
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import audit, origin
+from chassis.auth import Principal
 from chassis.database import Database
-from chassis.errors import Conflict, Invalid, NotFound
-from chassis.ids import new_id
-from contracts.identity import Tier, UserRegistered
-from identity.crud import users
-from identity.errors import EMAIL_TAKEN, PASSWORD_UNFIT, USER_NOT_FOUND
+from chassis.errors import Forbidden, NotFound
+from contracts.identity import Tier
+from contracts.platform import SignUpMode
+from identity.crud import invitations, users
+from identity.errors import INVITATION_INVALID, INVITATION_NEEDED, SIGN_UP_CLOSED, USER_NOT_FOUND
 from identity.models import User
-from identity.ports import Passwords
+from identity.ports import Passwords, Values
+from identity.service import account_tokens, changes, password_policy
+from identity.service.account_tokens import Purpose
+from identity.service.attempts import Attempts, Limit
+from identity.service.letters import Letters
+from identity.service.networks import host_of
+from identity.service.permission import own
+from identity.service.registration import register
+
+# A whole school signs up from one address; somebody who tries which addresses have an account gets this far.
+SIGN_UPS = 500
+SIGN_UPS_IN_VAIN = 50
+
+
+@dataclass(frozen=True)
+class Profile:
+    user_id: UUID
+    email: str
+    email_verified: bool
+    display_name: str
+    locale: str
+    tier: str
+    status: str
+    mfa_enabled: bool
+    created_at: datetime
 
 
 class AccountService:
-    def __init__(self, database: Database, passwords: Passwords) -> None:
+    def __init__(
+        self, database: Database, passwords: Passwords, attempts: Attempts, letters: Letters, settings: Values
+    ) -> None:
         self._database = database
         self._passwords = passwords
+        self._attempts = attempts
+        self._letters = letters
+        self._settings = settings
 
     async def sign_up(
-        self, *, email: str, password: str, display_name: str, locale: str, tier: Tier = Tier.USER
-    ) -> User:
-        """Make an account. `tier` above USER is for the operator's command line alone; no route passes it.
+        self, *, email: str, password: str, display_name: str, locale: str, invitation_token: str | None = None
+    ) -> Profile:
+        """Make an account, and send the letter that verifies its address unless an invitation has done so.
+
+        Raises:
+            Forbidden: nobody may sign up, or invited people alone.
+            Conflict: the address has an account.
+            Invalid: the password is unfit.
+            RateLimited: too many came from there, or too many of them in vain.
+        """
+        mode = await self._settings.value("security.sign_up_mode")
+        if mode == SignUpMode.CLOSED:
+            raise Forbidden(SIGN_UP_CLOSED)
+        if mode == SignUpMode.INVITE_ONLY and invitation_token is None:
+            raise Forbidden(INVITATION_NEEDED)
+        email = email.lower()
+        await self._check_password(password, email)
+        host = host_of(origin.current().ip)
+        all_, in_vain = self._attempts.key("sign-up", host), self._attempts.key("sign-up in vain", host)
+        async with self._database.transaction() as session:
+            counted = await self._attempts.count(session, Limit(all_, SIGN_UPS), Limit(in_vain, SIGN_UPS_IN_VAIN))
+        hashed = await self._passwords.hash(password)
+        async with self._database.transaction() as session:
+            await _use_invitation(session, invitation_token, email)
+            is_verified = invitation_token is not None
+            user = await register(
+                session, email=email, display_name=display_name, locale=locale, is_verified=is_verified
+            )
+            await users.put_password_hash(session, user_id=user.user_id, password_hash=hashed)
+            if not is_verified:
+                await self._letters.put_token(session, user, Purpose.VERIFY_EMAIL, to=email)
+            await self._attempts.take_back(session, counted, in_vain)
+        return _profile(user, mfa_enabled=False)
+
+    async def create_supervisor(self, *, email: str, password: str, display_name: str, locale: str) -> Profile:
+        """For the operator's command line alone, whatever the sign-up mode is; no route leads here.
 
         Raises:
             Conflict: the address has an account.
-            Invalid: the password is the address or one repeated character.
+            Invalid: the password is unfit.
         """
-        email = email.lower()
-        if password.lower() == email or len(set(password)) == 1:
-            raise Invalid(PASSWORD_UNFIT)
+        await self._check_password(password, email)
         hashed = await self._passwords.hash(password)
         async with self._database.transaction() as session:
-            user = await users.add(
-                session, user_id=new_id(), email=email, display_name=display_name, tier=tier.value, locale=locale
-            )
-            if user is None:
-                raise Conflict(EMAIL_TAKEN)
-            await users.add_credential(session, user_id=user.user_id, password_hash=hashed)
-            await outbox.add(
+            user = await register(
                 session,
-                UserRegistered(
-                    user_id=user.user_id,
-                    email=email,
-                    display_name=display_name,
-                    tier=tier,
-                    locale=locale,
-                    registered_at=now(),
-                ),
+                email=email,
+                display_name=display_name,
+                locale=locale,
+                is_verified=True,
+                tier=Tier.SUPERVISOR,
             )
-        return user
+            await users.put_password_hash(session, user_id=user.user_id, password_hash=hashed)
+            await audit.record(session, "supervisor.granted", actor=None, target=f"user/{user.user_id}")
+        return _profile(user, mfa_enabled=False)
 
-    async def get(self, user_id: UUID) -> User:
+    async def get(self, caller: Principal) -> Profile:
         async with self._database.transaction() as session:
-            user = await users.get(session, user_id)
-        if user is None or user.status != "active":
+            found = await users.get_profile(session, own(caller))
+        if found is None:
             raise NotFound(USER_NOT_FOUND)
-        return user
+        return _profile(found[0], mfa_enabled=found[1])
+
+    async def update(self, caller: Principal, *, display_name: str | None, locale: str | None) -> Profile:
+        """Change what is given; what is the same already is no change."""
+        async with self._database.transaction() as session:
+            found = await users.get_profile(session, own(caller), lock=True)
+            if found is None:
+                raise NotFound(USER_NOT_FOUND)
+            user, mfa_enabled = found
+            wanted = {"display_name": display_name, "locale": locale}
+            new = {name: value for name, value in wanted.items() if value not in (None, getattr(user, name))}
+            if new:
+                await users.update(session, user, **new)
+                await changes.announce(session, user)
+        return _profile(user, mfa_enabled=mfa_enabled)
+
+    async def _check_password(self, password: str, email: str) -> None:
+        least = await self._settings.value("security.password_min_length")
+        password_policy.check(password, email=email, least=least)
+
+
+async def _use_invitation(session: AsyncSession, token: str | None, email: str) -> None:
+    if token is not None and not await invitations.use(session, account_tokens.digest(token), email=email):
+        raise Forbidden(INVITATION_INVALID)
+
+
+def _profile(user: User, *, mfa_enabled: bool) -> Profile:
+    return Profile(
+        user_id=user.user_id,
+        email=user.email,
+        email_verified=user.email_verified_at is not None,
+        display_name=user.display_name,
+        locale=user.locale,
+        tier=user.tier,
+        status=user.status,
+        mfa_enabled=mfa_enabled,
+        created_at=user.created_at,
+    )

@@ -4,11 +4,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import outbox
+from chassis import audit, outbox
+from chassis.auth import Principal
 from chassis.clock import now
 from chassis.errors import Conflict
 from contracts.identity import SessionRevoked, Tier, UserChanged, UserStatus
 from identity.crud import sessions, users
+from identity.crud.scopes import Own
 from identity.errors import LAST_SUPERVISOR
 from identity.models import User
 
@@ -40,6 +42,26 @@ async def end_sessions(session: AsyncSession, user: User, *, reason: str, keep: 
     await sessions.update_all_revoked(session, user.user_id, reason=reason, keep=keep)
     event = SessionRevoked(user_id=user.user_id, token_epoch=user.token_epoch, revoked_at=now())
     await outbox.add(session, event)
+
+
+async def end_session(
+    session: AsyncSession,
+    session_id: UUID,
+    *,
+    reason: str,
+    actor: Principal | None,
+    own: Own | None = None,
+    action: str = "session.revoked",
+) -> bool:
+    """End one session, of whomever it is or of its own user alone. False: there is no such live one."""
+    ended = await sessions.update_revoked(session, session_id, own=own, reason=reason)
+    if ended is None:
+        return False
+    user_id, epoch = ended
+    event = SessionRevoked(user_id=user_id, session_id=session_id, token_epoch=epoch, revoked_at=now())
+    await outbox.add(session, event)
+    await audit.record(session, action, actor=actor, target=f"session/{session_id}", reason=reason)
+    return True
 
 
 async def spare_last_supervisor(session: AsyncSession, user_id: UUID) -> None:

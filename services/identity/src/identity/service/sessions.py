@@ -1,4 +1,4 @@
-"""Sessions: login, refresh with rotation, logout, and the end of what is long over."""
+"""Sessions: login, refresh with rotation, logout."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,27 +6,25 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import audit, origin, outbox
+from chassis import audit, origin
 from chassis.auth import Principal
-from chassis.clock import now
 from chassis.database import Database
-from chassis.errors import Unauthenticated
+from chassis.errors import Forbidden, Unauthenticated
 from chassis.ids import new_id
-from contracts.identity import SessionRevoked
+from contracts.audit import AuditOutcome
 from identity.crud import sessions, users
-from identity.errors import LOGIN_REFUSED, REFRESH_REFUSED
+from identity.crud.sessions import Holder
+from identity.errors import EMAIL_UNVERIFIED, LOGIN_REFUSED, REFRESH_REFUSED
 from identity.models import User
-from identity.ports import Challenge, Claims, Passwords, RefreshSecrets, SecondFactor, Values
+from identity.ports import Challenge, Claims, RefreshSecrets, SecondFactor, Values
+from identity.service import changes
 from identity.service.keys import KeyService
 from identity.service.networks import network_of
+from identity.service.password_check import PasswordCheck, Shown
+from identity.service.permission import own
 
 # Two tabs, or a lost answer, refresh twice; only the immediate predecessor is forgiven, and only this long.
 GRACE = timedelta(seconds=10)
-
-# A reused token is told from an unknown one, and a theft looked into, only while the rows are there.
-RETENTION = timedelta(days=30)
-# One DELETE of everything could run into the statement timeout, and then nothing would ever go.
-FORGET_BATCH = 5_000
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class SessionService:
     def __init__(
         self,
         database: Database,
-        passwords: Passwords,
+        check: PasswordCheck,
         secrets: RefreshSecrets,
         keys: KeyService,
         factors: SecondFactor,
@@ -48,7 +46,7 @@ class SessionService:
         settings: Values,
     ) -> None:
         self._database = database
-        self._passwords = passwords
+        self._check = check
         self._secrets = secrets
         self._keys = keys
         self._factors = factors
@@ -58,24 +56,26 @@ class SessionService:
         """Open a session, or ask for the second factor.
 
         Raises:
-            Unauthenticated: wrong address, wrong password, not active; one answer, in the same time.
+            Unauthenticated: wrong address, wrong password, not active; one answer, after the same work.
+            RateLimited: too many wrong tries.
+            Forbidden: the address must be verified first; told to nobody but who knows the password.
         """
-        email = email.lower()
-        async with self._database.transaction() as session:
-            found = await users.get_with_hash(session, email=email)
-        right = await self._passwords.verify(password, found[1] if found else None)
-        if not right or found is None or found[0].status != "active":
-            raise Unauthenticated(LOGIN_REFUSED)
-        user, hashed = found
-        renewed = await self._passwords.hash(password) if self._passwords.is_outdated(hashed) else None
+        shown = await self._check.login(email=email, password=password)
+        if shown.user.email_verified_at is None and await self._settings.value("security.email_verification_required"):
+            await self._refuse_unverified(shown)
+        renewed = await self._check.renewed(shown, password)
         lifetime = await self._lifetime()
         async with self._database.transaction() as session:
             if renewed:
-                await users.update_password_hash(session, user_id=user.user_id, password_hash=renewed)
-            challenge = await self._factors.challenge(session, user.user_id)
-            if challenge:
-                return challenge
-            opened = await self._add(session, user, user_agent=user_agent, lifetime=lifetime)
+                await users.put_password_hash(session, user_id=shown.user.user_id, password_hash=renewed)
+            challenge = await self._factors.challenge(session, shown.user.user_id)
+            opened = None
+            if challenge is None:
+                opened = await self._add(session, shown.user, user_agent=user_agent, lifetime=lifetime)
+            await self._check.settle(session, shown)
+        if challenge is not None:
+            return challenge
+        assert opened is not None  # noqa: S101  there is a session where there is no challenge
         return await self._pair(*opened)
 
     async def open(self, user: User, *, user_agent: str) -> TokenPair:
@@ -95,59 +95,56 @@ class SessionService:
         A token used twice outside the grace was stolen or leaked: its whole session ends.
 
         Raises:
-            Unauthenticated: unknown, expired, revoked or reused.
+            Unauthenticated: unknown, expired, revoked or reused; or the user is no longer active.
         """
         digest, successor = self._secrets.digest(refresh_token), self._secrets.successor(refresh_token)
         async with self._database.transaction() as session:
-            session_id = await sessions.use_token(session, digest=digest)
-            if session_id is None:
-                session_id = await self._within_grace(session, digest, self._secrets.digest(successor))
-            live = await sessions.get_live(session, session_id) if session_id else None
-            user = await users.get(session, live.user_id) if live else None
-            if live and user and user.status == "active":
-                await sessions.add_token(session, digest=self._secrets.digest(successor), session_id=live.session_id)
-        if live is None or user is None or user.status != "active":
+            holder = await self._rotate(session, digest, self._secrets.digest(successor))
+        if holder is None:
             raise Unauthenticated(REFRESH_REFUSED)
-        return await self._pair(Claims(user.user_id, user.tier, live.session_id, user.token_epoch), successor)
+        return await self._pair(
+            Claims(holder.user_id, holder.tier, holder.session_id, holder.token_epoch, holder.restricted_to), successor
+        )
 
-    async def logout(self, *, user_id: UUID, session_id: UUID) -> None:
+    async def access_token(self, user: User, session_id: UUID) -> tuple[str, int]:
+        """Another access token of a session that goes on while its older ones have ended; and its seconds."""
+        pair = await self._pair(Claims(user.user_id, user.tier, session_id, user.token_epoch), "")
+        return pair.access_token, pair.expires_in
+
+    async def logout(self, caller: Principal) -> None:
         async with self._database.transaction() as session:
-            live = await sessions.get_live(session, session_id)
-            if live is not None and live.user_id == user_id:
-                await self._revoke(session, session_id, reason="logout")
+            await changes.end_session(session, caller.session_id, own=own(caller), reason="logout", actor=caller)
 
-    async def forget_old(self) -> None:
-        """Delete the sessions that expired or ended before `RETENTION`, with their tokens.
+    async def _refuse_unverified(self, shown: Shown) -> None:
+        async with self._database.transaction() as session:
+            await audit.record(
+                session,
+                "user.login_failed",
+                actor=None,
+                target=f"user/{shown.user.user_id}",
+                outcome=AuditOutcome.REFUSED,
+                reason="email_unverified",
+            )
+            await self._check.settle(session, shown)
+        raise Forbidden(EMAIL_UNVERIFIED)
 
-        Nothing can be added to them meanwhile: only a live session gets a token.
-        """
-        # The tokens first, they point at their session. One transaction each time: what is deleted stays deleted.
-        for delete in (sessions.delete_ended_tokens, sessions.delete_ended):
-            deleted = FORGET_BATCH
-            while deleted == FORGET_BATCH:
-                async with self._database.transaction() as session:
-                    deleted = await delete(session, age=RETENTION, limit=FORGET_BATCH)
-
-    async def _within_grace(self, session: AsyncSession, digest: bytes, successor: bytes) -> UUID | None:
+    async def _rotate(self, session: AsyncSession, digest: bytes, successor: bytes) -> Holder | None:
+        session_id = await sessions.use_token(session, digest=digest)
+        if session_id is not None:
+            holder = await sessions.update_used(session, session_id)
+            if holder is not None:
+                await sessions.add_token(session, digest=successor, session_id=session_id)
+            return holder
         token = await sessions.get_token(session, digest=digest)
         if token is None:
             return None
         session_id, used_at, database_now = token
         fresh = used_at is not None and database_now - used_at <= GRACE
         if fresh and await sessions.is_unused(session, digest=successor):
-            return session_id
-        await self._revoke(session, session_id, reason="refresh token reused")
+            return await sessions.get_holder(session, session_id)
+        reason, action = "refresh token reused", "session.reuse_detected"
+        await changes.end_session(session, session_id, reason=reason, actor=None, action=action)
         return None
-
-    async def _revoke(self, session: AsyncSession, session_id: UUID, *, reason: str) -> None:
-        live = await sessions.get_live(session, session_id)
-        if live is None:
-            return
-        await sessions.update_revoked(session, session_id=session_id, reason=reason)
-        user = await users.get(session, live.user_id)
-        epoch = user.token_epoch if user else 0
-        event = SessionRevoked(user_id=live.user_id, session_id=session_id, token_epoch=epoch, revoked_at=now())
-        await outbox.add(session, event)
 
     async def _lifetime(self) -> timedelta:
         # Asked before the transaction: what holds one connection must not wait for a second.

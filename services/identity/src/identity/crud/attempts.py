@@ -1,0 +1,56 @@
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, cast, delete, func, select, union_all
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from identity.models import Attempt
+
+WINDOW_MINUTES = 15
+
+_MINUTE = cast(func.floor(func.extract("epoch", func.now()) / 60), BigInteger)
+
+
+class Tries(NamedTuple):
+    key: bytes
+    minute: int
+    tries: int
+
+
+async def add(session: AsyncSession, keys: Sequence[bytes]) -> list[Tries]:
+    """Count one try for each key; then all tries within the window, this one among those of the newest minute.
+
+    Whoever counts the same key meanwhile waits for this transaction, so of many at once each sees another sum.
+    """
+    # Sorted, here and below: two transactions that count the same keys must not wait for each other.
+    rows = [{"key": key, "minute": _MINUTE, "tries": 1} for key in sorted(set(keys))]
+    counted = (
+        insert(Attempt)
+        .values(rows)
+        .on_conflict_do_update(index_elements=[Attempt.key, Attempt.minute], set_={Attempt.tries: Attempt.tries + 1})
+        .returning(Attempt.key, Attempt.minute, Attempt.tries)
+        .cte("counted")
+    )
+    older = select(Attempt.key, Attempt.minute, Attempt.tries).where(
+        Attempt.key.in_(keys), Attempt.minute > _MINUTE - WINDOW_MINUTES, Attempt.minute < _MINUTE
+    )
+    found = await session.execute(union_all(select(counted), older))
+    return [Tries(row.key, row.minute, row.tries) for row in found]
+
+
+async def take_back(session: AsyncSession, keys: Sequence[bytes], *, minute: int) -> None:
+    """What `add` counted in that minute was no wrong try after all."""
+    statement = insert(Attempt).values([{"key": key, "minute": minute, "tries": -1} for key in sorted(set(keys))])
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Attempt.key, Attempt.minute], set_={Attempt.tries: Attempt.tries - 1}
+        )
+    )
+
+
+async def delete_old(session: AsyncSession, *, limit: int) -> int:
+    """What no window reaches any more, `limit` rows at most; how many it was."""
+    old = select(Attempt.key, Attempt.minute).where(Attempt.minute <= _MINUTE - WINDOW_MINUTES).limit(limit).subquery()
+    statement = delete(Attempt).where(Attempt.key == old.c.key, Attempt.minute == old.c.minute)
+    return len((await session.execute(statement.returning(Attempt.minute))).all())

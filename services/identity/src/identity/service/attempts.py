@@ -1,0 +1,103 @@
+"""How often something may be tried within a quarter of an hour, counted by all replicas together.
+
+A try is counted before it is looked at, so that many at once are no way around a limit, and taken back when it was a
+right one. What is refused is not counted: waiting as long as `Retry-After` says is always enough.
+"""
+
+import base64
+import hmac
+import time
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.errors import RateLimited
+from identity.crud import attempts
+from identity.crud.attempts import WINDOW_MINUTES, Tries
+from identity.errors import TOO_MANY_TRIES
+
+_KEY_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most so many tries of what `key` stands for, within `minutes`, of which there are 15 at most.
+
+    `most` None: they are counted and never refused.
+    """
+
+    key: bytes
+    most: int | None
+    minutes: int = WINDOW_MINUTES
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One try, and the others within each limit's window."""
+
+    limits: tuple[Limit, ...]
+    tries: tuple[Tries, ...]
+
+    @property
+    def minute(self) -> int:
+        """Which the try was counted in."""
+        return max(each.minute for each in self.tries)
+
+    def total(self, key: bytes) -> int:
+        return sum(each.tries for each in self._of(self._limit(key)))
+
+    def wait(self, key: bytes, most: int) -> int:
+        """Seconds until so many tries have left the window that the next one is within `most`."""
+        limit = self._limit(key)
+        surplus = self.total(key) - most
+        for each in self._of(limit):
+            surplus -= each.tries
+            if surplus <= 0:
+                return max(1, (each.minute + limit.minutes) * 60 - int(time.time()))
+        return limit.minutes * 60
+
+    def _limit(self, key: bytes) -> Limit:
+        return next(limit for limit in self.limits if limit.key == key)
+
+    def _of(self, limit: Limit) -> list[Tries]:
+        since = self.minute - limit.minutes
+        return sorted(each for each in self.tries if each.key == limit.key and each.minute > since)
+
+
+class Attempts:
+    def __init__(self, *, key_encryption_key: str) -> None:
+        root = base64.b64decode(key_encryption_key, validate=True)
+        self._key = hmac.digest(root, b"growfit attempts", "sha256")
+
+    def key(self, *parts: str) -> bytes:
+        """Of what is tried on what from where. Nobody can read an address out of it."""
+        return hmac.digest(self._key, "\x1f".join(parts).encode(), "sha256")[:_KEY_BYTES]
+
+    async def count(self, session: AsyncSession, *limits: Limit) -> Counted:
+        """Count one try against each limit.
+
+        Raises:
+            RateLimited: a limit is used up. The caller's transaction rolls back, and with it the count.
+        """
+        counted = Counted(limits, tuple(await attempts.add(session, [limit.key for limit in limits])))
+        waits = [
+            counted.wait(limit.key, limit.most)
+            for limit in limits
+            if limit.most is not None and counted.total(limit.key) > limit.most
+        ]
+        if waits:
+            raise too_many_tries(max(waits))
+        return counted
+
+    async def take_back(self, session: AsyncSession, counted: Counted, *keys: bytes) -> None:
+        """It was a right try, for these keys or all. The last thing in a transaction: others wait for it."""
+        every = [limit.key for limit in counted.limits]
+        await attempts.take_back(session, keys or every, minute=counted.minute)
+
+    async def is_first(self, session: AsyncSession, key: bytes) -> bool:
+        """Whether nobody has asked this of `key` within the window."""
+        return sum(tries.tries for tries in await attempts.add(session, [key])) == 1
+
+
+def too_many_tries(seconds: int) -> RateLimited:
+    return RateLimited(TOO_MANY_TRIES, headers={"Retry-After": str(seconds)}, retry_after=seconds)
