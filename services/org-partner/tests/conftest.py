@@ -17,7 +17,7 @@ from chassis.delivery import Delivery
 from contracts.envelope import decode
 from contracts.event import Event
 from contracts.identity import Tier, UserRegistered
-from contracts.org_partner import Role
+from contracts.org_partner import AuditRecorded, Role
 from growfit_local import stand_ins
 from growfit_local.servers import Database as TestDatabase
 from growfit_local.stand_ins import Signer
@@ -54,7 +54,14 @@ class Sql(stand_ins.Sql):
     """Looks into the database past the service, and puts there what other services would have."""
 
     async def events(self, **where: UUID) -> list[Event]:
-        """What the outbox holds about an id, oldest first: `events(org_id=…)`."""
+        """What the outbox holds about an id, oldest first, without the audit log's part: `events(org_id=…)`."""
+        return [event for event in await self._told(**where) if not isinstance(event, AuditRecorded)]
+
+    async def audits(self, **where: UUID) -> list[AuditRecorded]:
+        """What the audit log is told about an id, oldest first: `audits(org_id=…)`."""
+        return [event for event in await self._told(**where) if isinstance(event, AuditRecorded)]
+
+    async def _told(self, **where: UUID) -> list[Event]:
         ((name, value),) = where.items()
         query = "SELECT payload::text AS body FROM org_partner.outbox WHERE payload->'data'->>%s = %s ORDER BY id"
         return [decode(row["body"].encode()).data for row in await self.rows(query, name, str(value))]

@@ -19,13 +19,17 @@ RIGHTS = {
     "org_partner.mails": CHANGE | {"DELETE"},
     # What happened is written once.
     "partner.activities": ADD,
-    # Identity tells of each user once.
-    "org_partner.users": ADD,
+    # As identity tells; forgotten in place.
+    "org_partner.users": CHANGE,
     # Forgotten after the hour in which they count.
     "org_partner.refused_redemptions": ADD | {"DELETE"},
-    "partner.orgs": ADD,
-    "partner.partners": ADD,
-    "partner.memberships": ADD,
+    "partner.orgs": CHANGE,
+    "partner.partners": CHANGE,
+    # Taken away and given again in place.
+    "partner.memberships": CHANGE,
+    "partner.org_domains": ADD | {"DELETE"},
+    # Gone with the account of whoever was invited, or invited others.
+    "partner.invitations": CHANGE | {"DELETE"},
     "partner.courses": CHANGE,
     "partner.classes": CHANGE,
     # Put in and taken out.
