@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -191,11 +191,22 @@ Get = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture
-async def http(settings: Settings) -> AsyncIterator[Callable[..., Get]]:
+def http_of(settings: Settings) -> Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]:
+    """`http_of(verifier=…)`: a client of the HTTP door that believes that verifier."""
+
+    def door(*, verifier: Any) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        app = create_app(settings)
+        app.state.verifier = verifier
+        return _client(app)
+
+    return door
+
+
+@pytest.fixture
+async def http(http_of: Callable[..., Any]) -> AsyncIterator[Callable[..., Get]]:
     """`http(user_id, tier=…)` is a GET as that caller; `http()` one without a token."""
-    app, signer = create_app(settings), Signer()
-    app.state.verifier = signer.verifier
-    async with _client(app) as client:
+    signer = Signer()
+    async with http_of(verifier=signer.verifier) as client:
 
         def as_caller(user_id: UUID | None = None, *, tier: str = "user") -> Get:
             headers = {"Authorization": f"Bearer {signer.token(user_id, tier=tier)}"} if user_id else {}

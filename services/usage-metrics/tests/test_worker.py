@@ -12,7 +12,12 @@ import pytest
 from chassis.bus import inbox_prefix
 from contracts import ingest, rag
 from contracts.envelope import encode, wrap
+from contracts.identity import UserAnonymised
 from contracts.org_partner import ClassOpened
+from contracts.streams import SERVICES
+from contracts.tenancy import Tenant
+from contracts.usage_metrics import PersonalDataErased
+from usage_metrics.service import places
 from usage_metrics.worker import create_worker
 
 
@@ -84,8 +89,54 @@ async def test_what_is_no_usage_is_buried_and_the_next_is_booked(open_door, publ
     await _until(lambda: books.rows("SELECT reason FROM usage_metrics.dead_letters"), [("malformed",)])
 
 
-async def test_the_door_makes_the_months_that_are_missing(emptied, open_door, books):
-    this_month = "partner.usage_events_" + f"{datetime.now(UTC) + timedelta(hours=9):%Y_%m}"
+@pytest.mark.parametrize("publisher", SERVICES)
+async def test_audit_events_of_every_service_arrive_once(open_door, publish, books, make_entry, publisher):
+    await open_door()
+    entry = make_entry(publisher)
+    body = await publish(entry)
+    await publish(entry, body=body)
+    last = make_entry(publisher)
+    await publish(last)
+
+    query = "SELECT audit_id FROM supervisor.audit_events WHERE publisher = %s ORDER BY recorded_at"
+    await _until(lambda: books.rows(query, publisher), [(entry.audit_id,), (last.audit_id,)])
+
+
+async def test_forged_events_are_buried_and_the_next_are_taken(
+    open_door, publish, books, make_entry, make_usage, academy, monkeypatch
+):
+    monkeypatch.setattr(places, "PATIENT_TRIES", 0)
+    await open_door()
+    where = {"org_id": academy.orgs[0], "partner_id": academy.partners[0], "class_id": academy.classes[2]}
+    ledger = (await books.rows("SELECT count(*) FROM partner.usage_events"))[0][0]
+    await publish(make_entry("rag", **where))
+    await publish(make_entry("rag", org_id=academy.orgs[0]))
+    await publish(make_usage(tenant=Tenant(user_id=uuid4(), **where)))
+    await publish(make_usage())
+
+    letters = "SELECT subject, reason FROM usage_metrics.dead_letters ORDER BY 1"
+    buried = [("ingest.usage.recorded.v1", "tenant_disagrees"), ("rag.audit.recorded.v1", "tenant_disagrees")]
+    await _until(lambda: books.rows(letters), buried)
+    await _until(lambda: books.rows("SELECT count(*) FROM supervisor.audit_events"), [(1,)])
+    await _until(lambda: books.rows("SELECT count(*) FROM partner.usage_events"), [(ledger + 1,)])
+
+
+async def test_an_anonymised_user_is_erased_and_the_report_published(open_door, publish, books, make_entry):
+    user_id = uuid4()
+    await books.note(make_entry(actor_id=user_id))
+    await open_door()
+
+    await publish(UserAnonymised(user_id=user_id, version=3, anonymised_at=datetime.now(UTC)))
+
+    await _until(lambda: books.rows("SELECT count(*) FROM supervisor.audit_origins"), [(0,)])
+    reported = """SELECT payload -> 'data' ->> 'user_id', (payload -> 'data' -> 'remaining')::int
+                  FROM usage_metrics.outbox WHERE published_at IS NOT NULL AND subject = %s"""
+    await _until(lambda: books.rows(reported, PersonalDataErased.type), [(str(user_id), 0)])
+
+
+@pytest.mark.parametrize("table", ["partner.usage_events", "supervisor.audit_events"])
+async def test_the_door_makes_the_months_that_are_missing(emptied, open_door, books, table):
+    this_month = f"{table}_{datetime.now(UTC) + timedelta(hours=9):%Y_%m}"
     async with await psycopg.AsyncConnection.connect(emptied.libpq_url("growfit_migrator")) as connection:
         await connection.execute(f"DROP TABLE {this_month}")
 

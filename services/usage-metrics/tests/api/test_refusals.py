@@ -9,7 +9,8 @@ import pytest
 from usage_metrics.main import create_app
 
 BOTH = ("/usage/summary", "/usage/events")
-VALIDATION = [
+LOG = ("/audit-events", "/audit-events/export")
+DAYS_AND_IDS = [
     ({"from_": "2026-13-01"}, "query.from"),
     ({"from_": "yesterday"}, "query.from"),
     ({"to": "2026-11-31"}, "query.to"),
@@ -20,6 +21,10 @@ VALIDATION = [
     ({"org_id": "growfit"}, "query.org_id"),
     ({"partner_id": "1"}, "query.partner_id"),
     ({"class_id": "1반"}, "query.class_id"),
+    ({"groupby": "day"}, "query.groupby"),
+    ({"org": "x"}, "query.org"),
+]
+OF_USAGE = [
     ({"user_id": "' OR 1=1"}, "query.user_id"),
     ({"operation": "dreaming"}, "query.operation"),
     ({"model": ""}, "query.model"),
@@ -28,8 +33,31 @@ VALIDATION = [
     ({"limit": 0}, "query.limit"),
     ({"limit": 1001}, "query.limit"),
     ({"limit": "all"}, "query.limit"),
-    ({"groupby": "day"}, "query.groupby"),
-    ({"org": "x"}, "query.org"),
+]
+OF_THE_LOG = [
+    ({"action": ""}, "query.action"),
+    ({"action": "user"}, "query.action"),
+    ({"action": "User.Suspended"}, "query.action"),
+    ({"action": "user.%"}, "query.action"),
+    ({"action": "user.suspended\n"}, "query.action"),
+    ({"action": "user." + "a" * 100}, "query.action"),
+    ({"outcome": "failed"}, "query.outcome"),
+    ({"actor_id": "me"}, "query.actor_id"),
+    ({"target": ""}, "query.target"),
+    ({"target": "user/\x00"}, "query.target"),
+    ({"target": "u" * 301}, "query.target"),
+    ({"publisher": "org-partner"}, "query.publisher"),
+    ({"ip": "203.0.113"}, "query.ip"),
+    ({"ip": "203.0.113.0/24"}, "query.ip"),
+    ({"user_id": str(uuid4())}, "query.user_id"),
+]
+VALIDATION = [
+    *((path, *case) for path in BOTH for case in (*DAYS_AND_IDS, *OF_USAGE)),
+    *((path, *case) for path in LOG for case in (*DAYS_AND_IDS, *OF_THE_LOG)),
+    ("/audit-events", {"limit": 0}, "query.limit"),
+    ("/audit-events", {"limit": 201}, "query.limit"),
+    ("/audit-events/export", {"limit": 5}, "query.limit"),
+    ("/audit-events/export", {"cursor": "x"}, "query.cursor"),
 ]
 SUMMARY_ALONE = [
     ({"group_by": "week"}, "query.group_by.0"),
@@ -46,8 +74,7 @@ def get(http):
     return http(uuid4())
 
 
-@pytest.mark.parametrize("path", BOTH)
-@pytest.mark.parametrize(("query", "field"), VALIDATION)
+@pytest.mark.parametrize(("path", "query", "field"), VALIDATION)
 async def test_a_wrong_value_names_its_field(get, path, query, field):
     answer = await get(path, **query)
 
@@ -75,7 +102,7 @@ async def test_lines_are_not_grouped(get):
     ]
 
 
-@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("path", [*BOTH, *LOG])
 async def test_days_in_the_wrong_order(get, path):
     english = await get(path, from_="2026-11-02", to="2026-11-01")
     korean = await get(path, from_="2026-11-02", to="2026-11-01", locale="ko")
@@ -85,7 +112,7 @@ async def test_days_in_the_wrong_order(get, path):
     assert korean.json()["detail"] == "from(2026-11-02)이 to(2026-11-01)보다 뒤입니다. 두 날짜를 바꾸세요."
 
 
-@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("path", [*BOTH, *LOG])
 async def test_more_than_a_year(get, path):
     assert (await get(path, from_="2025-11-01", to="2026-11-01")).status_code == 200
     answer = await get(path, from_="2025-10-31", to="2026-11-01")
@@ -134,17 +161,19 @@ async def test_a_cursor_with_no_sensible_number_in_it(get, tokens):
     assert answer.status_code == 422
 
 
-async def test_a_cursor_of_the_other_route(get):
-    answer = await get("/usage/events", cursor=_cursor("group,model", "a"))
+@pytest.mark.parametrize("path", ["/usage/events", "/audit-events"])
+@pytest.mark.parametrize("cursor", [*BAD_CURSORS, _cursor("2026-11-10T00:00:00", str(uuid4()))])
+async def test_a_cursor_of_another_route_or_of_none(get, path, cursor):
+    answer = await get(path, cursor=cursor)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "cursor_invalid")
 
 
-async def test_usage_is_read_only(http, settings):
+async def test_usage_and_log_are_read_only(http, settings):
     methods = {
         method
         for path, route in create_app(settings).openapi()["paths"].items()
-        if path.startswith("/usage")
+        if path.startswith(("/usage", "/audit-events"))
         for method in route
     }
     assert methods == {"get"}

@@ -130,6 +130,13 @@ async def test_classes_have_their_names(http, academy):
     }
 
 
+async def test_a_class_that_a_student_has_left_keeps_its_name_for_them(http, academy):
+    get = http(academy.people["left"])
+    answer = await get("/usage/summary", group_by="class", **NOVEMBER)
+
+    assert [(row["class_id"], row["class_name"]) for row in answer.json()["rows"]] == [(str(academy.classes[1]), "2반")]
+
+
 async def test_a_late_event_changes_the_sum_of_its_past_day(http, books, make_usage):
     get = http(uuid4(), tier="supervisor")
     day = {"group_by": "day", "from_": "2026-03-01", "to": "2026-03-31"}

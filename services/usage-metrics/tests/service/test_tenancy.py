@@ -11,16 +11,21 @@ from contracts.org_partner import (
     ClassClosed,
     ClassOpened,
     EnrollmentEnded,
+    EnrollmentPaused,
     MembershipGranted,
     MembershipRevoked,
+    OrgChanged,
+    PartnerChanged,
     Role,
     StudentEnrolled,
+    TenantStatus,
 )
 
 NOW = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
 IDS = {name: uuid4() for name in ("user_id", "org_id", "partner_id", "class_id", "course_id", "student_id")}
 MEMBERSHIP = {**IDS, "membership_id": uuid4(), "role": Role.INSTRUCTOR}
 ENROLLMENT = {**IDS, "enrollment_id": uuid4()}
+TENANT = {**IDS, "name": "하늘 학원", "changed_at": NOW}
 
 CHANGES = {
     "membership": [
@@ -30,7 +35,21 @@ CHANGES = {
     ],
     "enrollment": [
         StudentEnrolled.model_validate({**ENROLLMENT, "version": 1, "enrolled_at": NOW}),
-        EnrollmentEnded.model_validate({**ENROLLMENT, "version": 2, "ended_at": NOW}),
+        EnrollmentPaused.model_validate({**ENROLLMENT, "version": 2, "paused_at": NOW}),
+        EnrollmentEnded.model_validate({**ENROLLMENT, "version": 4, "ended_at": NOW}),
+    ],
+    "pause": [
+        StudentEnrolled.model_validate({**ENROLLMENT, "version": 1, "enrolled_at": NOW}),
+        EnrollmentPaused.model_validate({**ENROLLMENT, "version": 2, "paused_at": NOW}),
+        StudentEnrolled.model_validate({**ENROLLMENT, "version": 3, "enrolled_at": NOW}),
+    ],
+    "org": [
+        OrgChanged.model_validate({**TENANT, "status": status, "version": version})
+        for version, status in enumerate((TenantStatus.ACTIVE, TenantStatus.SUSPENDED, TenantStatus.ACTIVE), 1)
+    ],
+    "partner": [
+        PartnerChanged.model_validate({**TENANT, "status": status, "version": version})
+        for version, status in enumerate((TenantStatus.ACTIVE, TenantStatus.SUSPENDED, TenantStatus.CLOSED), 1)
     ],
     "class": [
         ClassOpened.model_validate({**IDS, "name": "국어 1반", "version": 1, "opened_at": NOW}),
@@ -44,7 +63,19 @@ ENDS = {
     ),
     "enrollment": (
         "SELECT role, is_active, version, class_id FROM usage_metrics.memberships",
-        ("student", False, 2, IDS["class_id"]),
+        ("student", False, 4, IDS["class_id"]),
+    ),
+    "pause": (
+        "SELECT role, is_active, version, class_id FROM usage_metrics.memberships",
+        ("student", True, 3, IDS["class_id"]),
+    ),
+    "org": (
+        "SELECT tenant_id, org_id, is_active, version FROM usage_metrics.tenants",
+        (IDS["org_id"], IDS["org_id"], True, 3),
+    ),
+    "partner": (
+        "SELECT tenant_id, org_id, is_active, version FROM usage_metrics.tenants",
+        (IDS["partner_id"], IDS["org_id"], False, 3),
     ),
     "class": (
         "SELECT name, is_open, version, partner_id FROM usage_metrics.classes",
