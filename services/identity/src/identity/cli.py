@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import Annotated
 
 import typer
@@ -87,8 +87,7 @@ def _set_tier(email: str, change: Callable[[SupervisorService, str], Awaitable[N
 async def _rotate() -> Rotation:
     wired = wire(Settings())
     try:
-        minutes = await wired.access.platform.value("security.access_token_minutes")
-        return await wired.keys.rotate(token_lifetime=timedelta(minutes=minutes))
+        return await wired.keys.rotate()
     finally:
         await wired.database.close()
 

@@ -191,7 +191,8 @@ OIDC_EMAIL_UNVERIFIED = Message(
 )
 OIDC_ADDRESS_UNVERIFIED = Message(
     "oidc_address_unverified",
-    "이 이메일 주소의 계정이 있지만 아직 주소를 확인하지 않았습니다. 비밀번호로 로그인해 주소를 확인한 뒤 다시 시도하세요.",
+    "이 이메일 주소의 계정이 있지만 아직 주소를 확인하지 않았습니다. "
+    "비밀번호로 로그인해 주소를 확인한 뒤 다시 시도하세요.",
     "An account has this e-mail address, but has not verified it. Log in with its password, verify the address, "
     "then try again.",
 )
@@ -217,4 +218,24 @@ LAST_WAY_IN = Message(
     "last_way_in",
     "이것을 끊으면 로그인할 방법이 없습니다. 먼저 비밀번호를 정하세요(비밀번호 재설정).",
     "Without this one you could not log in any more. Set a password first, with a password reset.",
+)
+NOT_TO_YOURSELF = Message(
+    "not_to_yourself",
+    "본인 계정에는 할 수 없습니다. 다른 플랫폼 관리자에게 요청하세요.",
+    "Nobody can do this to their own account. Ask another supervisor.",
+)
+USER_ANONYMISED = Message(
+    "user_anonymised",
+    "익명화된 계정입니다. 되돌릴 수 없습니다.",
+    "The account has been anonymised. That cannot be undone.",
+)
+USER_NOT_ANONYMISED = Message(
+    "user_not_anonymised",
+    "익명화된 계정이 아니어서 삭제 보고가 없습니다.",
+    "The account has not been anonymised, so nothing of it was erased.",
+)
+CONFIRMATION_WRONG = Message(
+    "confirmation_wrong",
+    "confirm이 이 계정의 이메일 주소와 다릅니다. 어느 계정인지 다시 확인하세요.",
+    "`confirm` is not this account's e-mail address. Check which account you mean.",
 )

@@ -1,51 +1,46 @@
 """The one place that knows which adapter stands behind which port."""
 
 from dataclasses import dataclass
-from uuid import UUID
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.access import Access
 from chassis.auth import Verifier
 from chassis.database import Database
-from chassis.errors import API_KEY_INVALID, Unauthenticated
 from chassis.limits import Limits
 from chassis.mail import MailQueue, mailer
 from chassis.sealing import Sealer
+from identity.adapters.oidc_authlib import OidcProviders
 from identity.adapters.passwords_argon2 import Argon2Passwords
 from identity.adapters.refresh_hmac import HmacRefreshSecrets
 from identity.adapters.signer_jwt import JwtSigner
 from identity.config import Settings
 from identity.models import MAILS, PLUMBING, REQUEST_COUNTS
-from identity.ports import Challenge
 from identity.service.accounts import AccountService
 from identity.service.addresses import AddressService
+from identity.service.admin_users import AdminUserService
+from identity.service.api_keys import ApiKeyService
 from identity.service.attempts import Attempts
+from identity.service.codes import CodeCheck
+from identity.service.erasures import ErasureService
+from identity.service.factors import FactorService
 from identity.service.guard import SessionGuard
 from identity.service.invitations import InvitationService
+from identity.service.key_trade import KeyTradeService
 from identity.service.keys import KeyService
 from identity.service.leaving import LeavingService
 from identity.service.letters import Letters
+from identity.service.linking import Linking
+from identity.service.oidc import OidcService
 from identity.service.own_password import OwnPasswordService
 from identity.service.own_sessions import OwnSessionService
 from identity.service.password_check import PasswordCheck
+from identity.service.platform_settings import PlatformSettingService
+from identity.service.second_step import SecondFactors, SecondStepService
 from identity.service.sessions import SessionService
+from identity.service.supervision import SupervisionService
 from identity.service.supervisors import SupervisorService
+from identity.service.tenancy import TenancyService
 from identity.service.tidy import Tidy
-
-
-class NoKeys:
-    """No API key is known yet."""
-
-    async def trade(self, api_key: str) -> str:  # noqa: ARG002  the port's
-        raise Unauthenticated(API_KEY_INVALID)
-
-
-class NoSecondFactor:
-    """A password is enough."""
-
-    async def challenge(self, session: AsyncSession, user_id: UUID) -> Challenge | None:  # noqa: ARG002  the port's
-        return None
+from identity.service.tiers import Tiers
 
 
 @dataclass(frozen=True)
@@ -57,8 +52,19 @@ class Wired:
     leaving: LeavingService
     invitations: InvitationService
     supervisors: SupervisorService
+    admin_users: AdminUserService
+    supervision: SupervisionService
+    erasures: ErasureService
+    platform_settings: PlatformSettingService
     sessions: SessionService
     own_sessions: OwnSessionService
+    factors: FactorService
+    second_step: SecondStepService
+    oidc: OidcService
+    linking: Linking
+    api_keys: ApiKeyService
+    key_trade: KeyTradeService
+    tenancy: TenancyService
     keys: KeyService
     mails: MailQueue
     tidy: Tidy
@@ -71,31 +77,63 @@ def wire(settings: Settings) -> Wired:
     passwords = Argon2Passwords()
     keys = KeyService(database, JwtSigner(key_encryption_key=sealing_key, issuer=settings.jwt_issuer))
     guard = SessionGuard(database)
-    mails = MailQueue(
-        database, MAILS, sealer=Sealer(sealing_key), mailer=mailer(settings.mail_url), sender=settings.mail_from
-    )
+    sealer = Sealer(sealing_key)
+    mails = MailQueue(database, MAILS, sealer=sealer, mailer=mailer(settings.mail_url), sender=settings.mail_from)
     letters = Letters(mails, public_url=settings.public_url)
     attempts = Attempts(key_encryption_key=sealing_key)
     check = PasswordCheck(database, passwords, attempts, guard)
     secrets = HmacRefreshSecrets(key_encryption_key=sealing_key)
-    sessions = SessionService(database, check, secrets, keys, NoSecondFactor(), settings=guard)
+    tiers = Tiers(database, guard)
+    second_factors = SecondFactors(tiers)
+    sessions = SessionService(database, check, secrets, keys, second_factors, settings=guard)
+    codes = CodeCheck(database, sealer, attempts)
+    factors = FactorService(database, sealer, codes, check, letters, tiers)
+    linking = Linking(database, letters)
+    api_keys = ApiKeyService(database)
+    key_trade = KeyTradeService(database, keys, attempts, settings=guard)
+    platform_settings = PlatformSettingService(database)
+    limits = Limits(database, REQUEST_COUNTS)
+    erasers = (factors.forget, linking.forget, api_keys.forget, platform_settings.forget)
+    leaving = LeavingService(database, check, erasers=erasers)
     return Wired(
         database=database,
         accounts=AccountService(database, passwords, attempts, letters, guard),
         addresses=AddressService(database, check, attempts, letters),
         own_password=OwnPasswordService(database, passwords, check, attempts, letters, guard),
-        leaving=LeavingService(database, check, erasers=()),
+        leaving=leaving,
         invitations=InvitationService(database, letters),
         supervisors=SupervisorService(database),
+        admin_users=AdminUserService(database),
+        supervision=SupervisionService(database, factors, leaving),
+        erasures=ErasureService(database),
+        platform_settings=platform_settings,
         sessions=sessions,
         own_sessions=OwnSessionService(database),
+        factors=factors,
+        second_step=SecondStepService(database, codes, sessions, letters),
+        oidc=OidcService(
+            database,
+            OidcProviders(settings.oidc_providers),
+            linking,
+            second_factors,
+            sessions,
+            sealer=sealer,
+            attempts=attempts,
+            settings=guard,
+            public_url=settings.public_url,
+        ),
+        linking=linking,
+        api_keys=api_keys,
+        key_trade=key_trade,
+        tenancy=TenancyService(database),
         keys=keys,
         mails=mails,
         tidy=Tidy(database),
         access=Access(
             verifier=Verifier(keys, issuer=settings.jwt_issuer),
             platform=guard,
-            limits=Limits(database, REQUEST_COUNTS),
-            key_trade=NoKeys(),
+            limits=limits,
+            key_trade=key_trade,
+            close=limits.close,
         ),
     )

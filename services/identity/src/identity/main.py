@@ -4,7 +4,19 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis import app
-from identity.api import auth, gateway, invitations, recovery, sessions, users
+from identity.api import (
+    admin_users,
+    api_keys,
+    auth,
+    factors,
+    gateway,
+    invitations,
+    oidc,
+    platform_settings,
+    recovery,
+    sessions,
+    users,
+)
 from identity.config import Settings
 from identity.factory import wire
 
@@ -21,7 +33,13 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
             recovery.router,
             users.router,
             sessions.router,
+            factors.router,
+            oidc.router,
+            api_keys.router,
             invitations.router,
+            # Behind those whose paths a user's id would take: /users/me, /users/invitations.
+            admin_users.router,
+            platform_settings.router,
             gateway.router,
         ],
         access=wired.access,

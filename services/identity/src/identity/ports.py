@@ -70,6 +70,10 @@ class SecondFactor(Protocol):
         """Begin the second step of a login whose password was right, in its transaction. None: there is none."""
         ...
 
+    async def restriction(self, user_id: UUID, *, tier: str, held: str | None = None) -> str | None:
+        """What alone a session of the user is good for; `held`: what it was until now. None: for everything."""
+        ...
+
 
 class Eraser(Protocol):
     async def __call__(self, session: AsyncSession, user_id: UUID) -> None:
@@ -80,4 +84,55 @@ class Eraser(Protocol):
 class Values(Protocol):
     async def value(self, name: str) -> Any:
         """A platform setting, or its default."""
+        ...
+
+
+@dataclass(frozen=True)
+class ProviderName:
+    name: str
+    title: str
+
+
+@dataclass(frozen=True)
+class OidcRequest:
+    """What a login at a provider begins with, and must end with."""
+
+    state: str
+    nonce: str
+    code_verifier: str
+    redirect_uri: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who somebody is at a provider: `subject`, which is unique at the `issuer` and never changes."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    is_email_verified: bool
+    name: str | None
+    locale: str | None
+
+
+class Providers(Protocol):
+    """The OpenID providers that the operator has set, by name."""
+
+    def names(self) -> list[ProviderName]: ...
+
+    def is_known(self, name: str) -> bool: ...
+
+    async def authorization_url(self, name: str, request: OidcRequest) -> str:
+        """
+        Raises:
+            Unavailable: the provider cannot be reached.
+        """
+        ...
+
+    async def identify(self, name: str, request: OidcRequest, *, code: str) -> Person:
+        """
+        Raises:
+            Unauthenticated: the provider does not take the code, or what it says is not for us.
+            Unavailable: the provider cannot be reached.
+        """
         ...

@@ -11,10 +11,15 @@ RIGHTS = {
     "identity.outbox": CHANGE | {"DELETE"},
     "identity.inbox": ADD | {"DELETE"},
     "identity.dead_letters": CHANGE,
-    # Nothing changes an account yet.
-    "user.app_user": ADD,
-    # An outdated hash is renewed at the login.
-    "identity.credentials": CHANGE,
+    # Never deleted: a person who leaves is anonymised.
+    "user.app_user": CHANGE,
+    # Renewed, replaced, and gone with the person.
+    "identity.credentials": CHANGE | {"DELETE"},
+    # Used or void, and deleted when nobody can use them any more.
+    "identity.account_tokens": CHANGE | {"DELETE"},
+    "identity.sign_up_invitations": CHANGE | {"DELETE"},
+    # Counted up and back, and forgotten a quarter of an hour later.
+    "identity.attempts": CHANGE | {"DELETE"},
     # Used and revoked; deleted when long over.
     "identity.sessions": CHANGE | {"DELETE"},
     "identity.refresh_tokens": CHANGE | {"DELETE"},
@@ -27,9 +32,18 @@ RIGHTS = {
     # Tried again, and gone once they are sent.
     "identity.mails": CHANGE | {"DELETE"},
     "supervisor.platform_setting": CHANGE,
-    # Histories: added to and never altered.
-    "supervisor.platform_setting_changes": ADD,
+    # Two columns: where a change came from is forgotten together with whoever made it.
+    "supervisor.platform_setting_changes": CHANGE,
     "identity.erasures": ADD,
+    # Confirmed, its last step noted, taken away.
+    "identity.totp_factors": CHANGE | {"DELETE"},
+    "identity.recovery_codes": CHANGE | {"DELETE"},
+    # Taken out when they end, so that they end once.
+    "identity.mfa_challenges": ADD | {"DELETE"},
+    "identity.oidc_logins": ADD | {"DELETE"},
+    "identity.linked_identities": CHANGE | {"DELETE"},
+    # Shortened and revoked; the list shows what there was.
+    "identity.api_keys": CHANGE,
     # Retired.
     "identity.signing_keys": CHANGE,
 }

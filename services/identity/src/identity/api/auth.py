@@ -2,7 +2,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from chassis.auth import Caller
+from chassis.auth import EnrollingCaller
 from chassis.errors import Conflict, Forbidden, Invalid, RateLimited, Unauthenticated, Unavailable
 from chassis.problems import responses
 from identity.api.wired import Services
@@ -38,7 +38,7 @@ async def refresh(body: Refresh, services: Services) -> Tokens:
 
 
 @router.post("/auth/logout", status_code=204, responses=responses(Unauthenticated, Forbidden, RateLimited, Unavailable))
-async def logout(caller: Caller, services: Services) -> Response:
+async def logout(caller: EnrollingCaller, services: Services) -> Response:
     await services.sessions.logout(caller)
     return Response(status_code=204)
 

@@ -96,11 +96,11 @@ async def get(session: AsyncSession, own: Own, identity_id: UUID) -> LinkedIdent
 
 async def count_ways(session: AsyncSession, own: Own) -> int:
     """How many ways in a user has: the password, and each linked identity."""
-    counts = [
-        select(func.count()).where(model.user_id == own.user_id).scalar_subquery()
+    ways = [
+        await session.execute(select(func.count()).where(model.user_id == own.user_id))
         for model in (Credential, LinkedIdentity)
     ]
-    return (await session.execute(select(counts[0] + counts[1]))).scalar_one()
+    return sum(way.scalar_one() for way in ways)
 
 
 async def delete_one(session: AsyncSession, own: Own, identity_id: UUID) -> None:

@@ -65,6 +65,13 @@ async def use(session: AsyncSession, digest: bytes, *, email: str) -> bool:
     return (await session.execute(statement)).scalar_one_or_none() is not None
 
 
+async def use_of_address(session: AsyncSession, email: str) -> bool:
+    """For somebody who has shown otherwise that the address is theirs. False: it has no open invitation."""
+    is_open = (Invitation.used_at.is_(None), Invitation.expires_at > func.now())
+    statement = update(Invitation).where(Invitation.email == email, *is_open).values(used_at=func.now())
+    return (await session.execute(statement.returning(Invitation.invitation_id))).scalar_one_or_none() is not None
+
+
 async def delete_of_address(session: AsyncSession, email: str) -> None:
     await session.execute(delete(Invitation).where(Invitation.email == email))
 

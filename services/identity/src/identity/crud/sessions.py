@@ -2,14 +2,14 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, true, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
 from identity.crud.scopes import Own
-from identity.models import RefreshToken, Session, User
+from identity.models import ApiKey, RefreshToken, Session, TotpFactor, User
 
 
 async def add(
@@ -21,9 +21,11 @@ async def add(
     ip: str | None,
     network: str,
     lifetime: timedelta,
+    restricted_to: str | None,
 ) -> None:
     values = {"session_id": session_id, "user_id": user_id, "user_agent": user_agent, "ip": ip, "network": network}
-    await session.execute(insert(Session).values(**values, expires_at=func.now() + lifetime))
+    statement = insert(Session).values(**values, expires_at=func.now() + lifetime, restricted_to=restricted_to)
+    await session.execute(statement)
 
 
 class Holder(NamedTuple):
@@ -63,13 +65,14 @@ async def update_used(session: AsyncSession, session_id: UUID) -> Holder | None:
 
 
 async def stands(session: AsyncSession, session_id: UUID, *, epoch: int) -> bool:
-    """Whether a token of this session and this epoch may still be believed."""
-    query = (
-        select(Session.session_id)
-        .join(User, User.user_id == Session.user_id)
-        .where(Session.session_id == session_id, Session.revoked_at.is_(None))
-        .where(User.status == "active", User.token_epoch <= epoch)
+    """Whether a token of this session, or of this API key, and of this epoch may still be believed."""
+    holder = union_all(
+        select(Session.user_id).where(Session.session_id == session_id, Session.revoked_at.is_(None)),
+        select(ApiKey.user_id).where(
+            ApiKey.api_key_id == session_id, ApiKey.revoked_at.is_(None), ApiKey.expires_at > func.now()
+        ),
     )
+    query = select(User.user_id).where(User.user_id.in_(holder), User.status == "active", User.token_epoch <= epoch)
     return (await session.execute(query)).scalar_one_or_none() is not None
 
 
@@ -132,6 +135,33 @@ async def list_own(session: AsyncSession, own: Own, page: Slice) -> list[Session
     """The live ones."""
     query = paging.apply(select(Session), page, at=Session.created_at, key=Session.session_id)
     query = query.where(Session.user_id == own.user_id, Session.revoked_at.is_(None), Session.expires_at > func.now())
+    return list((await session.execute(query)).scalars())
+
+
+async def update_restricted(session: AsyncSession, session_id: UUID, *, restricted_to: str | None) -> None:
+    """What alone its tokens are good for from now on; nothing changes once its user has a second factor."""
+    enrolled = select(TotpFactor.user_id).where(
+        TotpFactor.user_id == Session.user_id, TotpFactor.confirmed_at.is_not(None)
+    )
+    statement = update(Session).where(Session.session_id == session_id, ~enrolled.exists())
+    await session.execute(statement.values(restricted_to=restricted_to))
+
+
+async def update_lifted(session: AsyncSession, own: Own, session_id: UUID) -> bool:
+    """Its tokens are good for everything from now on. False: they were before."""
+    statement = (
+        update(Session)
+        .where(Session.session_id == session_id, Session.user_id == own.user_id, Session.restricted_to.is_not(None))
+        .values(restricted_to=None)
+        .returning(Session.session_id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def list_restricted(session: AsyncSession, own: Own) -> list[UUID]:
+    """The live ones that are good for one thing alone."""
+    query = select(Session.session_id).where(Session.user_id == own.user_id, Session.restricted_to.is_not(None))
+    query = query.where(Session.revoked_at.is_(None), Session.expires_at > func.now())
     return list((await session.execute(query)).scalars())
 
 

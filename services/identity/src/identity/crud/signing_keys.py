@@ -23,6 +23,12 @@ async def get_active(session: AsyncSession) -> SigningKey | None:
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def is_newest_older(session: AsyncSession, age: timedelta) -> bool:
+    """Whether the last key that was made has been signing for that long. False, too: there is none."""
+    query = select(func.max(SigningKey.active_from) <= _NOW - age).where(SigningKey.retired_at.is_(None))
+    return bool((await session.execute(query)).scalar_one())
+
+
 async def list_public(session: AsyncSession) -> list[dict[str, Any]]:
     """The keys that verify, those included that do not sign yet."""
     query = select(SigningKey.public_jwk).where(_PUBLISHED).order_by(SigningKey.created_at.desc())

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -152,6 +153,6 @@ class ApiKeyService:
         await outbox.add(session, SessionRevoked(**ids, token_epoch=caller.token_epoch, revoked_at=now()))
         return True
 
-    async def _note(self, session: AsyncSession, caller: Principal, action: str, key: ApiKey, **detail: str) -> None:
+    async def _note(self, session: AsyncSession, caller: Principal, action: str, key: ApiKey, **detail: Any) -> None:
         target = f"api_key/{key.api_key_id}"
         await audit.record(session, action, actor=caller, target=target, scopes=key.scopes, **detail)

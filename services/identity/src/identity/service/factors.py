@@ -7,18 +7,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import audit, outbox
+from chassis import audit
 from chassis.auth import Principal
-from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Conflict, Forbidden, NotFound
 from chassis.sealing import Sealer
 from contracts.audit import AuditOutcome
-from contracts.identity import SessionRevoked
 from identity.crud import factors, sessions, users
 from identity.errors import MFA_CODE_WRONG, MFA_ENABLED, MFA_NOT_ENABLED, MFA_NOT_STARTED, USER_NOT_FOUND
 from identity.models import TotpFactor, User
-from identity.service import totp
+from identity.service import changes, permission, totp
 from identity.service.codes import CodeCheck, bound_to
 from identity.service.letters import Kind, Letters
 from identity.service.password_check import PasswordCheck
@@ -146,8 +144,16 @@ class FactorService:
         return recovery_codes
 
     async def reset(self, session: AsyncSession, user_id: UUID) -> bool:
-        """For a supervisor whose user lost the app, or for an account that goes. False: there was none."""
-        return await factors.delete_all(session, user_id)
+        """For a supervisor whose user lost the app and the codes. False: there was none."""
+        user = await users.get(session, user_id)
+        if user is None or not await factors.delete_all(session, user_id):
+            return False
+        await self._letters.put(session, Kind.FACTOR_REMOVED, to=user.email, locale=user.locale)
+        return True
+
+    async def forget(self, session: AsyncSession, user_id: UUID) -> None:
+        """For an account that goes."""
+        await factors.delete_all(session, user_id)
 
     async def _prove(
         self, caller: Principal, proof: Proof, act: Callable[[AsyncSession, User], Awaitable[None]]
@@ -156,10 +162,9 @@ class FactorService:
             if not await factors.is_enrolled(session, caller.user_id):
                 raise Conflict(MFA_NOT_ENABLED)
         if proof.password is not None:
-            shown = await self._passwords.own(caller, proof.password)
+            await self._passwords.own(caller, proof.password)
             async with self._database.transaction() as session:
                 await act(session, await self._user(session, caller))
-                await self._passwords.settle(session, shown)
             return
         counted = await self._codes.count(caller.user_id)
         async with self._database.transaction() as session:
@@ -178,11 +183,11 @@ class FactorService:
 
     async def _lift(self, session: AsyncSession, caller: Principal) -> bool:
         """Free the session that set it up, and end the others that were opened without: who knows whose they are."""
-        ended = await sessions.update_restricted_revoked(session, caller.user_id, keep=caller.session_id)
-        for session_id in ended:
-            ids = {"user_id": caller.user_id, "session_id": session_id}
-            await outbox.add(session, SessionRevoked(**ids, token_epoch=caller.token_epoch, revoked_at=now()))
-        return await sessions.update_lifted(session, caller.session_id)
+        own = permission.own(caller)
+        lifted = await sessions.update_lifted(session, own, caller.session_id)
+        for session_id in await sessions.list_restricted(session, own):
+            await changes.end_session(session, session_id, own=own, reason="second factor set up", actor=caller)
+        return lifted
 
     async def _user(self, session: AsyncSession, caller: Principal) -> User:
         user = await users.get(session, caller.user_id)

@@ -24,6 +24,9 @@ class Kind(StrEnum):
     RESET_PASSWORD = "reset_password"  # noqa: S105  the name of a letter
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  the name of a letter
     INVITATION = "invitation"
+    FACTOR_REMOVED = "factor_removed"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    IDENTITY_LINKED = "identity_linked"
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,22 @@ _KO = {
         "GrowFit에 초대받으셨습니다. {days}일 안에 아래 링크를 열어 이 이메일 주소로 가입하세요.\n\n"
         "{link}\n\n토큰을 직접 입력하려면: {token}\n",
     ),
+    Kind.FACTOR_REMOVED: _Letter(
+        "[GrowFit] 2단계 인증이 해제되었습니다",
+        "GrowFit 계정의 2단계 인증이 해제되었습니다. 이제 비밀번호만으로 로그인할 수 있습니다.\n\n"
+        "직접 해제하지 않았다면 지금 비밀번호를 바꾸고 운영자에게 알리세요.\n",
+    ),
+    Kind.RECOVERY_CODE_USED: _Letter(
+        "[GrowFit] 복구 코드로 로그인했습니다",
+        "누군가 복구 코드로 GrowFit 계정에 로그인했습니다. 그 코드는 다시 쓸 수 없습니다.\n\n"
+        "직접 로그인하지 않았다면 지금 비밀번호를 바꾸고 운영자에게 알리세요.\n",
+    ),
+    Kind.IDENTITY_LINKED: _Letter(
+        "[GrowFit] 다른 로그인이 연결되었습니다",
+        "같은 이메일 주소를 쓰는 다른 곳의 계정이 GrowFit 계정에 연결되었습니다. "
+        "이제 그 계정으로도 로그인할 수 있습니다.\n\n"
+        "직접 로그인하지 않았다면 내 계정에서 연결을 끊고 운영자에게 알리세요.\n",
+    ),
 }
 
 _EN = {
@@ -108,6 +127,21 @@ _EN = {
         "[GrowFit] You are invited",
         "You are invited to GrowFit. Open this link within {days} days and sign up with this e-mail address.\n\n"
         "{link}\n\nTo enter the token yourself: {token}\n",
+    ),
+    Kind.FACTOR_REMOVED: _Letter(
+        "[GrowFit] Your second factor was removed",
+        "The second factor of your GrowFit account was removed. From now on the password alone is enough.\n\n"
+        "If it was not you, change your password now and tell the operator.\n",
+    ),
+    Kind.RECOVERY_CODE_USED: _Letter(
+        "[GrowFit] Somebody logged in with a recovery code",
+        "Somebody logged in to your GrowFit account with a recovery code. That code cannot be used again.\n\n"
+        "If it was not you, change your password now and tell the operator.\n",
+    ),
+    Kind.IDENTITY_LINKED: _Letter(
+        "[GrowFit] Another login was linked",
+        "An account elsewhere that has the same e-mail address was linked to your GrowFit account. From now on you can "
+        "log in with it too.\n\nIf it was not you, unlink it in your account and tell the operator.\n",
     ),
 }
 

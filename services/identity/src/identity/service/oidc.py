@@ -24,7 +24,6 @@ from identity.service.networks import host_of
 from identity.service.sessions import SessionService, TokenPair
 
 LIFETIME = timedelta(minutes=10)
-FORGET_BATCH = 5_000
 # Within a quarter of an hour from one host: a whole school may log in from one address.
 MOST_STARTS = 1_000
 _LONGEST_SUBJECT = 255
@@ -141,13 +140,6 @@ class OidcService:
         """
         self._check(provider)
         return f"{self._public_url}/login#{urlencode({'provider': provider, **answer})}"
-
-    async def forget_old(self) -> None:
-        """Delete the logins that never came back."""
-        deleted = FORGET_BATCH
-        while deleted == FORGET_BATCH:
-            async with self._database.transaction() as session:
-                deleted = await federation.delete_expired_logins(session, limit=FORGET_BATCH)
 
     async def _admit(self, person: Person, provider: str) -> tuple[User, Challenge | None]:
         if not 0 < len(person.subject) <= _LONGEST_SUBJECT:

@@ -16,11 +16,11 @@ from identity.models import User
 from identity.ports import Challenge
 from identity.service.codes import METHODS, RECOVERY, CodeCheck
 from identity.service.factors import note_refusal
+from identity.service.letters import Kind, Letters
 from identity.service.sessions import SessionService, TokenPair
 from identity.service.tiers import Tiers
 
 LIFETIME = timedelta(minutes=5)
-FORGET_BATCH = 5_000
 
 
 def _digest(token: str) -> bytes:
@@ -48,10 +48,11 @@ class SecondFactors:
 
 
 class SecondStepService:
-    def __init__(self, database: Database, codes: CodeCheck, sessions: SessionService) -> None:
+    def __init__(self, database: Database, codes: CodeCheck, sessions: SessionService, letters: Letters) -> None:
         self._database = database
         self._codes = codes
         self._sessions = sessions
+        self._letters = letters
 
     async def login(self, *, mfa_token: str, code: str, user_agent: str) -> TokenPair:
         """Trade the first step's token and a code for a session. A wrong code leaves the token as it is.
@@ -78,13 +79,6 @@ class SecondStepService:
             raise Unauthenticated(MFA_CODE_WRONG)
         return await self._sessions.open(user, user_agent=user_agent)
 
-    async def forget_old(self) -> None:
-        """Delete the logins that nobody finished in time."""
-        deleted = FORGET_BATCH
-        while deleted == FORGET_BATCH:
-            async with self._database.transaction() as session:
-                deleted = await factors.delete_expired_challenges(session, limit=FORGET_BATCH)
-
     async def _waiting(self, session: AsyncSession, token_hash: bytes) -> User:
         waiting = await factors.get_challenge(session, token_hash)
         user = await users.get(session, waiting.user_id) if waiting else None
@@ -98,3 +92,4 @@ class SecondStepService:
         left = await factors.count_codes(session, user.user_id)
         target = f"user/{user.user_id}"
         await audit.record(session, "mfa.recovery_code_used", actor=None, target=target, left=left)
+        await self._letters.put(session, Kind.RECOVERY_CODE_USED, to=user.email, locale=user.locale)

@@ -34,6 +34,14 @@ class TokenPair:
     expires_in: int
 
 
+@dataclass(frozen=True)
+class _Terms:
+    """`restricted_to`: what alone the session is good for; None: for all that its user may do."""
+
+    lifetime: timedelta
+    restricted_to: str | None
+
+
 class SessionService:
     def __init__(
         self,
@@ -64,14 +72,14 @@ class SessionService:
         if shown.user.email_verified_at is None and await self._settings.value("security.email_verification_required"):
             await self._refuse_unverified(shown)
         renewed = await self._check.renewed(shown, password)
-        lifetime = await self._lifetime()
+        terms = await self._terms(shown.user)
         async with self._database.transaction() as session:
             if renewed:
                 await users.put_password_hash(session, user_id=shown.user.user_id, password_hash=renewed)
             challenge = await self._factors.challenge(session, shown.user.user_id)
             opened = None
             if challenge is None:
-                opened = await self._add(session, shown.user, user_agent=user_agent, lifetime=lifetime)
+                opened = await self._add(session, shown.user, terms, user_agent=user_agent)
             await self._check.settle(session, shown)
         if challenge is not None:
             return challenge
@@ -84,9 +92,9 @@ class SessionService:
         Raises:
             Unauthenticated: the user is no longer active, or every session ended since `user` was read.
         """
-        lifetime = await self._lifetime()
+        terms = await self._terms(user)
         async with self._database.transaction() as session:
-            opened = await self._add(session, user, user_agent=user_agent, lifetime=lifetime)
+            opened = await self._add(session, user, terms, user_agent=user_agent)
         return await self._pair(*opened)
 
     async def refresh(self, refresh_token: str) -> TokenPair:
@@ -102,9 +110,12 @@ class SessionService:
             holder = await self._rotate(session, digest, self._secrets.digest(successor))
         if holder is None:
             raise Unauthenticated(REFRESH_REFUSED)
-        return await self._pair(
-            Claims(holder.user_id, holder.tier, holder.session_id, holder.token_epoch, holder.restricted_to), successor
-        )
+        scope = await self._factors.restriction(holder.user_id, tier=holder.tier, held=holder.restricted_to)
+        if scope != holder.restricted_to:
+            async with self._database.transaction() as session:
+                await sessions.update_restricted(session, holder.session_id, restricted_to=scope)
+        claims = Claims(holder.user_id, holder.tier, holder.session_id, holder.token_epoch, scope)
+        return await self._pair(claims, successor)
 
     async def access_token(self, user: User, session_id: UUID) -> tuple[str, int]:
         """Another access token of a session that goes on while its older ones have ended; and its seconds."""
@@ -146,13 +157,12 @@ class SessionService:
         await changes.end_session(session, session_id, reason=reason, actor=None, action=action)
         return None
 
-    async def _lifetime(self) -> timedelta:
+    async def _terms(self, user: User) -> _Terms:
         # Asked before the transaction: what holds one connection must not wait for a second.
-        return timedelta(days=await self._settings.value("security.refresh_token_days"))
+        lifetime = timedelta(days=await self._settings.value("security.refresh_token_days"))
+        return _Terms(lifetime, await self._factors.restriction(user.user_id, tier=user.tier))
 
-    async def _add(
-        self, session: AsyncSession, user: User, *, user_agent: str, lifetime: timedelta
-    ) -> tuple[Claims, str]:
+    async def _add(self, session: AsyncSession, user: User, terms: _Terms, *, user_agent: str) -> tuple[Claims, str]:
         current = await users.update_last_login(session, user.user_id, epoch=user.token_epoch)
         if current is None:
             raise Unauthenticated(LOGIN_REFUSED)
@@ -164,12 +174,14 @@ class SessionService:
             user_agent=user_agent[:300],
             ip=ip,
             network=network_of(ip),
-            lifetime=lifetime,
+            lifetime=terms.lifetime,
+            restricted_to=terms.restricted_to,
         )
         await sessions.add_token(session, digest=self._secrets.digest(refresh_token), session_id=session_id)
         principal = Principal(user.user_id, current.tier, session_id, current.token_epoch)
         await audit.record(session, "user.logged_in", actor=principal, target=f"user/{user.user_id}")
-        return Claims(user.user_id, current.tier, session_id, current.token_epoch), refresh_token
+        claims = Claims(user.user_id, current.tier, session_id, current.token_epoch, terms.restricted_to)
+        return claims, refresh_token
 
     async def _pair(self, claims: Claims, refresh_token: str) -> TokenPair:
         lifetime = timedelta(minutes=await self._settings.value("security.access_token_minutes"))

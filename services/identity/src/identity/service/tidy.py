@@ -1,4 +1,4 @@
-"""What is long over is deleted: sessions, tokens, invitations, counts of tries."""
+"""What is long over is deleted: sessions, tokens, invitations, counts of tries, logins that nobody ended."""
 
 from collections.abc import Awaitable
 from datetime import timedelta
@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.database import Database
-from identity.crud import account_tokens, attempts, invitations, sessions
+from identity.crud import account_tokens, attempts, factors, federation, invitations, sessions
 
 # A reused token is told from an unknown one, and a theft looked into, only while the rows are there.
 RETENTION = timedelta(days=30)
@@ -29,6 +29,8 @@ _DELETES: tuple[Delete, ...] = (
     account_tokens.delete_old,
     partial(invitations.delete_old, age=RETENTION),
     attempts.delete_old,
+    factors.delete_expired_challenges,
+    federation.delete_expired_logins,
 )
 
 
