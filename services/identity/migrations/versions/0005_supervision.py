@@ -9,9 +9,10 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# Both are added to and never altered.
+# Both are added to; what they say of a change or an erasure is never altered.
 GRANTS = {
-    "supervisor.platform_setting_changes": "SELECT, INSERT",
+    # Where a change came from is forgotten together with whoever made it.
+    "supervisor.platform_setting_changes": "SELECT, INSERT, UPDATE (ip, user_agent)",
     "identity.erasures": "SELECT, INSERT",
 }
 

@@ -13,7 +13,7 @@ from contracts.identity import UserAnonymised, UserStatus
 from identity.crud import account_tokens, invitations, sessions, users
 from identity.models import User
 from identity.ports import Eraser
-from identity.service import changes
+from identity.service import changes, erasures
 from identity.service.password_check import PasswordCheck
 
 NOBODY = "탈퇴한 사용자"
@@ -59,22 +59,24 @@ class LeavingService:
     async def erase(self, session: AsyncSession, user: User, *, actor: Principal) -> None:
         """Anonymise an account whose row is locked, once `changes.spare_last_supervisor` has nothing against it."""
         email, user_id = user.email, user.user_id
-        await users.update(
-            session,
-            user,
-            status=UserStatus.ANONYMISED.value,
-            email=f"anonymised-{user_id}@growfit.invalid",
-            display_name=NOBODY,
-            email_verified_at=None,
-            anonymised_at=now(),
-        )
-        await users.delete_credential(session, user_id)
-        await account_tokens.delete_of_user(session, user_id)
-        await invitations.delete_of_address(session, email)
-        for erase in self._erasers:
-            await erase(session, user_id)
-        await changes.end_sessions(session, user, reason="anonymised")
-        await sessions.update_anonymised(session, user_id)
+        async with erasures.reported(session, user_id):
+            await users.update(
+                session,
+                user,
+                status=UserStatus.ANONYMISED.value,
+                status_reason=None,
+                email=f"anonymised-{user_id}@growfit.invalid",
+                display_name=NOBODY,
+                email_verified_at=None,
+                anonymised_at=now(),
+            )
+            await users.delete_credential(session, user_id)
+            await account_tokens.delete_of_user(session, user_id)
+            await invitations.delete_of_address(session, email)
+            for erase in self._erasers:
+                await erase(session, user_id)
+            await changes.end_sessions(session, user, reason="anonymised")
+            await sessions.update_anonymised(session, user_id)
         await changes.announce(session, user)
         event = UserAnonymised(user_id=user_id, version=user.version, anonymised_at=now())
         await outbox.add(session, event)
