@@ -1,6 +1,7 @@
 """People, tokens and tenants for the tests of org-partner, on a real database that `growfit_local.testing` gives."""
 
 import base64
+import json
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 from chassis.auth import Principal
 from chassis.clock import now
 from chassis.delivery import Delivery
+from chassis.sealing import Sealer
 from contracts.envelope import decode
 from contracts.event import Event
 from contracts.identity import Tier, UserRegistered
@@ -67,6 +69,25 @@ class Sql(stand_ins.Sql):
         return [decode(row["body"].encode()).data for row in await self.rows(query, name, str(value))]
 
 
+class Postbox:
+    """The letters that wait to be sent, opened."""
+
+    def __init__(self, sql: Sql, settings: Settings) -> None:
+        self._sql = sql
+        self._sealer = Sealer(settings.key_encryption_key.get_secret_value())
+
+    async def letters(self, to: str) -> list[tuple[str, str]]:
+        """Subject and text of those to an address, oldest first."""
+        rows = await self._sql.rows("SELECT mail_id, sealed FROM org_partner.mails ORDER BY created_at, mail_id")
+        opened = [json.loads(self._sealer.open(row["sealed"], bound_to=f"mail:{row['mail_id']}")) for row in rows]
+        return [(subject, text) for address, subject, text in opened if address == to]
+
+    async def token(self, to: str) -> str:
+        """The one in the latest letter."""
+        (_, text) = (await self.letters(to))[-1]
+        return text.split("#token=", 1)[1].split()[0]
+
+
 class World:
     """Makes people and tenants, through the services wherever there is one for it."""
 
@@ -117,7 +138,7 @@ class World:
         partner = await self.wired.partners.create(
             admin.caller, org.org_id, name="김민지 선생님", owner_email=owner.email
         )
-        group = await self.wired.classes.open(
+        group = await self.wired.classes.create(
             owner.caller, partner.partner_id, course_id=course.course_id, name="월수 저녁반"
         )
         return partner, group, owner
@@ -176,6 +197,11 @@ async def wired(settings: Settings) -> AsyncIterator[Wired]:
 @pytest.fixture(scope="module")
 def sql(database: TestDatabase) -> Sql:
     return Sql(database.libpq_url("postgres"))
+
+
+@pytest.fixture(scope="module")
+def postbox(sql: Sql, settings: Settings) -> Postbox:
+    return Postbox(sql, settings)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,10 @@ from org_partner.config import Settings
 from org_partner.models import ACCESS, MAILS, PLUMBING
 from org_partner.ports import Provider, Resolver
 from org_partner.service.acceptances import AcceptanceService
+from org_partner.service.attendance import AttendanceService
 from org_partner.service.classes import ClassService
 from org_partner.service.courses import CourseService
+from org_partner.service.documents import DocumentService
 from org_partner.service.domains import DomainService
 from org_partner.service.enrollments import EnrollmentService
 from org_partner.service.erasures import ErasureService
@@ -23,10 +25,14 @@ from org_partner.service.llm_addresses import Addresses
 from org_partner.service.llm_connections import LlmConnectionService
 from org_partner.service.llm_keys import LlmKeys, LlmKeyService
 from org_partner.service.llm_settings import LlmSettingsService
+from org_partner.service.materials import MaterialService
 from org_partner.service.members import MemberService
 from org_partner.service.orgs import OrgService
 from org_partner.service.partners import PartnerService
+from org_partner.service.periods import PeriodService
 from org_partner.service.redemptions import RedemptionService
+from org_partner.service.roster_imports import RosterImportService
+from org_partner.service.rosters import RosterService
 from org_partner.service.users import UserService
 
 
@@ -41,9 +47,15 @@ class Wired:
     partners: PartnerService
     courses: CourseService
     classes: ClassService
+    periods: PeriodService
+    materials: MaterialService
+    documents: DocumentService
     invite_codes: InviteCodeService
     redemptions: RedemptionService
     enrollments: EnrollmentService
+    attendance: AttendanceService
+    rosters: RosterService
+    roster_imports: RosterImportService
     users: UserService
     erasures: ErasureService
     llm_settings: LlmSettingsService
@@ -75,9 +87,15 @@ def wire(settings: Settings, *, resolver: Resolver | None = None, provider: Prov
         partners=PartnerService(database, invitations),
         courses=CourseService(database),
         classes=ClassService(database),
-        invite_codes=InviteCodeService(database),
+        periods=PeriodService(database),
+        materials=MaterialService(database),
+        documents=DocumentService(database),
+        invite_codes=InviteCodeService(database, public_url=settings.public_url),
         redemptions=RedemptionService(database),
         enrollments=EnrollmentService(database),
+        attendance=AttendanceService(database),
+        rosters=RosterService(database),
+        roster_imports=RosterImportService(database, mails, public_url=settings.public_url),
         users=UserService(database),
         erasures=ErasureService(database),
         llm_settings=LlmSettingsService(database, addresses, llm_keys),

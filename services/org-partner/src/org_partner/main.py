@@ -12,9 +12,11 @@ from org_partner.api import (
     invitations,
     invite_codes,
     llm_settings,
+    materials,
     members,
     orgs,
     partners,
+    students,
 )
 from org_partner.config import Settings
 from org_partner.factory import wire
@@ -37,7 +39,9 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
                 partners,
                 courses,
                 classes,
+                materials,
                 invite_codes,
+                students,
                 enrollments,
                 llm_settings,
             )

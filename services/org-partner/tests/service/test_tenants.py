@@ -74,7 +74,7 @@ async def test_a_class_takes_no_course_of_another_org(world, school) -> None:
     elsewhere = await world.school()
 
     with pytest.raises(NotFound) as caught:
-        await world.wired.classes.open(
+        await world.wired.classes.create(
             school.owner.caller, school.partner.partner_id, course_id=elsewhere.course.course_id, name="몰래"
         )
     assert caught.value.code == "course_not_found"

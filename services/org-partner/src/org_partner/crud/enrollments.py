@@ -1,76 +1,72 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import paging
-from chassis.paging import Slice
-from org_partner.crud.scopes import ClassScope, InviteScope, OwnScope
-from org_partner.models import Class, Course, Enrollment, Org, Partner, Student, User
+from chassis.ids import new_id
+from org_partner.crud.scopes import ClassScope, EnrollmentScope, InviteScope
+from org_partner.models import Enrollment, Student
+
+# Whoever is in a class, even if only paused, keeps their place.
+IN_CLASS = ("active", "paused")
 
 
-async def add(session: AsyncSession, scope: InviteScope, *, enrollment_id: UUID, student_id: UUID) -> Enrollment:
+async def add_many(
+    session: AsyncSession, scope: ClassScope | InviteScope, student_ids: Collection[UUID], **assigned: Any
+) -> Sequence[Enrollment]:
+    """New ones, and ended ones once more, with a higher version; whoever is in stays as they are and is left out."""
     tenant = {"org_id": scope.org_id, "partner_id": scope.partner_id, "class_id": scope.class_id}
-    statement = insert(Enrollment).values(enrollment_id=enrollment_id, student_id=student_id, **tenant)
-    return (await session.execute(statement.returning(Enrollment))).scalar_one()
+    rows = [
+        {"enrollment_id": new_id(), "student_id": each, "status": "active", **tenant, **assigned}
+        for each in student_ids
+    ]
+    statement = insert(Enrollment).values(rows)
+    again: dict[str, Any] = {name: statement.excluded[name] for name in assigned}
+    again |= {"status": "active", "ended_by": None, "enrolled_at": func.now(), "version": Enrollment.version + 1}
+    statement = statement.on_conflict_do_update(
+        index_elements=[Enrollment.student_id, Enrollment.class_id], set_=again, where=Enrollment.status == "ended"
+    )
+    returned = statement.returning(Enrollment).execution_options(populate_existing=True)
+    return (await session.execute(returned)).scalars().all()
 
 
-async def get_for_invite(session: AsyncSession, scope: InviteScope) -> Row[*tuple[Any, ...]] | None:
-    """The caller's enrolment in the code's class, as `list_for_user` gives it."""
-    query = _with_names().where(Student.user_id == scope.user_id, Enrollment.class_id == scope.class_id)
-    return (await session.execute(query)).one_or_none()
+async def lock(session: AsyncSession, scope: EnrollmentScope) -> Enrollment:
+    """Whoever changes the enrolment meanwhile waits, and then sees what became of it."""
+    query = select(Enrollment).where(Enrollment.enrollment_id == scope.enrollment_id, Enrollment.org_id == scope.org_id)
+    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return (await session.execute(query)).scalar_one()
 
 
-async def list_for_user(session: AsyncSession, scope: OwnScope, page: Slice) -> Sequence[Row[*tuple[Any, ...]]]:
-    query = _with_names().where(Student.user_id == scope.user_id)
-    return (await session.execute(_paged(query, page))).all()
+async def update_values(session: AsyncSession, scope: EnrollmentScope, **values: Any) -> Enrollment:
+    """Of a locked row. Counted up."""
+    statement = (
+        update(Enrollment)
+        .where(Enrollment.enrollment_id == scope.enrollment_id, Enrollment.org_id == scope.org_id)
+        .values(version=Enrollment.version + 1, **values)
+        .returning(Enrollment)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return (await session.execute(statement)).scalar_one()
 
 
-async def list_for_class(session: AsyncSession, scope: ClassScope, page: Slice) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Enrolments with the students' names. The names are absent until identity's event about the user arrives."""
+async def count_in_class(session: AsyncSession, scope: ClassScope | InviteScope | EnrollmentScope) -> int:
+    """The places that are taken."""
+    query = select(func.count()).select_from(Enrollment)
+    query = query.where(Enrollment.class_id == scope.class_id, Enrollment.status.in_(IN_CLASS))
+    return (await session.execute(query)).scalar_one()
+
+
+async def list_statuses(
+    session: AsyncSession, scope: ClassScope | InviteScope, user_ids: Collection[UUID]
+) -> dict[UUID, Row[UUID, str, UUID | None]]:
+    """By user: those of them who are or were in the class."""
     query = (
-        select(
-            Enrollment.enrollment_id,
-            Enrollment.student_id,
-            Enrollment.status,
-            Enrollment.enrolled_at,
-            Student.user_id,
-            User.display_name,
-            User.email,
-        )
+        select(Student.user_id, Enrollment.status, Enrollment.ended_by)
         .join(Student, Student.student_id == Enrollment.student_id)
-        .outerjoin(User, User.user_id == Student.user_id)
         .where(Enrollment.class_id == scope.class_id, Enrollment.org_id == scope.org_id)
+        .where(Student.user_id.in_(user_ids))
     )
-    return (await session.execute(_paged(query, page))).all()
-
-
-def _with_names() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            Enrollment.enrollment_id,
-            Enrollment.student_id,
-            Enrollment.status,
-            Enrollment.enrolled_at,
-            Class.class_id,
-            Class.name.label("class_name"),
-            Course.course_id,
-            Course.name.label("course_name"),
-            Partner.partner_id,
-            Partner.name.label("partner_name"),
-            Org.org_id,
-            Org.name.label("org_name"),
-        )
-        .join(Student, Student.student_id == Enrollment.student_id)
-        .join(Class, Class.class_id == Enrollment.class_id)
-        .join(Course, Course.course_id == Class.course_id)
-        .join(Partner, Partner.partner_id == Class.partner_id)
-        .join(Org, Org.org_id == Class.org_id)
-    )
-
-
-def _paged(query: Select[*tuple[Any, ...]], page: Slice) -> Select[*tuple[Any, ...]]:
-    return paging.apply(query, page, at=Enrollment.enrolled_at, key=Enrollment.enrollment_id)
+    return {row.user_id: row for row in await session.execute(query)}

@@ -1,5 +1,6 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -12,28 +13,40 @@ from org_partner.crud.scopes import ClassScope, InviteScope
 from org_partner.models import InviteCode
 
 
-async def add(
-    session: AsyncSession,
-    scope: ClassScope,
-    *,
-    invite_code_id: UUID,
-    code_hash: bytes,
-    max_uses: int,
-    lifetime: timedelta,
-) -> InviteCode:
-    tenant = {"org_id": scope.org_id, "partner_id": scope.partner_id, "class_id": scope.class_id}
-    values = {"invite_code_id": invite_code_id, "code_hash": code_hash, "max_uses": max_uses}
-    statement = insert(InviteCode).values(**values, **tenant, expires_at=func.now() + lifetime)
+async def add(session: AsyncSession, scope: ClassScope, *, lifetime: timedelta, **values: Any) -> InviteCode:
+    statement = insert(InviteCode).values(**values, **_tenant(scope), expires_at=func.now() + lifetime)
     code = (await session.execute(statement.returning(InviteCode))).scalar_one()
     # RETURNING gives the table's columns, not the one that is computed from them.
     await session.refresh(code, ["state"])
     return code
 
 
-async def list_for_class(session: AsyncSession, scope: ClassScope, page: Slice) -> Sequence[InviteCode]:
+async def add_many(
+    session: AsyncSession, scope: ClassScope, rows: Sequence[dict[str, Any]], *, lifetime: timedelta
+) -> None:
+    values = [{**row, **_tenant(scope), "expires_at": func.now() + lifetime} for row in rows]
+    await session.execute(insert(InviteCode).values(values))
+
+
+async def list_for_class(
+    session: AsyncSession, scope: ClassScope, page: Slice, *, state: str | None = None
+) -> Sequence[InviteCode]:
     query = select(InviteCode).where(InviteCode.class_id == scope.class_id, InviteCode.org_id == scope.org_id)
+    if state is not None:
+        query = query.where(InviteCode.state == state)
     query = paging.apply(query, page, at=InviteCode.created_at, key=InviteCode.invite_code_id)
     return (await session.execute(query)).scalars().all()
+
+
+async def list_recipients(session: AsyncSession, scope: ClassScope, hashes: Collection[bytes]) -> set[bytes]:
+    """Which of these addresses have a code of the class that can still be used."""
+    query = select(InviteCode.recipient_hash).where(
+        InviteCode.class_id == scope.class_id,
+        InviteCode.org_id == scope.org_id,
+        InviteCode.recipient_hash.in_(hashes),
+        InviteCode.state == "active",
+    )
+    return {found for found in (await session.execute(query)).scalars() if found is not None}
 
 
 async def update_revoked(session: AsyncSession, scope: ClassScope, invite_code_id: UUID) -> bool:
@@ -54,9 +67,14 @@ async def update_used(session: AsyncSession, scope: InviteScope) -> bool:
         update(InviteCode)
         .where(InviteCode.invite_code_id == scope.invite_code_id)
         .where(InviteCode.used_count < InviteCode.max_uses)
-        .where(InviteCode.expires_at > func.now(), InviteCode.revoked_at.is_(None))
+        # Not now(): that is when the transaction began, and this one may have waited for the class.
+        .where(InviteCode.expires_at > func.clock_timestamp(), InviteCode.revoked_at.is_(None))
         .values(used_count=InviteCode.used_count + 1)
         .returning(InviteCode.invite_code_id)
         .execution_options(synchronize_session=False)
     )
     return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+def _tenant(scope: ClassScope) -> dict[str, UUID]:
+    return {"org_id": scope.org_id, "partner_id": scope.partner_id, "class_id": scope.class_id}

@@ -1,23 +1,25 @@
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from org_partner.crud.scopes import InviteScope
+from chassis.ids import new_id
+from org_partner.crud.scopes import ClassScope, InviteScope
 from org_partner.models import Student
 
 
-async def add(session: AsyncSession, scope: InviteScope, *, student_id: UUID) -> UUID:
-    """The id of the org's student for this user: the given one, or the one there was before."""
-    statement = (
-        insert(Student)
-        .values(student_id=student_id, org_id=scope.org_id, user_id=scope.user_id)
-        .on_conflict_do_nothing(index_elements=[Student.org_id, Student.user_id])
-        .returning(Student.student_id)
+async def add_many(
+    session: AsyncSession, scope: ClassScope | InviteScope, user_ids: Collection[UUID]
+) -> dict[UUID, UUID]:
+    """The org's students by user: new ones, and those that there were before."""
+    # In order, so that two that add the same people wait for each other and never in a circle.
+    rows = [{"student_id": new_id(), "org_id": scope.org_id, "user_id": user_id} for user_id in sorted(user_ids)]
+    await session.execute(
+        insert(Student).values(rows).on_conflict_do_nothing(index_elements=[Student.org_id, Student.user_id])
     )
-    added = (await session.execute(statement)).scalar_one_or_none()
-    if added is not None:
-        return added
-    query = select(Student.student_id).where(Student.org_id == scope.org_id, Student.user_id == scope.user_id)
-    return (await session.execute(query)).scalar_one()
+    query = select(Student.user_id, Student.student_id).where(
+        Student.org_id == scope.org_id, Student.user_id.in_(user_ids)
+    )
+    return {row.user_id: row.student_id for row in await session.execute(query)}

@@ -9,12 +9,11 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
-    case,
     func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Mapped, column_property, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from org_partner.models.base import DOMAIN, Base
 
@@ -64,6 +63,6 @@ class Class(Base):
     config_version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
-    state: Mapped[str] = column_property(
-        case((((status == "open") & opened_at.is_(None)), "scheduled"), else_=status)  # type: ignore[arg-type]
-    )
+    @property
+    def state(self) -> str:
+        return "scheduled" if self.status == "open" and self.opened_at is None else self.status

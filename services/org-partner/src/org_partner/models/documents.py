@@ -18,6 +18,7 @@ class Document(Base):
     org_id: Mapped[UUID | None]
     partner_id: Mapped[UUID | None]
     class_id: Mapped[UUID | None]
-    title: Mapped[str] = mapped_column(Text)
+    # Empty while the deletion is known and nothing else is.
+    title: Mapped[str] = mapped_column(Text, server_default="")
     is_live: Mapped[bool]
     version: Mapped[int]

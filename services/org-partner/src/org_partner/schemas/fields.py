@@ -45,6 +45,16 @@ Reason = Annotated[
 SearchText = Annotated[
     str, StringConstraints(min_length=1, max_length=120, pattern=rf"^{_SAFE}+$"), AfterValidator(_composed)
 ]
+# One line, or nothing.
+Label = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=120, pattern=rf"^{_SAFE}*$"), AfterValidator(_composed)
+]
+# Several lines, or none.
+Prose = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=2000, pattern=rf"^({_SAFE}|[\n\r\t])*$"),
+    AfterValidator(_composed),
+]
 # As in a row that shall not have been changed meanwhile.
 Version = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 PartnerRole = Literal["partner_owner", "instructor", "assistant"]

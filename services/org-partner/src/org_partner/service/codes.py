@@ -25,3 +25,8 @@ def digest(code: str) -> bytes:
     plain = unicodedata.normalize("NFKC", code).upper()
     meant = "".join(letter for letter in plain if letter.isalnum()).translate(_LOOK_ALIKES)
     return hashlib.sha256(meant.encode()).digest()
+
+
+def join_url(public_url: str, code: str) -> str:
+    """After the `#`, which browsers send to no server and write into no log."""
+    return f"{public_url.rstrip('/')}/join#code={code}"

@@ -1,18 +1,27 @@
-"""Against guessing what lets its holder in: invite codes and the tokens of invitations, counted together."""
+"""Against guessing what lets its holder in: invite codes and the tokens of invitations, counted together.
+
+Counted by account, exactly, and by address, where many accounts may come from. Whoever reaches a limit is told of to
+the audit log, once an hour.
+"""
 
 import math
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import audit, origin
 from chassis.errors import Message, RateLimited
 from chassis.ids import new_id
-from org_partner.crud import refused_redemptions
+from contracts.audit import AuditOutcome
+from org_partner.crud import guessing_sources, refused_redemptions
 from org_partner.crud.scopes import OwnScope
+from org_partner.errors import TOO_MANY_WRONG_CODES_HERE
 
 # Wrong ones of one user in any hour. None is looked at beyond them, not even a right one.
 MAX_REFUSALS = 20
 WINDOW = timedelta(hours=1)
+# Of all users behind one address within an hour of the clock: a whole school may share one.
+MAX_REFUSALS_AT_ADDRESS = 100
 
 
 async def refuse(session: AsyncSession, scope: OwnScope, message: Message) -> None:
@@ -24,12 +33,41 @@ async def refuse(session: AsyncSession, scope: OwnScope, message: Message) -> No
     await refused_redemptions.lock(session, scope)
     wait = await refused_redemptions.get_wait(session, scope, limit=MAX_REFUSALS, window=WINDOW)
     if wait is not None:
-        seconds = max(1, math.ceil(wait.total_seconds()))
-        minutes = math.ceil(seconds / 60)
-        raise RateLimited(message, headers={"Retry-After": str(seconds)}, retry_after_minutes=minutes)
+        raise _limited(message, wait.total_seconds())
+    address = origin.current().ip
+    if address is not None:
+        source = f"ip:{address}"
+        seconds = await guessing_sources.get_wait(session, scope, source, limit=MAX_REFUSALS_AT_ADDRESS)
+        if seconds is not None:
+            raise _limited(TOO_MANY_WRONG_CODES_HERE, seconds)
     await refused_redemptions.delete_old(session, scope, window=WINDOW)
 
 
 async def count(session: AsyncSession, scope: OwnScope) -> None:
     """A wrong one. The transaction must commit: an error raised inside of it would undo the count."""
     await refused_redemptions.add(session, scope, refusal_id=new_id())
+    spent = await refused_redemptions.get_wait(session, scope, limit=MAX_REFUSALS, window=WINDOW) is not None
+    # Whoever goes on for hours reaches the limit again and again; within one, only the first time is told.
+    if spent and await guessing_sources.add(session, scope, f"user:{scope.user_id}") == 1:
+        await _alarm(session, scope, source="account", refusals=MAX_REFUSALS)
+    address = origin.current().ip
+    if address is not None and await guessing_sources.add(session, scope, f"ip:{address}") == MAX_REFUSALS_AT_ADDRESS:
+        await _alarm(session, scope, source="address", refusals=MAX_REFUSALS_AT_ADDRESS)
+
+
+async def _alarm(session: AsyncSession, scope: OwnScope, *, source: str, refusals: int) -> None:
+    await audit.record(
+        session,
+        "invite_code.guessing",
+        actor=None,
+        target=f"user/{scope.user_id}",
+        outcome=AuditOutcome.REFUSED,
+        source=source,
+        refusals=refusals,
+    )
+
+
+def _limited(message: Message, wait_seconds: float) -> RateLimited:
+    seconds = max(1, math.ceil(wait_seconds))
+    minutes = math.ceil(seconds / 60)
+    return RateLimited(message, headers={"Retry-After": str(seconds)}, retry_after_minutes=minutes)

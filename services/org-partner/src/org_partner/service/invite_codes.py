@@ -14,41 +14,52 @@ from chassis.paging import Slice
 from org_partner.crud import invite_codes
 from org_partner.errors import INVITE_CODE_NOT_FOUND
 from org_partner.models import InviteCode
-from org_partner.service import codes, permission
+from org_partner.service import acts, codes, permission, qr_codes
 
 
 @dataclass(frozen=True)
 class Issued:
-    """`code` exists here alone; the row has only its hash."""
+    """`code` and what shows it exist here alone; the row has only its hash."""
 
     row: InviteCode
     code: str
+    join_url: str
+    qr_png: bytes
 
 
 class InviteCodeService:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, public_url: str) -> None:
         self._database = database
+        self._public_url = public_url
 
-    async def issue(self, caller: Principal, class_id: UUID, *, lifetime: timedelta, max_uses: int) -> Issued:
+    async def issue(
+        self,
+        caller: Principal,
+        class_id: UUID,
+        *,
+        lifetime: timedelta,
+        max_uses: int,
+        label: str = "",
+        note: str = "",
+    ) -> Issued:
         """
         Raises:
             NotFound: no such class for the caller.
             Forbidden: the caller does not teach there.
         """
-        code = codes.new_code()
+        code, values = codes.new_code(), {"max_uses": max_uses, "label": label, "note": note}
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.TEACH)
-            row = await invite_codes.add(
-                session,
-                scope,
-                invite_code_id=new_id(),
-                code_hash=codes.digest(code),
-                max_uses=max_uses,
-                lifetime=lifetime,
-            )
-        return Issued(row, code)
+            values |= {"invite_code_id": new_id(), "code_hash": codes.digest(code)}
+            row = await invite_codes.add(session, scope, lifetime=lifetime, **values)
+            target = f"invite_code/{row.invite_code_id}"
+            await acts.record(session, caller, "invite_code.issued", scope, target=target, max_uses=max_uses)
+        join_url = codes.join_url(self._public_url, code)
+        return Issued(row, code, join_url, qr_codes.png(join_url))
 
-    async def list_for_class(self, caller: Principal, class_id: UUID, page: Slice) -> Sequence[InviteCode]:
+    async def list_for_class(
+        self, caller: Principal, class_id: UUID, page: Slice, *, state: str | None = None
+    ) -> Sequence[InviteCode]:
         """
         Raises:
             NotFound: no such class for the caller.
@@ -56,7 +67,7 @@ class InviteCodeService:
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.ASSIST)
-            return await invite_codes.list_for_class(session, scope, page)
+            return await invite_codes.list_for_class(session, scope, page, state=state)
 
     async def revoke(self, caller: Principal, class_id: UUID, invite_code_id: UUID) -> None:
         """Nobody gets in with it any more; who is in stays. Again: nothing changes.
@@ -69,3 +80,5 @@ class InviteCodeService:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.TEACH)
             if not await invite_codes.update_revoked(session, scope, invite_code_id):
                 raise NotFound(INVITE_CODE_NOT_FOUND)
+            target = f"invite_code/{invite_code_id}"
+            await acts.record(session, caller, "invite_code.revoked", scope, target=target)

@@ -1,7 +1,7 @@
 """The letters that org-partner writes, as plain text in the language that the inviter chose.
 
-Of what people wrote they hold the names of the org and the partner alone. The token stands beside its link, so that
-it can be typed into any client of the API.
+Of what people wrote they hold the names of the org, the partner and the class alone. The token stands beside its
+link, so that it can be typed into any client of the API.
 """
 
 from dataclasses import dataclass
@@ -45,6 +45,35 @@ If you do not know what this is about, ignore this letter.
 """
 
 
+_CLASS_KO = """안녕하세요.
+
+'{group}' 강의에 초대합니다.
+
+1. GrowFit에 로그인하세요. 아직 계정이 없으면 이 이메일 주소로 먼저 가입하세요.
+2. 아래 링크를 열거나 초대 코드를 입력하면 수강 등록됩니다. {days}일 동안 한 번만 쓸 수 있습니다.
+
+{link}
+
+초대 코드: {code}
+
+모르는 초대라면 이 편지를 무시하세요.
+"""
+
+_CLASS_EN = """Hello,
+
+You are invited to the class "{group}".
+
+1. Log in to GrowFit. If you have no account yet, sign up with this e-mail address first.
+2. Open the link below or enter the invite code to enrol. It works once, within {days} days.
+
+{link}
+
+Invite code: {code}
+
+If you do not know what this is about, ignore this letter.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     subject: str
@@ -57,3 +86,10 @@ def invitation(locale: Locale, *, place: str, role: Role, link: str, token: str,
     if locale is Locale.KO:
         return Letter(f"[GrowFit] {place}의 초대장", _KO.format(role=ko, **facts))
     return Letter(f"[GrowFit] Invitation from {place}", _EN.format(role=en, **facts))
+
+
+def class_invitation(locale: Locale, *, group: str, link: str, code: str, days: int) -> Letter:
+    facts = {"group": group, "link": link, "code": code, "days": days}
+    if locale is Locale.KO:
+        return Letter(f"[GrowFit] '{group}' 강의 초대", _CLASS_KO.format(**facts))
+    return Letter(f"[GrowFit] Invitation to the class {group}", _CLASS_EN.format(**facts))

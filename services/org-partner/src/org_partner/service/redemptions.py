@@ -1,38 +1,35 @@
-"""Redeeming an invite code: the one step in which a user becomes a student of a class."""
+"""Redeeming an invite code: the one step in which a user becomes a student of a class, with all that it gives."""
 
-from typing import Any
-
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import outbox, tenant
+from chassis import tenant
 from chassis.auth import Principal
 from chassis.database import Database
 from chassis.errors import NotFound
-from chassis.ids import new_id
-from contracts.org_partner import StudentEnrolled
-from org_partner.crud import enrollments, invite_codes, students
+from org_partner.crud import classes, enrollments, invite_codes, rosters
 from org_partner.crud.scopes import InviteScope
 from org_partner.errors import INVITE_CODE_REFUSED, TOO_MANY_WRONG_CODES
-from org_partner.service import codes, guessing, permission
+from org_partner.service import acts, codes, enrolling, guessing, permission, views
+from org_partner.service.views import EnrollmentView
 
 
 class RedemptionService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def redeem(self, caller: Principal, code: str) -> Row[*tuple[Any, ...]]:
+    async def redeem(self, caller: Principal, code: str) -> EnrollmentView:
         """The caller's enrolment in the code's class, new or as it was: a repetition uses nothing up.
 
         Raises:
-            NotFound: wrong, expired, used up or revoked; one answer for all of these.
+            NotFound: wrong, expired, used up or revoked, or of a class that takes nobody now; one answer for all.
             RateLimited: too many wrong codes within an hour.
+            Conflict: the code is right and the class is full.
         """
         code_hash = codes.digest(code)
         async with self._database.transaction(tenant.of(caller)) as session:
             await guessing.refuse(session, permission.own(caller), TOO_MANY_WRONG_CODES)
             scope = await permission.by_code(session, caller, code_hash)
-            enrollment = await self._enroll(session, scope) if scope else None
+            enrollment = await self._enrol(session, caller, scope) if scope else None
             # Counted in this transaction, so the error is raised after it: raised inside, it would undo the count.
             if enrollment is None:
                 await guessing.count(session, permission.own(caller))
@@ -40,26 +37,26 @@ class RedemptionService:
             raise NotFound(INVITE_CODE_REFUSED)
         return enrollment
 
-    async def _enroll(self, session: AsyncSession, scope: InviteScope) -> Row[*tuple[Any, ...]] | None:
-        # Also an ended enrolment is given back as it is: an old code is no way around the partner's decision.
-        before = await enrollments.get_for_invite(session, scope)
-        if before is not None:
-            return before
-        if not await invite_codes.update_used(session, scope):
-            return None
-        student_id = await students.add(session, scope, student_id=new_id())
-        row = await enrollments.add(session, scope, enrollment_id=new_id(), student_id=student_id)
-        await outbox.add(
-            session,
-            StudentEnrolled(
-                enrollment_id=row.enrollment_id,
-                student_id=row.student_id,
-                user_id=scope.user_id,
-                class_id=row.class_id,
-                partner_id=row.partner_id,
-                org_id=row.org_id,
-                version=row.version,
-                enrolled_at=row.enrolled_at,
-            ),
-        )
-        return await enrollments.get_for_invite(session, scope)
+    async def _enrol(self, session: AsyncSession, caller: Principal, scope: InviteScope) -> EnrollmentView | None:
+        # The class before the code, as everybody does: of a hundred at once, one after the other finds its place.
+        group = await classes.lock(session, scope)
+        if not await self._is_in(session, scope):
+            if not enrolling.takes_students(group) or not await invite_codes.update_used(session, scope):
+                return None
+            # Raised inside, which gives the use back: another place may become free.
+            await enrolling.check_place(session, scope, group)
+            code_id = str(scope.invite_code_id)
+            (made,) = await enrolling.enrol(
+                session, scope, group, [scope.user_id], actor=caller, invite_code_id=code_id
+            )
+            target = f"enrollment/{made.enrollment_id}"
+            await acts.record(session, caller, "enrollment.created", scope, target=target, invite_code_id=code_id)
+        row = await rosters.get_for_invite(session, scope)
+        assert row is not None  # noqa: S101  it was there, or has just been made
+        (view,) = await views.of_own(session, permission.own(caller), [row])
+        return view
+
+    async def _is_in(self, session: AsyncSession, scope: InviteScope) -> bool:
+        """Also whoever the staff took out: an old code is no way around their decision."""
+        found = (await enrollments.list_statuses(session, scope, [scope.user_id])).get(scope.user_id)
+        return found is not None and not (found.status == "ended" and found.ended_by == scope.user_id)

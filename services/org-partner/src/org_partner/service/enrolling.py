@@ -1,0 +1,98 @@
+"""How a user becomes a student of a class, whichever way: with all that it gives, in the caller's transaction."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import outbox
+from chassis.auth import Principal
+from chassis.clock import now
+from chassis.errors import Conflict
+from contracts.org_partner import StudentEnrolled
+from org_partner.crud import class_materials, enrollment_changes, enrollments, students
+from org_partner.crud.scopes import ClassScope, InviteScope
+from org_partner.errors import CLASS_FULL, CLASS_IS_CLOSED, CLASS_IS_DRAFT
+from org_partner.models import Class, Enrollment
+from org_partner.service.class_events import budget
+
+
+def takes_students(group: Class) -> bool:
+    """Also before its beginning; not once its end has passed, even if the calendar has not got there yet."""
+    return group.status == "open" and (group.closes_at is None or group.closes_at > now())
+
+
+def check_takes_students(group: Class) -> None:
+    """
+    Raises:
+        Conflict: it is a draft or closed.
+    """
+    if not takes_students(group):
+        raise Conflict(CLASS_IS_DRAFT if group.status == "draft" else CLASS_IS_CLOSED)
+
+
+async def places_left(session: AsyncSession, scope: ClassScope | InviteScope, group: Class) -> int | None:
+    """Of a locked class; None: as many as come."""
+    if group.capacity is None:
+        return None
+    return max(0, group.capacity - await enrollments.count_in_class(session, scope))
+
+
+async def check_place(session: AsyncSession, scope: ClassScope | InviteScope, group: Class) -> None:
+    """
+    Raises:
+        Conflict: the class is full.
+    """
+    if await places_left(session, scope, group) == 0:
+        raise Conflict(CLASS_FULL, capacity=group.capacity)
+
+
+async def enrol(
+    session: AsyncSession,
+    scope: ClassScope | InviteScope,
+    group: Class,
+    user_ids: Collection[UUID],
+    *,
+    actor: Principal,
+    action: str = "enrolled",
+    **detail: Any,
+) -> Sequence[Enrollment]:
+    """Of a locked class, into places that are there. Whoever is in already is left out; who had left comes back."""
+    by_user = await students.add_many(session, scope, user_ids)
+    users = {student_id: user_id for user_id, student_id in by_user.items()}
+    material_ids = await class_materials.list_ids(session, scope, group.class_id)
+    enrolled = await enrollments.add_many(
+        session,
+        scope,
+        users,
+        assigned_models=group.allowed_models,
+        assigned_budget=group.student_budget,
+        assigned_material_ids=material_ids,
+    )
+    if enrolled:
+        await enrollment_changes.add_many(
+            session, scope, enrolled, action=action, actor_id=actor.user_id, detail=detail
+        )
+    for each in enrolled:
+        await tell(session, each, user_id=users[each.student_id])
+    return enrolled
+
+
+async def tell(session: AsyncSession, enrollment: Enrollment, *, user_id: UUID) -> None:
+    await outbox.add(
+        session,
+        StudentEnrolled(
+            enrollment_id=enrollment.enrollment_id,
+            student_id=enrollment.student_id,
+            user_id=user_id,
+            class_id=enrollment.class_id,
+            partner_id=enrollment.partner_id,
+            org_id=enrollment.org_id,
+            version=enrollment.version,
+            enrolled_at=enrollment.enrolled_at,
+            allowed_models=enrollment.assigned_models,
+            budget=budget(enrollment.assigned_budget),
+            material_ids=enrollment.assigned_material_ids,
+        ),
+    )

@@ -1,0 +1,134 @@
+"""Rosters as CSV, as people's spreadsheets write and read them; Korean ones still save CP949.
+
+Source: RFC 4180; of formulas in cells, OWASP's page on CSV injection.
+"""
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, validate_email
+
+from chassis.errors import Invalid
+from org_partner.errors import (
+    CSV_COLUMNS_MISSING,
+    CSV_EMPTY,
+    CSV_ENCODING_UNKNOWN,
+    CSV_TOO_MANY_ROWS,
+    CSV_UNREADABLE,
+)
+
+MAX_BYTES = 1024 * 1024
+MAX_ROWS = 2_000
+
+_BOM = "\ufeff"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# What no text has: a file with one of these is no text, whatever it can be decoded as.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_EMAIL = frozenset({"이메일", "이메일주소", "메일", "email", "e-mail", "emailaddress", "mail"})
+_LONGEST_SHOWN = 254
+# Spreadsheets run a cell that begins with one of these, also in the full width of Korean keyboards.
+_FORMULA = tuple("=+-@\t\r＝＋－＠")
+_GUARD = "'"
+
+
+@dataclass(frozen=True, slots=True)
+class RosterRow:
+    """`number`: as the spreadsheet counts, the line of names being 1. `email` None: what is written is no address."""
+
+    number: int
+    written: str
+    email: str | None
+
+
+def parse(content: bytes) -> list[RosterRow]:
+    """
+    Raises:
+        Invalid: no text, no CSV, no column of addresses, no rows or too many.
+    """
+    text = _decode(content)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    column: int | None = None
+    rows: list[RosterRow] = []
+    number = 0
+    try:
+        for number, cells in enumerate(reader, start=1):
+            if not any(cell.strip() for cell in cells):
+                continue
+            if column is None:
+                column = _email_column(cells)
+                continue
+            if len(rows) == MAX_ROWS:
+                raise Invalid(CSV_TOO_MANY_ROWS, limit=MAX_ROWS)
+            rows.append(_row(number, cells[column] if column < len(cells) else ""))
+    except csv.Error as error:
+        raise Invalid(CSV_UNREADABLE, csv_row=number + 1) from error
+    if not rows:
+        raise Invalid(CSV_EMPTY)
+    return rows
+
+
+def line(cells: Iterable[str]) -> bytes:
+    """Every cell in quotes, so that no other separator cuts it in two."""
+    buffer = io.StringIO()
+    csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(map(_guarded, cells))
+    return buffer.getvalue().encode()
+
+
+def head(names: Iterable[str]) -> bytes:
+    """The first line. Excel takes UTF-8 for CP949 without its mark."""
+    return _BOM.encode() + line(names)
+
+
+def _decode(content: bytes) -> str:
+    if content.startswith(_UTF_16):
+        raise Invalid(CSV_ENCODING_UNKNOWN)
+    for encoding in ("utf-8-sig", "cp949"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if _CONTROLS.search(text):
+            break
+        return text
+    raise Invalid(CSV_ENCODING_UNKNOWN)
+
+
+def _delimiter(text: str) -> str:
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    return max(",;\t", key=first.count)
+
+
+def _email_column(cells: list[str]) -> int:
+    found = [place for place, cell in enumerate(cells) if "".join(_plain(cell).split()) in _EMAIL]
+    if len(found) != 1:
+        raise Invalid(CSV_COLUMNS_MISSING)
+    return found[0]
+
+
+def _row(number: int, cell: str) -> RosterRow:
+    plain = _plain(cell)
+    if plain.startswith(_GUARD) and plain[1:].startswith(_FORMULA):
+        plain = plain[1:]
+    return RosterRow(number, cell.strip()[:_LONGEST_SHOWN], _address(plain))
+
+
+def _address(plain: str) -> str | None:
+    if len(plain) > _LONGEST_SHOWN:
+        return None
+    try:
+        return validate_email(plain, check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        return None
+
+
+def _plain(cell: str) -> str:
+    """As it was meant: full-width letters of Korean keyboards and capitals do not count."""
+    return unicodedata.normalize("NFKC", cell).strip().lower()
+
+
+def _guarded(cell: str) -> str:
+    return f"{_GUARD}{cell}" if cell.startswith(_FORMULA) else cell
