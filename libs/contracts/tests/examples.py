@@ -164,6 +164,7 @@ _ORG_PARTNER = (
         version=1,
         adopted_at=AT,
     ),
+    org_partner.SettlementPolicyWithdrawn(policy_id=an_id("policy"), org_id=ORG, version=1, withdrawn_at=AT),
     audited(
         org_partner.AuditRecorded,
         "invite_code.issued",

@@ -218,6 +218,15 @@ class SettlementPolicyAdopted(Event, type="org_partner.settlement_policy.adopted
     adopted_at: AwareDatetime
 
 
+class SettlementPolicyWithdrawn(Event, type="org_partner.settlement_policy.withdrawn.v1", key="policy_id"):
+    """It was taken back before it came into effect, and never will. `version` is the policy's own."""
+
+    policy_id: UUID
+    org_id: UUID
+    version: int
+    withdrawn_at: AwareDatetime
+
+
 class AuditRecorded(AuditEntry, type="org_partner.audit.recorded.v1", key="audit_id"):
     pass
 
