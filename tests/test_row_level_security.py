@@ -46,7 +46,8 @@ def tables(database) -> list[Table]:
                c.relispartition,
                EXISTS (SELECT FROM unnest(%s::text[]) r
                        WHERE has_any_column_privilege(r, c.oid, 'SELECT, INSERT, UPDATE')),
-               (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid),
+               -- Those that let rows be written. A further one may show rows, which is for their readers alone.
+               (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd <> 'r'),
                (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd = '*'
                   AND p.polqual IS NOT NULL AND p.polwithcheck IS NOT NULL AND p.polpermissive)
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

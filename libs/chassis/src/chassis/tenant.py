@@ -106,7 +106,7 @@ def isolation(
     is the user. `proof`: its column of hashes that `present` may show. `through`: for rows that belong to another
     table's row, what finds that one, which is itself behind the wall, as
     `"user".documents d WHERE d.document_id = chunks.document_id`. `readable`: the same for rows that may be read and
-    not changed, because they are somebody else's and shared; no role gets DELETE on a table that has it.
+    neither changed nor locked, because they are somebody else's and shared.
     """
     # Scalar subqueries, so that each is worked out once a query and not once a row.
     ways = ["(SELECT current_setting('app.platform', true)) = 'on'"]
@@ -120,9 +120,11 @@ def isolation(
     if through:
         ways.append(f"EXISTS (SELECT FROM {through})")
     condition = " OR ".join(ways)
-    shown = f"{condition} OR EXISTS (SELECT FROM {readable})" if readable else condition
+    shown = f"EXISTS (SELECT FROM {readable})"  # noqa: S608  the migration's own words
     return [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-        f"CREATE POLICY tenant ON {table} USING ({shown}) WITH CHECK ({condition})",
+        f"CREATE POLICY tenant ON {table} USING ({condition}) WITH CHECK ({condition})",
+        # A policy of its own: as a part of the other one, whoever sees a row could make it their own.
+        *([f"CREATE POLICY shared ON {table} FOR SELECT USING ({shown})"] if readable else []),
     ]
