@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
+from chassis.auth import Principal
 from chassis.clock import now
 from chassis.delivery import Delivery
 from contracts.envelope import decode
 from contracts.event import Event
+from contracts.ingest import DocumentUploaded
 from contracts.org_partner import ClassClosed, ClassOpened, MembershipGranted, Role, StudentEnrolled
 from growfit_local import stand_ins
 from growfit_local.servers import Database as TestDatabase
@@ -55,6 +57,9 @@ class Sql(stand_ins.Sql):
         rows = await self.rows(query, kind.type, str(document_id), f"document/{document_id}")
         return [event for row in rows if isinstance(event := decode(row["body"].encode()).data, kind)]
 
+    async def announced(self, document_id: UUID) -> DocumentUploaded:
+        return (await self.events(document_id, DocumentUploaded))[0]
+
     async def age(self, document_id: UUID, by: timedelta) -> None:
         query = 'UPDATE "user".documents SET updated_at = updated_at - %s WHERE document_id = %s'
         await self.rows(query, by, document_id)
@@ -63,6 +68,11 @@ class Sql(stand_ins.Sql):
 @dataclass(frozen=True)
 class Person:
     user_id: UUID = field(default_factory=uuid4)
+
+    @property
+    def principal(self) -> Principal:
+        """As the door knows them."""
+        return Principal(self.user_id, "user", uuid4(), 0)
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,20 @@ def _vector(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
+class Driven:
+    """The worker's service as the message door drives it: it is handed a document's own announcement."""
+
+    def __init__(self, service: ProcessingService, sql: Sql) -> None:
+        self._service = service
+        self._sql = sql
+
+    async def process(self, document_id: UUID, *, once: Delivery) -> None:
+        await self._service.process(await self._sql.announced(document_id), once=once)
+
+    async def give_up(self, document_id: UUID) -> None:
+        await self._service.give_up(await self._sql.announced(document_id))
+
+
 class Ingest:
     """The wired services, with the few steps that every test takes."""
 
@@ -161,19 +185,24 @@ class Ingest:
         parser: Parser | None = None,
         index: VectorStoreAdapter | None = None,
         chunk_tokens: int | None = None,
-    ) -> ProcessingService:
+    ) -> Driven:
         """The worker's service; what is not named is the real part."""
         own = self.wired.processing
         recipe = replace(own._recipe, chunk_tokens=chunk_tokens) if chunk_tokens else own._recipe
-        return ProcessingService(
+        service = ProcessingService(
             self.wired.database,
             own._storage,
             parser or own._parser,
             embedder or own._embedder,
             index or self.wired.index,
             own._analyser,
+            self.wired.sharing,
             recipe=recipe,
         )
+        return self.drive(service)
+
+    def drive(self, service: ProcessingService) -> Driven:
+        return Driven(service, self.sql)
 
     async def process(self, document_id: UUID, embedder: Embedder | None = None) -> dict[str, Any]:
         """One delivery of the document, and its row afterwards."""

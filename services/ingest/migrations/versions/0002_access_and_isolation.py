@@ -16,6 +16,10 @@ GRANTS = {
     "ingest.platform_settings": "SELECT, INSERT, UPDATE",
     "ingest.request_counts": "SELECT, INSERT, UPDATE, DELETE",
     "ingest.tenants": "SELECT, INSERT, UPDATE",
+    "ingest.shares": "SELECT, INSERT, UPDATE, DELETE",
+    "ingest.class_materials": "SELECT, INSERT, UPDATE",
+    "ingest.erased_users": "SELECT, INSERT, UPDATE",
+    "ingest.memberships": "DELETE",
 }
 
 ORGS_OF_USER = "SELECT m.org_id FROM ingest.memberships m WHERE m.user_id = p_user_id AND m.is_active"
@@ -24,8 +28,28 @@ ISOLATED = (
     tenant.isolation("ingest.memberships", user="user_id"),
     tenant.isolation("ingest.classes"),
     tenant.isolation("ingest.tenants"),
-    tenant.isolation('"user".documents', user="owner_id"),
+    tenant.isolation(
+        '"user".documents',
+        user="owner_id",
+        # A document of a teacher who works for no org, shared with a class: whoever sees the class sees it.
+        readable="ingest.shares s WHERE s.document_id = documents.document_id",
+    ),
     tenant.isolation('"user".chunks', org=None, through='"user".documents d WHERE d.document_id = chunks.document_id'),
+    tenant.isolation(
+        "ingest.shares", org=None, user="owner_id", through="ingest.classes c WHERE c.class_id = shares.class_id"
+    ),
+    tenant.isolation("ingest.class_materials"),
+    tenant.isolation("ingest.erased_users", org=None, user="user_id"),
+)
+WALLED = (
+    "ingest.memberships",
+    "ingest.classes",
+    "ingest.tenants",
+    '"user".documents',
+    '"user".chunks',
+    "ingest.shares",
+    "ingest.class_materials",
+    "ingest.erased_users",
 )
 
 
@@ -65,6 +89,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_tenants")),
         schema="ingest",
     )
+    _sharing()
+    op.create_table(
+        "erased_users",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("document_ids", postgresql.ARRAY(sa.Uuid()), nullable=False),
+        sa.Column("erased", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("reported_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_erased_users")),
+        schema="ingest",
+    )
+    # A receipt holds ids and counts; what would still tell which file it was goes.
+    op.execute("""UPDATE "user".documents SET sha256 = '' WHERE state = 'deleted'""")
     for table, rights in GRANTS.items():
         op.execute(f"GRANT {rights} ON {table} TO ingest")
     op.execute(tenant.enter_function("ingest", ORGS_OF_USER))
@@ -73,12 +110,68 @@ def upgrade() -> None:
             op.execute(statement)
 
 
+def _sharing() -> None:
+    op.create_table(
+        "shares",
+        sa.Column("document_id", sa.Uuid(), nullable=False),
+        sa.Column("class_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("by_upload", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("is_listed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["document_id"], ["user.documents.document_id"], name=op.f("fk_shares_document_id_documents")
+        ),
+        sa.PrimaryKeyConstraint("document_id", "class_id", name=op.f("pk_shares")),
+        schema="ingest",
+    )
+    op.create_index(op.f("ix_shares_class_id"), "shares", ["class_id"], unique=False, schema="ingest")
+    op.create_table(
+        "class_materials",
+        sa.Column("class_id", sa.Uuid(), nullable=False),
+        sa.Column("org_id", sa.Uuid(), nullable=False),
+        sa.Column("partner_id", sa.Uuid(), nullable=False),
+        sa.Column("material_ids", postgresql.ARRAY(sa.Uuid()), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("class_id", name=op.f("pk_class_materials")),
+        schema="ingest",
+    )
+    op.create_index(op.f("ix_class_materials_org_id"), "class_materials", ["org_id"], unique=False, schema="ingest")
+    op.add_column(
+        "documents", sa.Column("indexed_version", sa.Integer(), server_default="1", nullable=False), schema="user"
+    )
+    op.create_index(
+        "ix_documents_behind",
+        "documents",
+        ["document_id"],
+        unique=False,
+        schema="user",
+        postgresql_where=sa.text("state = 'ready' AND indexed_version < version"),
+    )
+    # PostgreSQL reads no index of arrays below a policy: array overlap is not leakproof. The shares have one of ids.
+    op.drop_index("ix_documents_scopes", table_name="documents", schema="user", postgresql_using="gin")
+    op.execute("""
+        INSERT INTO ingest.shares (document_id, class_id, owner_id, by_upload)
+        SELECT d.document_id, d.class_id, d.owner_id, true FROM "user".documents d
+        WHERE 'class:' || d.class_id = ANY (d.scopes) AND d.state NOT IN ('deleting', 'deleted')
+    """)
+
+
 def downgrade() -> None:
-    for table in ("ingest.memberships", "ingest.classes", "ingest.tenants", '"user".documents', '"user".chunks'):
+    op.execute('DROP POLICY shared ON "user".documents')
+    for table in WALLED:
         op.execute(f"DROP POLICY tenant ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     op.execute("DROP FUNCTION ingest.enter_tenant")
+    op.execute("REVOKE DELETE ON ingest.memberships FROM ingest")
+    op.drop_table("erased_users", schema="ingest")
+    op.create_index("ix_documents_scopes", "documents", ["scopes"], unique=False, schema="user", postgresql_using="gin")
+    op.drop_index("ix_documents_behind", table_name="documents", schema="user")
+    op.drop_column("documents", "indexed_version", schema="user")
+    op.drop_index(op.f("ix_class_materials_org_id"), table_name="class_materials", schema="ingest")
+    op.drop_table("class_materials", schema="ingest")
+    op.drop_index(op.f("ix_shares_class_id"), table_name="shares", schema="ingest")
+    op.drop_table("shares", schema="ingest")
     op.drop_table("tenants", schema="ingest")
     op.drop_table("request_counts", schema="ingest")
     op.drop_table("platform_settings", schema="ingest")

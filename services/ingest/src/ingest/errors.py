@@ -2,8 +2,6 @@
 
 from chassis.errors import Invalid, Message, Unavailable, UnsupportedMedia
 
-ACCEPTED_TYPES = "PDF (.pdf), TXT (.txt), Markdown (.md)"
-
 DOCUMENT_NOT_FOUND = Message(
     "document_not_found", "문서를 찾을 수 없습니다.", "There is no such document, or it is not yours to see."
 )
@@ -52,8 +50,13 @@ DOCUMENT_TOO_LARGE = Message(
 )
 TYPE_UNSUPPORTED = Message(
     "type_unsupported",
-    f"지원하지 않는 파일 형식입니다. 올릴 수 있는 형식: {ACCEPTED_TYPES}",
-    f"This type of file is not supported. Accepted: {ACCEPTED_TYPES}",
+    "지원하지 않는 파일 형식입니다. 올릴 수 있는 형식: {types}",
+    "This type of file is not supported. Accepted: {types}",
+)
+UPLOADS_CLOSED = Message(
+    "uploads_closed",
+    "지금은 어떤 형식의 문서도 올릴 수 없습니다. 플랫폼 관리자에게 문의하세요.",
+    "No type of document can be uploaded at present. Ask the platform's supervisor.",
 )
 TYPE_MISMATCH = Message(
     "type_mismatch",

@@ -11,7 +11,9 @@ from ingest.config import Settings
 from ingest.models import ACCESS, PLUMBING
 from ingest.service.deletion import DeletionService
 from ingest.service.documents import DocumentService
+from ingest.service.erasure import ErasureService
 from ingest.service.processing import ProcessingService, Recipe
+from ingest.service.sharing import SharingService
 from ingest.service.tenancy import TenancyService
 from ingest.service.uploads import UploadService
 from retrieval.embeddings import MeteredEmbeddings
@@ -29,6 +31,8 @@ class Wired:
     uploads: UploadService
     documents: DocumentService
     deletion: DeletionService
+    sharing: SharingService
+    erasure: ErasureService
     tenancy: TenancyService
     processing: ProcessingService
     access: Access
@@ -52,16 +56,21 @@ def wire(settings: Settings) -> Wired:
     parser = ChildProcessParser(
         seconds=settings.parse_seconds, memory_bytes=settings.parse_memory_bytes, max_pages=settings.max_pages
     )
+    access = projected_access(settings, database, ACCESS)
+    deletion = DeletionService(database, storage, index, recipe=recipe)
+    sharing = SharingService(database, index)
     return Wired(
         database=database,
         index=index,
         embeddings=embeddings,
-        uploads=UploadService(database, storage, max_bytes=settings.max_upload_bytes),
+        uploads=UploadService(database, storage, access.platform, max_bytes=settings.max_upload_bytes),
         documents=DocumentService(database),
-        deletion=DeletionService(database, storage, index, recipe=recipe),
-        tenancy=TenancyService(database),
+        deletion=deletion,
+        sharing=sharing,
+        erasure=ErasureService(database, deletion),
+        tenancy=TenancyService(database, sharing),
         processing=ProcessingService(
-            database, storage, parser, RemoteEmbedder(embeddings), index, index.analyser, recipe=recipe
+            database, storage, parser, RemoteEmbedder(embeddings), index, index.analyser, sharing, recipe=recipe
         ),
-        access=projected_access(settings, database, ACCESS),
+        access=access,
     )

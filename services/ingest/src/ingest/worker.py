@@ -1,4 +1,4 @@
-"""ingest's message door: processing documents, knowing who is in which class, sweeping up what stands still."""
+"""ingest's message door: processing, sharing and erasing documents, knowing who is in which class, sweeping up."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from chassis.errors import Unavailable
 from chassis.worker import Worker
 from ingest.config import Settings
-from ingest.events import documents, tenancy
+from ingest.events import documents, erasure, sharing, tenancy
 from ingest.factory import Wired, wire
 from ingest.models import ACCESS
 from retrieval.errors import StoreUnavailable
@@ -30,8 +30,8 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         open_=[wired.index.open],
         close=[wired.index.close, wired.embeddings.close],
     )
-    documents.register(worker, wired)
-    tenancy.register(worker, wired)
+    for handlers in (documents, tenancy, sharing, erasure):
+        handlers.register(worker, wired)
     worker.background(lambda: _tend(wired))
     return worker
 
@@ -42,6 +42,7 @@ async def _tend(wired: Wired) -> None:
     while True:
         try:
             await wired.deletion.sweep()
+            await wired.sharing.sweep()
         except Unavailable as error:
             log.warning("the sweep is put off: %s", error)
         await asyncio.sleep(_SWEEP_SECONDS)

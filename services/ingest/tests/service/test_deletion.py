@@ -72,7 +72,7 @@ async def test_a_second_delete_finds_nothing(client, ingest, person, ready, prob
 async def test_of_many_deletes_at_once_the_document_goes_once(ingest, person, ready) -> None:
     chunks = len(await ingest.sql.chunks(ready))
     answers = await asyncio.gather(
-        *(ingest.wired.deletion.delete(person.user_id, ready) for _ in range(5)), return_exceptions=True
+        *(ingest.wired.deletion.delete(person.principal, ready) for _ in range(5)), return_exceptions=True
     )
 
     receipts = [answer for answer in answers if isinstance(answer, dict)]
@@ -84,7 +84,7 @@ async def test_of_many_deletes_at_once_the_document_goes_once(ingest, person, re
 
 async def test_a_document_that_was_never_processed(ingest, person, words) -> None:
     document_id = await ingest.put(words(30), person=person)
-    receipt = await ingest.wired.deletion.delete(person.user_id, document_id)
+    receipt = await ingest.wired.deletion.delete(person.principal, document_id)
 
     assert receipt["deleted"] == {"vectors": 0, "objects": 1, "chunks": 0}
     assert await ingest.sql.events(document_id, UsageRecorded) == []
@@ -100,7 +100,7 @@ async def test_deleted_while_it_is_embedded(ingest, person, stand_in) -> None:
     task = asyncio.create_task(processing.process(document_id, once=ingest.delivery()))
     await asyncio.wait_for(embedder.hanging.wait(), 20)
     await asyncio.sleep(0.3)
-    receipt = await ingest.wired.deletion.delete(person.user_id, document_id)
+    receipt = await ingest.wired.deletion.delete(person.principal, document_id)
     embedder.go_on.set()
     await task
 
@@ -116,7 +116,7 @@ async def test_a_deletion_that_cannot_be_finished_is_finished_later(
     client, ingest, person, ready, blind, problem
 ) -> None:
     with pytest.raises(Unavailable) as failure:
-        await blind.deletion.delete(person.user_id, ready)
+        await blind.deletion.delete(person.principal, ready)
     assert failure.value.code == "deletion_incomplete"
     assert failure.value.headers["Retry-After"]
     assert (await ingest.sql.document(ready))["state"] == "deleting"
@@ -169,7 +169,7 @@ async def test_two_sweeps_at_once_announce_once(ingest, person, words) -> None:
 async def test_vectors_that_a_killed_worker_left_are_swept(ingest, person, ready) -> None:
     """It was killed between writing them and seeing that the document is gone."""
     held = [item for item in await ingest.wired.index.scroll() if item[2]["doc_id"] == str(ready)]
-    await ingest.wired.deletion.delete(person.user_id, ready)
+    await ingest.wired.deletion.delete(person.principal, ready)
     await ingest.wired.index.upsert_embeddings(held)
     assert await ingest.vectors(ready) == len(held)
 

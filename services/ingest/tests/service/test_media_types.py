@@ -3,7 +3,9 @@
 import growfit_documents as documents
 import pytest
 
-from ingest.errors import TYPE_MISMATCH, TYPE_UNSUPPORTED, WrongType
+from chassis.errors import Locale
+from contracts.platform import MEDIA_TYPES
+from ingest.errors import TYPE_MISMATCH, TYPE_UNSUPPORTED, UPLOADS_CLOSED, WrongType
 from ingest.service.media_types import SAMPLE_BYTES, decide
 
 PDF, TEXT, MARKDOWN = "application/pdf", "text/plain", "text/markdown"
@@ -31,7 +33,7 @@ KOREAN = "한국어 문서의 첫 문장이다.".encode()
     ],
 )
 def test_accepted(content, name, media_type) -> None:
-    assert decide(content[:SAMPLE_BYTES], name) == media_type
+    assert decide(content[:SAMPLE_BYTES], name, allowed=MEDIA_TYPES) == media_type
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_accepted(content, name, media_type) -> None:
 )
 def test_of_no_accepted_type(content, name) -> None:
     with pytest.raises(WrongType) as refusal:
-        decide(content[:SAMPLE_BYTES], name)
+        decide(content[:SAMPLE_BYTES], name, allowed=MEDIA_TYPES)
 
     assert refusal.value.message is TYPE_UNSUPPORTED
     assert refusal.value.values["accepted"] == [".markdown", ".md", ".pdf", ".text", ".txt"]
@@ -71,7 +73,38 @@ def test_of_no_accepted_type(content, name) -> None:
 )
 def test_content_and_name_disagree(content, name, found) -> None:
     with pytest.raises(WrongType) as refusal:
-        decide(content, name)
+        decide(content, name, allowed=MEDIA_TYPES)
 
     assert refusal.value.message is TYPE_MISMATCH
     assert refusal.value.values == {"extension": name[name.index(".") :], "found": found}
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "allowed", "types", "accepted"),
+    [
+        (KOREAN, "a.txt", {PDF}, "PDF (.pdf)", [".pdf"]),
+        (KOREAN, "", {PDF, MARKDOWN}, "PDF (.pdf), Markdown (.md, .markdown)", [".markdown", ".md", ".pdf"]),
+        (KOREAN, "a.md", {TEXT}, "TXT (.txt, .text)", [".text", ".txt"]),
+        (b"%PDF-1.7\n", "a.pdf", {MARKDOWN}, "Markdown (.md, .markdown)", [".markdown", ".md"]),
+        (documents.png_bytes(), "a.png", {PDF}, "PDF (.pdf)", [".pdf"]),
+    ],
+)
+def test_of_a_type_that_the_platform_does_not_take(content, name, allowed, types, accepted) -> None:
+    with pytest.raises(WrongType) as refusal:
+        decide(content[:SAMPLE_BYTES], name, allowed=allowed)
+
+    assert refusal.value.message is TYPE_UNSUPPORTED
+    assert (refusal.value.values["types"], refusal.value.values["accepted"]) == (types, accepted)
+    for locale in Locale:
+        assert types in refusal.value.message.text(locale, **refusal.value.values)
+
+
+def test_where_no_type_is_taken_the_message_names_none() -> None:
+    with pytest.raises(WrongType) as refusal:
+        decide(KOREAN, "a.txt", allowed=())
+
+    assert refusal.value.message is UPLOADS_CLOSED
+
+
+def test_what_the_platform_knows_is_what_is_recognised_here() -> None:
+    assert set(MEDIA_TYPES) == {PDF, TEXT, MARKDOWN}

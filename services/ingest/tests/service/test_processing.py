@@ -39,7 +39,7 @@ def embeddings(real):
 def make_ready(ingest, real):
     async def make(content: bytes, **options) -> UUID:
         document_id = await ingest.put(content, **options)
-        await real.processing.process(document_id, once=ingest.delivery())
+        await ingest.drive(real.processing).process(document_id, once=ingest.delivery())
         return document_id
 
     return make
@@ -138,27 +138,22 @@ async def test_the_smallest_document(ingest, make_ready) -> None:
 async def test_a_second_delivery_changes_nothing(ingest, real, person) -> None:
     document_id = await ingest.put(documents.korean_text(seed=26), person=person)
     delivery = ingest.delivery()
-    await real.processing.process(document_id, once=delivery)
+    await ingest.drive(real.processing).process(document_id, once=delivery)
     before = await ingest.sql.document(document_id)
 
     with pytest.raises(AlreadyHandled):
-        await real.processing.process(document_id, once=delivery)
-    await real.processing.process(document_id, once=ingest.delivery())
+        await ingest.drive(real.processing).process(document_id, once=delivery)
+    await ingest.drive(real.processing).process(document_id, once=ingest.delivery())
 
     assert await ingest.sql.document(document_id) == before
     assert len(await ingest.sql.events(document_id, ChunksEmbedded)) == 1
     assert len(await ingest.sql.events(document_id, UsageRecorded)) == 1
 
 
-async def test_a_document_that_nobody_knows_is_no_error(ingest, real) -> None:
-    await real.processing.process(UUID(int=7), once=ingest.delivery())
-    await real.processing.give_up(UUID(int=7))
-
-
 async def test_given_up_is_visible_and_told(ingest, real) -> None:
     document_id = await ingest.put(documents.korean_text(seed=27))
-    await real.processing.give_up(document_id)
-    await real.processing.give_up(document_id)
+    await ingest.drive(real.processing).give_up(document_id)
+    await ingest.drive(real.processing).give_up(document_id)
 
     row = await ingest.sql.document(document_id)
     assert (row["state"], row["reason"], row["dedupe_key"]) == ("failed", "processing_failed", None)
@@ -170,6 +165,6 @@ async def test_given_up_is_visible_and_told(ingest, real) -> None:
 async def test_a_file_that_is_gone_fails_the_document(ingest, real, objects) -> None:
     document_id = await ingest.put(documents.korean_text(seed=28))
     (objects / (await ingest.sql.document(document_id))["storage_key"]).unlink()
-    await real.processing.process(document_id, once=ingest.delivery())
+    await ingest.drive(real.processing).process(document_id, once=ingest.delivery())
 
     assert (await ingest.sql.document(document_id))["state"] == "failed"

@@ -150,7 +150,7 @@ async def test_vectors_of_a_worker_that_died_after_a_deletion_go_with_the_redeli
         ingest.processing(stand_in(), index=index, chunk_tokens=SIZE).process(long, once=delivery)
     )
     await until(index.reached)
-    await ingest.wired.deletion.delete(person.user_id, long)
+    await ingest.wired.deletion.delete(person.principal, long)
     index.dies = True
     index.go_on.set()
     await until(index.written)
@@ -188,7 +188,7 @@ async def test_vectors_that_come_after_a_deletion_do_not_stay(ingest, person, st
     task = asyncio.create_task(slow.process(long, once=delivery))
     await until(index.reached)
     await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=delivery if same else ingest.delivery())
-    await ingest.wired.deletion.delete(person.user_id, long)
+    await ingest.wired.deletion.delete(person.principal, long)
     index.go_on.set()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -230,7 +230,7 @@ async def test_an_embedder_that_is_down_keeps_the_work_and_costs_no_claim(ingest
 async def test_a_real_embedding_server_that_is_down(ingest, long) -> None:
     """The wired one: nothing answers at its address."""
     with pytest.raises(Unavailable) as failure:
-        await ingest.wired.processing.process(long, once=ingest.delivery())
+        await ingest.drive(ingest.wired.processing).process(long, once=ingest.delivery())
 
     assert failure.value.code == "embedding_unavailable"
     row = await ingest.sql.document(long)
@@ -297,7 +297,7 @@ async def test_the_same_tokens_are_never_told_twice(ingest, person, stand_in, lo
     assert usage.input_tokens == sum(chunk["tokens"] for chunk in await ingest.sql.chunks(long)) > 0
     assert (usage.tenant.user_id, usage.reference) == (person.user_id, f"document/{long}")
 
-    await ingest.wired.deletion.delete(person.user_id, long)
+    await ingest.wired.deletion.delete(person.principal, long)
     assert await ingest.sql.events(long, UsageRecorded) == [usage]
 
 

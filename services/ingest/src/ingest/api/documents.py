@@ -13,6 +13,7 @@ from chassis.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    RateLimited,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -30,8 +31,13 @@ from ingest.service.uploads import Incoming
 
 router = APIRouter(tags=["documents"])
 
+# Forbidden: also an API key that does not reach the route.
+_ERRORS = (Unauthenticated, Forbidden, Invalid, RateLimited, Unavailable)
+
 # PostgreSQL has no such character in its texts.
 NO_NUL = r"^[^\x00]*$"
+
+_CLASS_ID = "0198c0de-0000-7000-8000-0000000000c1"
 
 _FORM: dict[str, Any] = {
     "requestBody": {
@@ -53,18 +59,18 @@ _FORM: dict[str, Any] = {
     "/documents",
     status_code=202,
     openapi_extra=_FORM,
-    responses=responses(
-        Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, UnsupportedMedia, Invalid, Unavailable
-    ),
+    responses=responses(*_ERRORS, NotFound, Conflict, TooLarge, UnsupportedMedia),
 )
 async def upload_document(
     request: Request,
     response: Response,
     caller: Caller,
     services: Services,
-    class_id: Annotated[UUID | None, Query(description="The class that the document is for, and pays for it")] = None,
-    visibility: Visibility = Visibility.PRIVATE,
-    duplicate: Annotated[str, Query(pattern="^(refuse|allow)$")] = "refuse",
+    class_id: Annotated[
+        UUID | None, Query(description="The class that the document is for, and pays for it", examples=[_CLASS_ID])
+    ] = None,
+    visibility: Annotated[Visibility, Query(examples=["class"])] = Visibility.PRIVATE,
+    duplicate: Annotated[str, Query(pattern="^(refuse|allow)$", examples=["allow"])] = "refuse",
 ) -> DocumentOut:
     """Upload one file (PDF, TXT, Markdown) as the part `file`. It is processed afterwards; follow its `events`."""
     size = request.headers.get("content-length", "")
@@ -84,16 +90,21 @@ async def upload_document(
     return present(document, locale_of(request))
 
 
-@router.get("/documents", responses=responses(Unauthenticated, Invalid, Unavailable))
+@router.get("/documents", responses=responses(*_ERRORS))
 async def list_documents(
     request: Request,
     caller: Caller,
     services: Services,
     page: PageSlice,
-    state: State | None = None,
-    class_id: UUID | None = None,
-    title: Annotated[str | None, Query(max_length=100, pattern=NO_NUL, description="Part of the title")] = None,
+    state: Annotated[State | None, Query(examples=["ready"])] = None,
+    class_id: Annotated[
+        UUID | None, Query(description="Uploaded for this class, or shared with it", examples=[_CLASS_ID])
+    ] = None,
+    title: Annotated[
+        str | None, Query(max_length=100, pattern=NO_NUL, description="Part of the title", examples=["안내서"])
+    ] = None,
 ) -> Page[DocumentOut]:
+    """Your own documents and those of your classes, newest first."""
     rows = await services.documents.list_page(
         caller.user_id, page, state=state.value if state else None, class_id=class_id, title=title
     )
@@ -103,7 +114,7 @@ async def list_documents(
     )
 
 
-@router.get("/documents/{document_id}", responses=responses(Unauthenticated, NotFound, Invalid, Unavailable))
+@router.get("/documents/{document_id}", responses=responses(*_ERRORS, NotFound))
 async def read_document(document_id: UUID, request: Request, caller: Caller, services: Services) -> DocumentOut:
     return present(await services.documents.get(caller.user_id, document_id), locale_of(request))
 
@@ -111,7 +122,7 @@ async def read_document(document_id: UUID, request: Request, caller: Caller, ser
 @router.get(
     "/documents/{document_id}/events",
     response_class=EventSourceResponse,
-    responses=responses(Unauthenticated, NotFound, Invalid, Unavailable),
+    responses=responses(*_ERRORS, NotFound),
 )
 async def follow_document(
     document_id: UUID, request: Request, caller: Caller, services: Services
@@ -134,10 +145,8 @@ async def follow_document(
     return EventSourceResponse(events(), headers=headers, ping=15)
 
 
-@router.delete(
-    "/documents/{document_id}", responses=responses(Unauthenticated, Forbidden, NotFound, Invalid, Unavailable)
-)
+@router.delete("/documents/{document_id}", responses=responses(*_ERRORS, NotFound))
 async def delete_document(document_id: UUID, caller: Caller, services: Services) -> Receipt:
     """Delete the file, its text and its vectors, and return the receipt."""
-    receipt = await services.deletion.delete(caller.user_id, document_id)
+    receipt = await services.deletion.delete(caller, document_id)
     return Receipt(document_id=document_id, **receipt)

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ingest.models import Chunk
+from ingest.models import Chunk, Document
 
 
 async def add_all(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
@@ -43,6 +43,12 @@ async def sum_tokens(session: AsyncSession, document_id: UUID) -> int:
 
 async def count(session: AsyncSession, document_id: UUID) -> int:
     query = select(func.count()).select_from(Chunk).where(Chunk.document_id == document_id)
+    return (await session.execute(query)).scalar_one()
+
+
+async def count_of_owner(session: AsyncSession, owner_id: UUID) -> int:
+    own = select(Document.document_id).where(Document.owner_id == owner_id)
+    query = select(func.count()).select_from(Chunk).where(Chunk.document_id.in_(own))
     return (await session.execute(query)).scalar_one()
 
 

@@ -1,15 +1,18 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import exists, func, or_, select, text, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
-from ingest.models import GONE, WORKING, Document, State
+from ingest.models import GONE, WORKING, Document, Share, State
+
+# Written out: with a parameter in it, PostgreSQL would not see that the index fits.
+_BEHIND = text("state = 'ready' AND indexed_version < version")
 
 
 async def add(session: AsyncSession, **values: Any) -> Document | None:
@@ -22,12 +25,18 @@ async def get_by_dedupe_key(session: AsyncSession, key: str) -> Document | None:
     return (await session.execute(select(Document).where(Document.dedupe_key == key))).scalar_one_or_none()
 
 
-def _visible(scopes: Sequence[str]) -> Select[Document]:
-    return select(Document).where(Document.scopes.overlap(list(scopes)), Document.state.not_in(GONE))
+async def get(session: AsyncSession, document_id: UUID) -> Document | None:
+    return (await session.execute(select(Document).where(Document.document_id == document_id))).scalar_one_or_none()
 
 
-async def get_visible(session: AsyncSession, document_id: UUID, *, scopes: Sequence[str]) -> Document | None:
-    query = _visible(scopes).where(Document.document_id == document_id)
+async def get_visible(
+    session: AsyncSession, document_id: UUID, *, user_id: UUID, class_ids: Sequence[UUID]
+) -> Document | None:
+    """Of this owner, or shared with one of these classes."""
+    shared = exists().where(Share.document_id == document_id, Share.class_id.in_(class_ids))
+    query = select(Document).where(
+        Document.document_id == document_id, or_(Document.owner_id == user_id, shared), Document.state.not_in(GONE)
+    )
     return (await session.execute(query)).scalar_one_or_none()
 
 
@@ -35,16 +44,21 @@ async def list_visible(
     session: AsyncSession,
     page: Slice,
     *,
-    scopes: Sequence[str],
+    user_id: UUID,
+    class_ids: Sequence[UUID],
     state: str | None,
     class_id: UUID | None,
     title: str | None,
 ) -> list[Document]:
-    query = _visible(scopes)
+    """`class_id`: those that were uploaded for the class, and those that are shared with it."""
+    own = select(Document.document_id).where(Document.owner_id == user_id)
+    shared = select(Share.document_id).where(Share.class_id.in_(class_ids))
+    query = select(Document).where(Document.document_id.in_(union(own, shared)), Document.state.not_in(GONE))
     if state is not None:
         query = query.where(Document.state == state)
     if class_id is not None:
-        query = query.where(Document.class_id == class_id)
+        there = select(Share.document_id).where(Share.class_id == class_id)
+        query = query.where(or_(Document.class_id == class_id, Document.document_id.in_(there)))
     if title:
         query = query.where(Document.title.icontains(title, autoescape=True))
     query = paging.apply(query, page, at=Document.created_at.expression, key=Document.document_id.expression)
@@ -55,6 +69,37 @@ async def get_for_update(session: AsyncSession, document_id: UUID) -> Document |
     """The row as it is once it is locked, whatever this session read of it before."""
     query = select(Document).where(Document.document_id == document_id).with_for_update()
     return (await session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
+
+
+async def list_living_for_update(
+    session: AsyncSession, document_ids: Collection[UUID], *, owner_id: UUID | None = None
+) -> list[Document]:
+    """Locked in the order of their ids, so that two who lock several never wait for each other."""
+    query = select(Document).where(Document.document_id.in_(document_ids), Document.state.not_in(GONE))
+    if owner_id is not None:
+        query = query.where(Document.owner_id == owner_id)
+    query = query.order_by(Document.document_id).with_for_update().execution_options(populate_existing=True)
+    return list((await session.execute(query)).scalars())
+
+
+async def list_ids_of_owner(session: AsyncSession, owner_id: UUID) -> list[UUID]:
+    """Those of which there is more than a receipt."""
+    query = select(Document.document_id).where(Document.owner_id == owner_id, Document.state != State.DELETED)
+    return list((await session.execute(query)).scalars())
+
+
+async def list_receipts(session: AsyncSession, document_ids: Collection[UUID]) -> list[dict[str, Any]]:
+    query = select(Document.receipt).where(Document.document_id.in_(document_ids), Document.state == State.DELETED)
+    return [receipt for receipt in (await session.execute(query)).scalars() if receipt is not None]
+
+
+async def list_ids_behind(session: AsyncSession, *, limit: int, class_id: UUID | None = None) -> list[UUID]:
+    """Ready ones whose index has yet to be told who may find them; with `class_id`, those that it is about."""
+    query = select(Document.document_id).where(_BEHIND).limit(limit)
+    if class_id is not None:
+        about = select(Share.document_id).where(Share.class_id == class_id)
+        query = query.where(Document.document_id.in_(about))
+    return list((await session.execute(query)).scalars())
 
 
 async def update_claimed(session: AsyncSession, document_id: UUID, held_claim: UUID, **values: Any) -> bool:

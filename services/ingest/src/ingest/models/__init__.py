@@ -2,5 +2,21 @@
 
 from ingest.models.base import ACCESS, PLUMBING, SCHEMA, TENANCY, Base
 from ingest.models.documents import GONE, WORKING, Chunk, Document, State
+from ingest.models.erased_users import ErasedUser
+from ingest.models.sharing import ClassMaterials, Share
 
-__all__ = ["ACCESS", "GONE", "PLUMBING", "SCHEMA", "TENANCY", "WORKING", "Base", "Chunk", "Document", "State"]
+__all__ = [
+    "ACCESS",
+    "GONE",
+    "PLUMBING",
+    "SCHEMA",
+    "TENANCY",
+    "WORKING",
+    "Base",
+    "Chunk",
+    "ClassMaterials",
+    "Document",
+    "ErasedUser",
+    "Share",
+    "State",
+]

@@ -29,19 +29,21 @@ GONE = (State.DELETING, State.DELETED)
 
 
 class Document(Base):
-    """A document and where it stands. A deleted one keeps its row as the receipt, without its name."""
+    """A document and where it stands. A deleted one keeps its row as the receipt, without name and fingerprint."""
 
     __tablename__ = "documents"
     __table_args__ = (
         CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in State)})", name="state"),
         Index("ix_documents_owner_id_created_at", "owner_id", text("created_at DESC")),
-        Index("ix_documents_scopes", "scopes", postgresql_using="gin"),
         # The same file of one owner in one place is one document while it lives.
         Index("uq_documents_dedupe_key", "dedupe_key", unique=True),
         Index(
             "ix_documents_unfinished",
             "updated_at",
             postgresql_where=text("state IN ('uploaded','validating','parsing','chunking','embedding','deleting')"),
+        ),
+        Index(
+            "ix_documents_behind", "document_id", postgresql_where=text("state = 'ready' AND indexed_version < version")
         ),
         {"schema": "user"},
     )
@@ -52,7 +54,10 @@ class Document(Base):
     org_id: Mapped[UUID | None]
     partner_id: Mapped[UUID | None]
     class_id: Mapped[UUID | None] = mapped_column(index=True)
+    # Who may find it: the owner, and the classes of its shares. No index ever shows it to anybody else.
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    # The version whose scopes the index is known to hold; while it is behind, the index has yet to be told.
+    indexed_version: Mapped[int] = mapped_column(server_default="1")
     title: Mapped[str] = mapped_column(Text)
     media_type: Mapped[str] = mapped_column(Text)
     size_bytes: Mapped[int] = mapped_column(BigInteger)

@@ -6,13 +6,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from chassis import outbox
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import audit, outbox, tenant
+from chassis.auth import Principal
 from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Unavailable
 from contracts.ingest import DocumentDeleted
 from contracts.usage import Outcome
-from ingest.crud import chunks, documents
+from ingest.crud import chunks, documents, shares
 from ingest.errors import DELETION_INCOMPLETE, DOCUMENT_NOT_FOUND, NOT_THE_OWNER
 from ingest.models import Document, State
 from ingest.ports import Storage
@@ -34,7 +37,7 @@ class DeletionService:
         self._index = index
         self._recipe = recipe
 
-    async def delete(self, user_id: UUID, document_id: UUID) -> dict[str, Any]:
+    async def delete(self, caller: Principal, document_id: UUID) -> dict[str, Any]:
         """Delete everything of the document and return the receipt.
 
         Raises:
@@ -42,29 +45,38 @@ class DeletionService:
             Forbidden: seen through a class, but somebody else's.
             Unavailable: begun and not finished; the sweeper goes on with it.
         """
-        async with self._database.transaction() as session:
-            visible = await permission.visible_to(session, user_id)
-            found = await documents.get_visible(session, document_id, scopes=visible.scopes)
+        async with self._database.transaction(tenant.of_user(caller.user_id)) as session:
+            visible = await permission.visible_to(session, caller.user_id)
+            found = await documents.get_visible(
+                session, document_id, user_id=visible.user_id, class_ids=visible.class_ids
+            )
             if found is None:
                 raise NotFound(DOCUMENT_NOT_FOUND)
-            if found.owner_id != user_id:
+            if found.owner_id != caller.user_id:
                 raise Forbidden(NOT_THE_OWNER)
             await documents.get_for_update(session, document_id)
             if found.state == State.DELETED:
                 raise NotFound(DOCUMENT_NOT_FOUND)
-            found.state = State.DELETING.value
-            # Takes the document out of a worker's hands: its next write fails and it cleans up after itself.
-            found.claim_id = None
-            found.dedupe_key = None
-            found.updated_at = now()
+            if found.state != State.DELETING:
+                await _record(session, caller, found)
+            _begin(found)
         try:
             return await self._finish(found)
         except Unavailable as error:
             raise Unavailable(DELETION_INCOMPLETE, headers={"Retry-After": "30"}) from error
 
+    async def erase(self, document_id: UUID) -> None:
+        """The same for a person who is erased, and nobody's act. Raises Unavailable."""
+        async with self._database.transaction(tenant.PLATFORM) as session:
+            document = await documents.get_for_update(session, document_id)
+            if document is None or document.state == State.DELETED:
+                return
+            _begin(document)
+        await self._finish(document)
+
     async def sweep(self) -> None:
         """Take up what stands still: unfinished documents are announced again, begun deletions finished."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.PLATFORM) as session:
             standing = await documents.list_standing_still(session, since=now() - STANDSTILL, limit=50)
             # While the bus is away the announcements wait in the outbox, and further ones would only add to them.
             is_relayed = await outbox.oldest_unpublished_seconds(session) < STANDSTILL.total_seconds()
@@ -97,7 +109,7 @@ class DeletionService:
             vectors = await self._index.delete_by_doc_id(str(document_id))
             left = (await self._index.checksum(str(document_id))).chunks
         objects = await self._storage.delete(document.storage_key)
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of_tenant(tenant_of(document))) as session:
             row = await documents.get_for_update(session, document_id)
             if row is None or row.state != State.DELETING:
                 return dict(row.receipt or {}) if row else {}
@@ -105,6 +117,7 @@ class DeletionService:
                 session, row, model=self._recipe.model, provider=self._recipe.provider, outcome=Outcome.CANCELLED
             )
             rows = await chunks.delete_for_document(session, document_id)
+            await shares.delete_for_document(session, document_id)
             receipt = {
                 "deleted": {"vectors": vectors, "objects": objects, "chunks": rows},
                 "remaining": {
@@ -115,7 +128,7 @@ class DeletionService:
                 "deleted_at": now().isoformat(),
             }
             row.state = State.DELETED.value
-            row.title = ""
+            row.title = row.sha256 = ""
             row.receipt = receipt
             row.updated_at = now()
             event = DocumentDeleted(
@@ -127,3 +140,23 @@ class DeletionService:
             )
             await outbox.add(session, event)
         return receipt
+
+
+def _begin(document: Document) -> None:
+    document.state = State.DELETING.value
+    # Takes the document out of a worker's hands: its next write fails and it cleans up after itself.
+    document.claim_id = None
+    document.dedupe_key = None
+    document.updated_at = now()
+
+
+async def _record(session: AsyncSession, caller: Principal, document: Document) -> None:
+    await audit.record(
+        session,
+        "document.deleted",
+        actor=caller,
+        target=f"document/{document.document_id}",
+        org_id=document.org_id,
+        partner_id=document.partner_id,
+        class_id=document.class_id,
+    )

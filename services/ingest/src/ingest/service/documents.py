@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+from chassis import tenant
 from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.paging import Slice
@@ -24,9 +25,11 @@ class DocumentService:
 
     async def get(self, user_id: UUID, document_id: UUID) -> Document:
         """Raises NotFound, also for somebody else's."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of_user(user_id)) as session:
             visible = await permission.visible_to(session, user_id)
-            document = await documents.get_visible(session, document_id, scopes=visible.scopes)
+            document = await documents.get_visible(
+                session, document_id, user_id=visible.user_id, class_ids=visible.class_ids
+            )
         if document is None:
             raise NotFound(DOCUMENT_NOT_FOUND)
         return document
@@ -34,10 +37,16 @@ class DocumentService:
     async def list_page(
         self, user_id: UUID, page: Slice, *, state: str | None, class_id: UUID | None, title: str | None
     ) -> list[Document]:
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of_user(user_id)) as session:
             visible = await permission.visible_to(session, user_id)
             return await documents.list_visible(
-                session, page, scopes=visible.scopes, state=state, class_id=class_id, title=title
+                session,
+                page,
+                user_id=visible.user_id,
+                class_ids=visible.class_ids,
+                state=state,
+                class_id=class_id,
+                title=title,
             )
 
     async def follow(self, user_id: UUID, document_id: UUID) -> AsyncIterator[Document]:

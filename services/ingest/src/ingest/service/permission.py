@@ -1,5 +1,6 @@
 """Who may see and do what with documents. Default deny; the proofs made here are what queries ask for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,23 +15,32 @@ from tenancy.access import access_of, class_scope, user_scope
 
 @dataclass(frozen=True)
 class Visible:
-    """Proof of what the caller may see: documents of one of these scopes."""
+    """Proof of what the caller may see: their own documents, and those shared with one of these classes."""
 
     user_id: UUID
-    scopes: tuple[str, ...]
+    class_ids: tuple[UUID, ...]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Proof that the caller may put a document here: who pays for it, and who may search it."""
+    """Proof that the caller may put a document here: who pays for it, and with which class it is shared."""
 
     tenant: Tenant
-    scopes: tuple[str, ...]
+    class_id: UUID | None = None
+
+    @property
+    def scopes(self) -> list[str]:
+        return scopes_of(self.tenant.user_id, [self.class_id] if self.class_id else [])
+
+
+def scopes_of(owner_id: UUID, class_ids: Iterable[UUID]) -> list[str]:
+    """Who may find a document: its owner, and these classes."""
+    return [user_scope(owner_id), *(class_scope(each) for each in sorted(class_ids))]
 
 
 async def visible_to(session: AsyncSession, user_id: UUID) -> Visible:
     access = await access_of(session, TENANCY, user_id)
-    return Visible(user_id, access.scopes)
+    return Visible(user_id, tuple(access.classes))
 
 
 async def place(session: AsyncSession, user_id: UUID, *, class_id: UUID | None, shared: bool) -> Placement:
@@ -44,9 +54,8 @@ async def place(session: AsyncSession, user_id: UUID, *, class_id: UUID | None, 
     tenant = access.tenant(class_id)
     if tenant is None:
         raise NotFound(CLASS_NOT_FOUND)
-    own = user_scope(user_id)
     if not shared:
-        return Placement(tenant, (own,))
+        return Placement(tenant)
     if class_id is None or not access.classes[class_id].teaches:
         raise Forbidden(SHARING_REFUSED)
-    return Placement(tenant, (own, class_scope(class_id)))
+    return Placement(tenant, class_id)

@@ -13,20 +13,23 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from chassis import outbox
+from chassis import outbox, tenant
 from chassis.clock import now
 from chassis.database import Database
 from chassis.delivery import AlreadyHandled, Delivery
-from chassis.errors import Unavailable
+from chassis.errors import NotFound, Unavailable
 from chassis.ids import named_id
-from contracts.ingest import ChunksEmbedded, DocumentFailed
+from chassis.tenant import Context
+from contracts.ingest import ChunksEmbedded, DocumentFailed, DocumentUploaded
 from contracts.usage import Outcome
-from ingest.crud import chunks, documents
-from ingest.errors import INDEX_UNAVAILABLE, PROCESSING_FAILED, REJECTING, NotEmbedded, Unreadable
+from ingest.crud import chunks, documents, shares
+from ingest.errors import DOCUMENT_NOT_FOUND, INDEX_UNAVAILABLE, PROCESSING_FAILED, REJECTING, NotEmbedded, Unreadable
 from ingest.models import GONE, WORKING, Chunk, Document, State
 from ingest.ports import Embedded, Embedder, PageText, Parser, Storage
 from ingest.service import billing, chunking
 from ingest.service.indexing import index_errors
+from ingest.service.permission import scopes_of
+from ingest.service.sharing import SharingService
 from ingest.service.uploads import tenant_of
 from retrieval.chunks import Item
 from retrieval.store import VectorStoreAdapter
@@ -45,8 +48,15 @@ class LostClaim(Exception):
 
 @dataclass(frozen=True)
 class Claim:
+    """`scopes`: whom the upload gave it to. It enters the index for these alone; others may have left until then."""
+
     claim_id: UUID
     document: Document
+    scopes: list[str]
+
+    @property
+    def context(self) -> Context:
+        return tenant.of_tenant(tenant_of(self.document))
 
     @property
     def document_id(self) -> UUID:
@@ -73,6 +83,7 @@ class ProcessingService:
         embedder: Embedder,
         index: VectorStoreAdapter,
         analyser: TermAnalyser,
+        sharing: SharingService,
         *,
         recipe: Recipe,
     ) -> None:
@@ -82,56 +93,65 @@ class ProcessingService:
         self._embedder = embedder
         self._index = index
         self._analyser = analyser
+        self._sharing = sharing
         self._recipe = recipe
 
-    async def process(self, document_id: UUID, *, once: Delivery) -> None:
+    async def process(self, event: DocumentUploaded, *, once: Delivery) -> None:
         """Bring the document to `ready`, `rejected` or `failed`.
 
         Raises:
             AlreadyHandled: this delivery's effect stands.
+            NotFound: there is no such document, or the event says that it is somebody else's.
             Unavailable: storage, embedder, index or database; the message comes again later.
         """
-        claim = await self._claim(document_id, again=once.redriven)
+        claim = await self._claim(event, again=once.redriven)
         if claim is None:
             # An earlier run of this message may have been killed after it wrote vectors of a deleted document.
-            await self._clean_up_if_gone(document_id)
+            await self._clean_up_if_gone(event)
             async with self._database.transaction(once=once):
                 return
         try:
             await self._run(claim, once)
         except LostClaim:
-            await self._uncount(document_id)
-            await self._clean_up_if_gone(document_id)
+            await self._uncount(claim)
+            await self._clean_up_if_gone(event)
         except AlreadyHandled:
             # Another worker finished this delivery meanwhile, and the owner may have deleted the document since.
-            await self._clean_up_if_gone(document_id)
+            await self._clean_up_if_gone(event)
             raise
         except Unreadable as refusal:
             await self._end(claim, refusal, once=once)
         except Unavailable:
             await self._release(claim)
             raise
+        else:
+            await self._settle(claim)
 
-    async def give_up(self, document_id: UUID) -> None:
-        """The message door has no tries left: the document fails, visibly."""
-        claim = await self._claim(document_id)
+    async def give_up(self, event: DocumentUploaded) -> None:
+        """The message door has no tries left: the document fails, visibly. Raises NotFound as `process`."""
+        claim = await self._claim(event)
         if claim is not None:
             await self._end(claim, Unreadable(PROCESSING_FAILED), once=None)
 
-    async def _claim(self, document_id: UUID, *, again: bool = False) -> Claim | None:
+    async def _claim(self, event: DocumentUploaded, *, again: bool = False) -> Claim | None:
         """`again`: a failed document may be taken up too, with all its tries."""
         claim_id = uuid4()
-        async with self._database.transaction() as session:
-            document = await documents.get_for_update(session, document_id)
-            if document is not None and again and document.state == State.FAILED:
+        async with self._database.transaction(tenant.of_tenant(event.tenant)) as session:
+            document = await documents.get_for_update(session, event.document_id)
+            # Row and announcement were written together, so one without the other, or of another tenant, is forged.
+            if document is None or tenant_of(document) != event.tenant:
+                raise NotFound(DOCUMENT_NOT_FOUND)
+            if again and document.state == State.FAILED:
                 document.state, document.reason, document.attempts = State.UPLOADED.value, None, 0
-            if document is None or document.state not in WORKING:
+            if document.state not in WORKING:
                 return None
+            held = await shares.list_for_document(session, document.document_id)
             document.claim_id = claim_id
             document.attempts += 1
             document.state = State.VALIDATING.value
             document.updated_at = now()
-        claim = Claim(claim_id, document)
+        given = scopes_of(document.owner_id, [each.class_id for each in held if each.by_upload])
+        claim = Claim(claim_id, document, given)
         if document.attempts > MAX_CLAIMS:
             # Nobody released the earlier claims: the file ended their workers.
             await self._end(claim, Unreadable(PROCESSING_FAILED), once=None)
@@ -173,7 +193,7 @@ class ProcessingService:
             }
             for piece in pieces
         ]
-        async with self._database.transaction() as session:
+        async with self._database.transaction(claim.context) as session:
             if not await documents.update_claimed(
                 session, document.document_id, claim.claim_id, state=State.EMBEDDING.value, chunk_count=len(rows)
             ):
@@ -181,7 +201,7 @@ class ProcessingService:
             await chunks.add_all(session, rows)
 
     async def _embed(self, claim: Claim) -> list[Item]:
-        async with self._database.transaction() as session:
+        async with self._database.transaction(claim.context) as session:
             rows = await chunks.list_for_document(session, claim.document_id)
         items: list[Item] = []
         waiting = deque(rows[at : at + BATCH] for at in range(0, len(rows), BATCH))
@@ -220,7 +240,7 @@ class ProcessingService:
             analysed = await terms
         finally:
             terms.cancel()
-        return [self._item(claim.document, row, own) for row, own in zip(batch, analysed, strict=True)]
+        return [self._item(claim, row, own) for row, own in zip(batch, analysed, strict=True)]
 
     async def _paid(self, claim: Claim, texts: list[str]) -> Embedded:
         try:
@@ -232,7 +252,7 @@ class ProcessingService:
     async def _tell_wasted(self, claim: Claim, tokens: int, *, outcome: Outcome) -> None:
         if not tokens:
             return
-        async with self._database.transaction() as session:
+        async with self._database.transaction(claim.context) as session:
             await billing.record_wasted(
                 session,
                 claim.document,
@@ -243,7 +263,7 @@ class ProcessingService:
             )
 
     async def _keep(self, claim: Claim, rows: list[Chunk], tokens: list[int]) -> None:
-        async with self._database.transaction() as session:
+        async with self._database.transaction(claim.context) as session:
             if not await documents.update_claimed(
                 session,
                 claim.document_id,
@@ -254,12 +274,13 @@ class ProcessingService:
             values = [(row.ordinal, row.embedding or b"", spent) for row, spent in zip(rows, tokens, strict=True)]
             await chunks.update_embeddings(session, claim.document_id, values)
 
-    def _item(self, document: Document, row: Chunk, terms: list[str]) -> Item:
+    def _item(self, claim: Claim, row: Chunk, terms: list[str]) -> Item:
+        document = claim.document
         metadata = {
             "doc_id": str(document.document_id),
             "version": document.version,
             "ordinal": row.ordinal,
-            "scopes": document.scopes,
+            "scopes": claim.scopes,
             "title": document.title,
             "page_from": row.page_from,
             "page_to": row.page_to,
@@ -271,13 +292,17 @@ class ProcessingService:
         return str(row.chunk_id), np.frombuffer(row.embedding or b"", dtype="<f4"), metadata
 
     async def _finish(self, claim: Claim, once: Delivery) -> None:
-        async with self._database.transaction(once=once) as session:
+        async with self._database.transaction(claim.context, once=once) as session:
             document = await documents.get_for_update(session, claim.document_id)
             if document is None or document.claim_id != claim.claim_id:
                 raise LostClaim
             document.state = State.READY.value
             document.claim_id = None
             document.updated_at = now()
+            document.indexed_version = document.version
+            if document.scopes != claim.scopes:
+                # Shared meanwhile, of which the index has yet to be told.
+                document.version += 1
             event = ChunksEmbedded(
                 document_id=document.document_id,
                 version=document.version,
@@ -301,7 +326,7 @@ class ProcessingService:
             )
 
     async def _end(self, claim: Claim, refusal: Unreadable, *, once: Delivery | None) -> None:
-        async with self._database.transaction(once=once) as session:
+        async with self._database.transaction(claim.context, once=once) as session:
             document = await documents.get_for_update(session, claim.document_id)
             if document is None or document.claim_id != claim.claim_id:
                 return
@@ -332,33 +357,39 @@ class ProcessingService:
     async def _release(self, claim: Claim) -> None:
         """A claim that ended in order is no sign of a file that ends workers, so it does not count."""
         try:
-            async with self._database.transaction() as session:
+            async with self._database.transaction(claim.context) as session:
                 await documents.update_claimed(
                     session, claim.document_id, claim.claim_id, claim_id=None, attempts=Document.attempts - 1
                 )
         except Unavailable:
             log.warning("the claim on %s could not be released", claim.document_id)
 
-    async def _uncount(self, document_id: UUID) -> None:
+    async def _settle(self, claim: Claim) -> None:
+        try:
+            await self._sharing.settle(claim.document_id)
+        except Unavailable:
+            log.warning("%s is ready, and its classes do not find it yet: left to the sweep", claim.document_id)
+
+    async def _uncount(self, claim: Claim) -> None:
         """Likewise a claim that another worker took over: several announcements of one document must not fail it."""
-        async with self._database.transaction() as session:
-            await documents.uncount_claim(session, document_id)
+        async with self._database.transaction(claim.context) as session:
+            await documents.uncount_claim(session, claim.document_id)
 
     async def _note(self, claim: Claim, **values: Any) -> None:
-        async with self._database.transaction() as session:
+        async with self._database.transaction(claim.context) as session:
             if not await documents.update_claimed(session, claim.document_id, claim.claim_id, **values):
                 raise LostClaim
 
-    async def _clean_up_if_gone(self, document_id: UUID) -> None:
+    async def _clean_up_if_gone(self, event: DocumentUploaded) -> None:
         """The document was deleted while its vectors were being written: they go as well."""
-        async with self._database.transaction() as session:
-            document = await documents.get_for_update(session, document_id)
+        async with self._database.transaction(tenant.of_tenant(event.tenant)) as session:
+            document = await documents.get_for_update(session, event.document_id)
         if document is None or document.state in GONE:
             try:
                 async with index_errors():
-                    await self._index.delete_by_doc_id(str(document_id))
+                    await self._index.delete_by_doc_id(str(event.document_id))
             except Unavailable:
-                log.warning("%s: %s", document_id, INDEX_UNAVAILABLE.en)
+                log.warning("%s: %s", event.document_id, INDEX_UNAVAILABLE.en)
 
 
 def _shares(total: int, weights: list[int]) -> list[int]:

@@ -1,16 +1,44 @@
 """Keeps the projection of who is what where, from org-partner's facts."""
 
+import logging
+
+from chassis import tenant
 from chassis.database import Database
 from chassis.delivery import Delivery
+from chassis.errors import Unavailable
 from contracts.event import Event
+from contracts.org_partner import MembershipGranted
+from ingest.crud import erased_users
 from ingest.models import TENANCY
+from ingest.service.sharing import SharingService
 from tenancy.projection import project
+
+log = logging.getLogger(__name__)
 
 
 class TenancyService:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sharing: SharingService) -> None:
         self._database = database
+        self._sharing = sharing
 
     async def project(self, event: Event, *, once: Delivery) -> None:
-        async with self._database.transaction(once=once) as session:
-            await project(session, TENANCY, event)
+        """Of an erased user nothing is kept, also not what comes late.
+
+        Raises:
+            AlreadyHandled: this delivery's effect stands.
+            Invalid: the event contradicts what is known of whose something is.
+            Unavailable: the database; or what the event says may be a move that is not wholly known yet.
+        """
+        async with self._database.transaction(tenant.PLATFORM, once=once) as session:
+            user_id = getattr(event, "user_id", None)
+            if user_id is not None and await erased_users.is_erased(session, user_id):
+                return
+            await project(session, TENANCY, event, attempt=once.attempt)
+            if not isinstance(event, MembershipGranted):
+                return
+            to_settle = await self._sharing.reconsider(session, event)
+        try:
+            for document_id in to_settle:
+                await self._sharing.settle(document_id)
+        except Unavailable as error:
+            log.warning("what %s may share is left to the sweep: %s", event.user_id, error)

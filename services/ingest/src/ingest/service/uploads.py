@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from uuid import UUID
 
-from chassis import outbox
+from chassis import outbox, tenant
+from chassis.auth import Guard
 from chassis.clock import now
 from chassis.database import Database
-from chassis.errors import Conflict, Invalid, TooLarge, Unavailable
+from chassis.errors import SESSION_ENDED, Conflict, Invalid, TooLarge, Unauthenticated, Unavailable
 from chassis.ids import new_id
 from contracts.ingest import DocumentUploaded
 from contracts.tenancy import Tenant
-from ingest.crud import documents
+from ingest.crud import documents, erased_users, shares
 from ingest.errors import DOCUMENT_DUPLICATE, DOCUMENT_EMPTY, DOCUMENT_TOO_LARGE, DOCUMENT_TOO_SMALL
 from ingest.models import Document
 from ingest.ports import Storage
@@ -42,10 +43,11 @@ class Incoming:
 class _Measure:
     """Passes the stream on and knows its size, hash and first bytes afterwards."""
 
-    def __init__(self, content: AsyncIterator[bytes], *, file_name: str, limit: int) -> None:
+    def __init__(self, content: AsyncIterator[bytes], *, file_name: str, limit: int, allowed: frozenset[str]) -> None:
         self._content = content
         self._file_name = file_name
         self._limit = limit
+        self._allowed = allowed
         self._hash = hashlib.sha256()
         self._sample = b""
         self.size = 0
@@ -76,7 +78,8 @@ class _Measure:
             raise Invalid(DOCUMENT_EMPTY)
         if self.size < MIN_BYTES:
             raise Invalid(DOCUMENT_TOO_SMALL, size_bytes=self.size)
-        self.media_type = media_types.decide(self._sample[: media_types.SAMPLE_BYTES], clean_name(self._file_name))
+        sample, name = self._sample[: media_types.SAMPLE_BYTES], clean_name(self._file_name)
+        self.media_type = media_types.decide(sample, name, allowed=self._allowed)
 
     @property
     def sha256(self) -> str:
@@ -84,9 +87,12 @@ class _Measure:
 
 
 class UploadService:
-    def __init__(self, database: Database, storage: Storage, *, max_bytes: int) -> None:
+    """`max_bytes`: what the operator allows at most, whatever the platform is set to."""
+
+    def __init__(self, database: Database, storage: Storage, platform: Guard, *, max_bytes: int) -> None:
         self._database = database
         self._storage = storage
+        self._platform = platform
         self._max_bytes = max_bytes
 
     async def upload(self, user_id: UUID, incoming: Incoming) -> Document:
@@ -96,28 +102,31 @@ class UploadService:
             NotFound, Forbidden: no such class for this user, or sharing is not theirs.
             Invalid, TooLarge, UnsupportedMedia: the file cannot be a document.
             Conflict: the same file of the same owner in the same place lives already.
+            Unauthenticated: the user was erased meanwhile.
             Unavailable: storage or database; nothing is kept.
         """
-        if incoming.size_hint is not None and incoming.size_hint > self._max_bytes + MIB:
-            raise TooLarge(DOCUMENT_TOO_LARGE, limit_mib=self._max_bytes // MIB)
-        async with self._database.transaction() as session:
+        limit = min(self._max_bytes, await self._platform.value("api.upload_max_bytes"))
+        allowed = frozenset(await self._platform.value("api.allowed_types"))
+        if incoming.size_hint is not None and incoming.size_hint > limit + MIB:
+            raise TooLarge(DOCUMENT_TOO_LARGE, limit_mib=limit // MIB)
+        async with self._database.transaction(tenant.of_user(user_id)) as session:
             placement = await permission.place(session, user_id, class_id=incoming.class_id, shared=incoming.shared)
         document_id = new_id()
         key = f"documents/{document_id}/original"
-        measure = _Measure(incoming.content, file_name=incoming.file_name, limit=self._max_bytes)
+        measure = _Measure(incoming.content, file_name=incoming.file_name, limit=limit, allowed=allowed)
         await self._storage.put(key, measure.pieces())
         try:
             return await self._admit(document_id, key, measure, incoming, placement)
         except BaseException:
             # The commit itself may have been cut off. The row decides; while it cannot be asked, the file stays.
-            if await self._is_refused(document_id):
+            if await self._is_refused(document_id, placement):
                 await self._storage.delete(key)
             raise
 
-    async def _is_refused(self, document_id: UUID) -> bool:
+    async def _is_refused(self, document_id: UUID, placement: Placement) -> bool:
         """Whether the row is certainly not there; waits for a commit that is still under way."""
         try:
-            async with self._database.transaction() as session:
+            async with self._database.transaction(tenant.of_tenant(placement.tenant)) as session:
                 await documents.lock_admission(session, document_id)
                 return await documents.get_for_update(session, document_id) is None
         except Unavailable:
@@ -126,18 +135,20 @@ class UploadService:
     async def _admit(
         self, document_id: UUID, key: str, measure: _Measure, incoming: Incoming, placement: Placement
     ) -> Document:
-        tenant = placement.tenant
-        dedupe = f"{tenant.user_id}/{tenant.class_id or '-'}/{measure.sha256}"
-        async with self._database.transaction() as session:
+        place = placement.tenant
+        dedupe = f"{place.user_id}/{place.class_id or '-'}/{measure.sha256}"
+        async with self._database.transaction(tenant.of_tenant(place)) as session:
             await documents.lock_admission(session, document_id)
+            if await erased_users.is_erased(session, place.user_id):
+                raise Unauthenticated(SESSION_ENDED, headers={"WWW-Authenticate": "Bearer"})
             document = await documents.add(
                 session,
                 document_id=document_id,
-                owner_id=tenant.user_id,
-                org_id=tenant.org_id,
-                partner_id=tenant.partner_id,
-                class_id=tenant.class_id,
-                scopes=list(placement.scopes),
+                owner_id=place.user_id,
+                org_id=place.org_id,
+                partner_id=place.partner_id,
+                class_id=place.class_id,
+                scopes=placement.scopes,
                 title=clean_title(incoming.file_name),
                 media_type=measure.media_type,
                 size_bytes=measure.size,
@@ -152,6 +163,8 @@ class UploadService:
                     document_title=twin.title if twin else "",
                     document_id=twin.document_id if twin else None,
                 )
+            if placement.class_id:
+                await shares.add(session, document, placement.class_id, by_upload=True)
             await outbox.add(session, uploaded_event(document))
         return document
 

@@ -1,0 +1,188 @@
+"""Which classes a document is open to, and telling the index so.
+
+A document's row is the word: whom its scopes name may find it. The index follows, and never shows a document to
+anybody whom the row does not name. So a class that is added stands in the row first, and one that leaves is taken out
+of the index first. The version orders it all: every change of what the index shall show has one of its own, and the
+index refuses what is older. A run that is cut off anywhere is made up for by a repetition, and by the sweep.
+"""
+
+import logging
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import outbox, tenant
+from chassis.clock import now
+from chassis.database import Database
+from chassis.delivery import Delivery
+from contracts.ingest import DocumentShared
+from contracts.org_partner import ClassConfigured, MembershipGranted
+from ingest.crud import class_materials, documents, shares
+from ingest.models import TENANCY, ClassMaterials, Document, State
+from ingest.service.indexing import index_errors
+from ingest.service.permission import scopes_of
+from ingest.service.uploads import tenant_of
+from retrieval.chunks import MAX_SCOPES
+from retrieval.store import VectorStoreAdapter
+from tenancy.access import Staff, staff_of
+from tenancy.contradictions import refuse_class
+
+log = logging.getLogger(__name__)
+
+SWEPT_AT_ONCE = 200
+
+
+class SharingService:
+    def __init__(self, database: Database, index: VectorStoreAdapter) -> None:
+        self._database = database
+        self._index = index
+
+    async def share(self, event: ClassConfigured, *, once: Delivery) -> None:
+        """Open to the class what it lists now, and close to it what it no longer lists.
+
+        Raises:
+            AlreadyHandled: this delivery's effect stands.
+            Invalid: the class is another org's or partner's.
+            Unavailable: database or index; the message comes again.
+        """
+        try:
+            async with self._database.transaction(tenant.PLATFORM, once=once) as session:
+                await self._configure(session, event, attempt=once.attempt)
+        finally:
+            # Also of an earlier run of this message, which may have been cut off here.
+            await self._settle_all(class_id=event.class_id)
+
+    async def reconsider(self, session: AsyncSession, event: MembershipGranted) -> list[UUID]:
+        """Somebody has a part in an org now, so what its classes list of theirs may be shared.
+
+        Returns the documents to settle once this is committed.
+        """
+        listings = await class_materials.list_of_org_for_update(session, event.org_id)
+        listed = {each for listing in listings for each in listing.material_ids}
+        own = await documents.list_living_for_update(session, listed, owner_id=event.user_id) if listed else []
+        for listing in listings:
+            await self._open(session, listing, [each for each in own if each.document_id in listing.material_ids])
+        return [each.document_id for each in own]
+
+    async def settle(self, document_id: UUID) -> None:
+        """Bring the index to where the document's row is. Raises Unavailable."""
+        while True:
+            async with self._database.transaction(tenant.PLATFORM, snapshot=True) as session:
+                document = await documents.get(session, document_id)
+                if document is None or document.state != State.READY or document.indexed_version >= document.version:
+                    return
+                staying = [each.class_id for each in await shares.list_for_document(session, document_id) if each.stays]
+            wanted = scopes_of(document.owner_id, staying)
+            async with index_errors():
+                await self._index.update_scopes(str(document_id), wanted, version=document.version)
+            async with self._database.transaction(tenant.PLATFORM) as session:
+                if await self._note_settled(session, document_id, version=document.version, scopes=wanted):
+                    return
+
+    async def sweep(self) -> None:
+        """Settle what an interrupted run or an index that was away has left behind."""
+        await self._settle_all()
+
+    async def _settle_all(self, *, class_id: UUID | None = None) -> None:
+        async with self._database.transaction(tenant.PLATFORM) as session:
+            behind = await documents.list_ids_behind(session, class_id=class_id, limit=SWEPT_AT_ONCE)
+        for document_id in behind:
+            await self.settle(document_id)
+
+    async def _configure(self, session: AsyncSession, event: ClassConfigured, *, attempt: int) -> None:
+        place = {"org_id": event.org_id, "partner_id": event.partner_id}
+        await refuse_class(session, TENANCY, event.class_id, **place, attempt=attempt)
+        listed = list(dict.fromkeys(event.material_ids))
+        values = {"class_id": event.class_id, **place, "material_ids": listed}
+        if not await class_materials.update_newer(session, version=event.version, **values):
+            return
+        before = {each.document_id for each in await shares.list_for_class(session, event.class_id)}
+        # All of them at once: two messages that each took one lock after another could wait for each other.
+        locked = await documents.list_living_for_update(session, before | set(listed))
+        # Again, because a document's shares stand still only while it is locked.
+        held = {each.document_id: each for each in await shares.list_for_class(session, event.class_id)}
+        # Those on their way out are among them: what is listed again before it has wholly left stays.
+        turned = [
+            each
+            for each in locked
+            if (share := held.get(each.document_id)) and share.is_listed != (each.document_id in listed)
+        ]
+        await shares.update_listed(session, event.class_id, listed)
+        for document in turned:
+            if not held[document.document_id].by_upload:
+                await self._rescope(session, document)
+        new = [each for each in locked if each.document_id not in held]
+        await self._open(session, ClassMaterials(version=event.version, **values), new)
+
+    async def _open(self, session: AsyncSession, listing: ClassMaterials, candidates: list[Document]) -> None:
+        """Share with the class those that it may show; the documents are locked."""
+        owners = {each.owner_id for each in candidates}
+        staff = await staff_of(session, TENANCY, org_id=listing.org_id, user_ids=owners) if owners else []
+        for document in candidates:
+            if _may_share(document, listing, staff) and await self._has_room(session, document, listing.class_id):
+                await shares.add(session, document, listing.class_id, by_upload=False)
+                await self._rescope(session, document)
+
+    async def _has_room(self, session: AsyncSession, document: Document, class_id: UUID) -> bool:
+        held = {each.class_id for each in await shares.list_for_document(session, document.document_id)}
+        if len(held) + 2 > MAX_SCOPES:
+            log.warning("%s is open to %d classes, and not to %s", document.document_id, len(held), class_id)
+            return False
+        return class_id not in held
+
+    async def _rescope(self, session: AsyncSession, document: Document) -> None:
+        """The row's word after its shares have changed; the index is told afterwards, by `settle`."""
+        held = await shares.list_for_document(session, document.document_id)
+        staying = scopes_of(document.owner_id, [each.class_id for each in held if each.stays])
+        promised = scopes_of(document.owner_id, [each.class_id for each in held])
+        document.updated_at = now()
+        if document.state != State.READY:
+            # It is in no index beyond what its upload gave. What is ready later is told of then.
+            document.scopes = staying
+            await shares.delete_leaving(session, document.document_id)
+            return
+        gains = set(promised) > set(document.scopes)
+        if gains:
+            document.version += 1
+            document.scopes = promised
+            await outbox.add(session, shared_event(document))
+        if not gains or staying != promised:
+            document.version += 1
+
+    async def _note_settled(self, session: AsyncSession, document_id: UUID, *, version: int, scopes: list[str]) -> bool:
+        """False: the row has gone on meanwhile."""
+        document = await documents.get_for_update(session, document_id)
+        if document is None or document.state != State.READY:
+            return True
+        if document.version != version:
+            return False
+        document.indexed_version = version
+        await shares.delete_leaving(session, document_id)
+        if document.scopes != scopes:
+            document.scopes = scopes
+            await outbox.add(session, shared_event(document))
+        return True
+
+
+def _may_share(document: Document, listing: ClassMaterials, staff: Iterable[Staff]) -> bool:
+    """What belongs to the org, of somebody who teaches there or once did: a student's own work is never a material.
+
+    What belongs to no org, of somebody who teaches at the class's partner. What belongs to another org, never.
+    """
+    own = [each for each in staff if each.user_id == document.owner_id]
+    if document.org_id is None:
+        return any(each.teaches_at(listing.partner_id) for each in own)
+    # A partner that has moved takes its classes along; its documents stay with the org that paid for them.
+    return bool(own) and (document.org_id == listing.org_id or document.partner_id == listing.partner_id)
+
+
+def shared_event(document: Document) -> DocumentShared:
+    return DocumentShared(
+        document_id=document.document_id,
+        version=document.version,
+        tenant=tenant_of(document),
+        title=document.title,
+        scopes=document.scopes,
+        shared_at=now(),
+    )
