@@ -120,7 +120,7 @@ def isolation(
     if through:
         ways.append(f"EXISTS (SELECT FROM {through})")
     condition = " OR ".join(ways)
-    shown = f"EXISTS (SELECT FROM {readable})"  # noqa: S608  the migration's own words
+    shown = f"EXISTS (SELECT FROM {readable})"
     return [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
