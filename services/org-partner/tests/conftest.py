@@ -4,7 +4,7 @@ import base64
 import json
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +19,7 @@ from chassis.sealing import Sealer
 from contracts.envelope import decode
 from contracts.event import Event
 from contracts.identity import Tier, UserRegistered
+from contracts.ingest import DocumentUploaded
 from contracts.org_partner import AuditRecorded, Role
 from growfit_local import stand_ins
 from growfit_local.servers import Database as TestDatabase
@@ -95,10 +96,10 @@ class World:
         self.wired = wired
         self._sql = sql
 
-    async def person(self, *, tier: Tier = Tier.USER, announced: bool = True) -> Person:
+    async def person(self, *, tier: Tier = Tier.USER, announced: bool = True, email: str = "") -> Person:
         """`announced` False: signed up, but identity's event has not arrived here yet."""
         user_id = uuid4()
-        email = f"{user_id.hex}@example.com"
+        email = email or f"{user_id.hex}@example.com"
         query = 'INSERT INTO "user".app_user (user_id, email, display_name, tier) VALUES (%s, %s, %s, %s)'
         await self._sql.rows(query, user_id, email, "김민지", tier.value)
         person = Person(Principal(user_id, tier.value, uuid4(), 0), email)
@@ -150,10 +151,34 @@ class World:
         await self._sql.rows(query, uuid4(), person.user_id, school.org.org_id, school.partner.partner_id, role.value)
         return person
 
-    async def code(self, school: School, *, max_uses: int = 5) -> Issued:
+    async def code(self, school: School, *, max_uses: int = 5, **values: Any) -> Issued:
         return await self.wired.invite_codes.issue(
-            school.owner.caller, school.group.class_id, lifetime=timedelta(hours=1), max_uses=max_uses
+            school.owner.caller, school.group.class_id, lifetime=timedelta(hours=1), max_uses=max_uses, **values
         )
+
+    async def another_class(self, school: School, **values: Any) -> School:
+        """The same school with another class of its partner. `values`: as for `ClassService.create`."""
+        wanted = {"course_id": school.course.course_id, "name": "화목 오전반"} | values
+        group = await self.wired.classes.create(school.owner.caller, school.partner.partner_id, **wanted)
+        return replace(school, group=group)
+
+    async def enrolled(self, school: School) -> tuple[Person, UUID]:
+        """A new student of the school's class, and the id of their enrolment."""
+        person, issued = await self.person(), await self.code(school)
+        return person, (await self.wired.redemptions.redeem(person.caller, issued.code)).enrollment_id
+
+    async def document(self, owner: Person, school: School | None = None, **changes: Any) -> UUID:
+        """Uploaded by the owner: into the school's class, or as a personal one."""
+        place = {} if school is None else {"org_id": school.org.org_id, "partner_id": school.partner.partner_id}
+        place |= {} if school is None else {"class_id": school.group.class_id}
+        values = {"document_id": uuid4(), "version": 1, "title": "AI 기초.pdf", "media_type": "application/pdf"}
+        values |= {"size_bytes": 1, "uploaded_at": now(), "tenant": Tenant(user_id=owner.user_id, **place)} | changes
+        await self.note(DocumentUploaded(**values))
+        return values["document_id"]
+
+    async def note(self, fact: Any) -> None:
+        """What ingest tells of a document arrives."""
+        await self.wired.documents.note(fact, Delivery("org_partner-note_document", uuid4()))
 
     async def student(self, school: School) -> Person:
         person, issued = await self.person(), await self.code(school)

@@ -19,7 +19,13 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
 def called(tree: ast.Module) -> set[str]:
     functions = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = {function.id for function in functions if isinstance(function, ast.Name)}
-    return names | {function.attr for function in functions if isinstance(function, ast.Attribute)}
+    # A text or a time has a `replace` of its own, which makes no scope.
+    return names | {
+        function.attr
+        for function in functions
+        if isinstance(function, ast.Attribute)
+        and (function.attr != "replace" or ast.unparse(function.value) in ("dataclasses", "copy"))
+    }
 
 
 def imported(tree: ast.Module) -> set[str]:
