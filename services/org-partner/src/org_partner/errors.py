@@ -360,3 +360,43 @@ ROW_REPEATED = Message(
 ROW_CLASS_FULL = Message(
     "class_full", "강의 정원이 찼습니다. 정원을 늘리고 다시 보내세요.", "The class is full. Give it more places."
 )
+POLICY_NOT_FOUND = Message(
+    "policy_not_found",
+    "그런 정산 정책이 없거나, 그날 적용되는 정책이 없습니다.",
+    "There is no such settlement policy, or none that holds on that day.",
+)
+POLICY_TOO_EARLY = Message(
+    "policy_too_early",
+    "정산 정책은 지난 날이나 오늘부터 적용할 수 없습니다. {earliest} 이후의 날짜를 쓰세요.",
+    "A settlement policy cannot begin in the past or today. Choose {earliest} or a later day.",
+)
+POLICY_DAY_TAKEN = Message(
+    "policy_day_taken",
+    "{effective_from}부터 적용되는 정책이 이미 있습니다. 먼저 철회하거나 다른 날짜를 쓰세요.",
+    "Another policy begins on {effective_from}. Withdraw it first, or choose another day.",
+)
+POLICY_IN_EFFECT = Message(
+    "policy_in_effect",
+    "이미 적용이 시작된 정책은 철회할 수 없습니다. 앞으로의 날짜로 새 정책을 만드세요.",
+    "A policy whose day has come cannot be withdrawn. Adopt another one for a day to come.",
+)
+TIERS_NOT_ASCENDING = Message(
+    "tiers_not_ascending",
+    "구간(tiers)의 from_amount는 점점 커져야 합니다.",
+    "`from_amount` must grow from tier to tier.",
+)
+PREVIEW_OF_ONE = Message(
+    "preview_of_one",
+    "policy_id와 terms 중 하나만 보내세요.",
+    "Send exactly one of `policy_id` and `terms`.",
+)
+DAYS_REVERSED = Message(
+    "days_reversed",
+    "시작일({first})이 종료일({last})보다 늦습니다.",
+    "The first day, {first}, is after the last one, {last}.",
+)
+DAYS_TOO_MANY = Message(
+    "days_too_many",
+    "한 번에 {limit}일까지 볼 수 있습니다. {days}일을 요청했습니다.",
+    "At most {limit} days can be asked for at once; these are {days}.",
+)

@@ -33,6 +33,7 @@ from org_partner.service.periods import PeriodService
 from org_partner.service.redemptions import RedemptionService
 from org_partner.service.roster_imports import RosterImportService
 from org_partner.service.rosters import RosterService
+from org_partner.service.settlement_policies import SettlementPolicyService
 from org_partner.service.users import UserService
 
 
@@ -58,6 +59,7 @@ class Wired:
     roster_imports: RosterImportService
     users: UserService
     erasures: ErasureService
+    settlement_policies: SettlementPolicyService
     llm_settings: LlmSettingsService
     llm_connections: LlmConnectionService
     llm_keys: LlmKeyService
@@ -98,6 +100,7 @@ def wire(settings: Settings, *, resolver: Resolver | None = None, provider: Prov
         roster_imports=RosterImportService(database, mails, public_url=settings.public_url),
         users=UserService(database),
         erasures=ErasureService(database),
+        settlement_policies=SettlementPolicyService(database),
         llm_settings=LlmSettingsService(database, addresses, llm_keys),
         llm_connections=LlmConnectionService(database, addresses, llm_keys, provider or HttpxProvider()),
         llm_keys=LlmKeyService(database, llm_keys),

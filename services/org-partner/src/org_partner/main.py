@@ -16,6 +16,7 @@ from org_partner.api import (
     members,
     orgs,
     partners,
+    settlement_policies,
     students,
 )
 from org_partner.config import Settings
@@ -44,6 +45,7 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
                 students,
                 enrollments,
                 llm_settings,
+                settlement_policies,
             )
         ],
         access=wired.access,

@@ -44,6 +44,8 @@ RIGHTS = {
     "org_partner.guessing_sources": CHANGE | {"DELETE"},
     # Cleared ones stay as an empty row.
     "partner.llm_settings": CHANGE,
+    # Withdrawn; of the rest no column may be changed.
+    "partner.settlement_policies": CHANGE,
 }
 
 # A right on one column counts as well: an UPDATE of a single column is an UPDATE.
