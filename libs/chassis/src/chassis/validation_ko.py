@@ -16,6 +16,7 @@ _TEXTS = {
     "finite_number": "유한한 수여야 합니다.",
     "string_unicode": "올바른 유니코드 문자열이어야 합니다.",
     "value_error": "형식이 맞지 않습니다. 이메일이면 name@example.com처럼 쓰세요.",
+    "bool_type": "true 또는 false여야 합니다.",
     "bool_parsing": "true 또는 false여야 합니다.",
     "float_parsing": "숫자여야 합니다.",
     "uuid_parsing": "올바른 ID(UUID) 형식이 아닙니다.",

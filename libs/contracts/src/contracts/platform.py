@@ -57,7 +57,7 @@ class PlatformSetting:
         Raises:
             pydantic.ValidationError: wrong type or out of bounds.
         """
-        return self.adapter.dump_python(self.adapter.validate_python(value, strict=False), mode="json")
+        return self.adapter.dump_python(self.adapter.validate_python(value), mode="json")
 
 
 def _int(low: int, high: int) -> Any:
