@@ -89,7 +89,8 @@ async def test_keys_are_rotated(client, account, sql, run) -> None:
     old, new = sorted(await sql.rows(query), key=lambda row: row["waits"])
     assert f"key {new['kid']} signs from" in out
     assert (old["waits"], new["waits"], new["rest"]) == (False, True, None)
-    assert timedelta(minutes=15) < old["rest"] < timedelta(minutes=20)
+    # Longer than the longest token that may be set, however long they are at present.
+    assert timedelta(minutes=60) < old["rest"] < timedelta(minutes=70)
     assert (await client.with_token("GET", "/users/me", before["access_token"])).status_code == 200
 
 

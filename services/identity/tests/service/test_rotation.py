@@ -19,7 +19,9 @@ from identity.factory import wire
 from identity.main import create_app
 from identity.ports import Claims
 from identity.service import keys
+from identity.service.keys import Timing
 
+LIFETIME = timedelta(minutes=10)
 TICK = 7
 MINUTE = 60
 
@@ -47,7 +49,7 @@ class Service:
 
     def __init__(self, clock: Clock, apps: list, issuer: str) -> None:
         self.clock = clock
-        self.lifetime = timedelta(minutes=10)
+        self.lifetime = LIFETIME
         self._turn = cycle(apps)
         self._verifiers = [Verifier(RemoteKeys("http://identity/.well-known/jwks.json"), issuer=issuer) for _ in apps]
         self._tokens: deque[tuple[float, str]] = deque()
@@ -72,7 +74,10 @@ class Service:
         return kid(self._tokens[-1][1])
 
     async def rotate(self) -> keys.Rotation:
-        return await next(self._turn).state.wired.keys.rotate(token_lifetime=self.lifetime)
+        return await next(self._turn).state.wired.keys.rotate()
+
+    async def rotate_when_older(self, age: timedelta) -> keys.Rotation | None:
+        return await next(self._turn).state.wired.keys.rotate_when_older(age)
 
     async def published(self) -> set[str]:
         return {key["kid"] for key in (await next(self._turn).state.wired.keys.jwks())["keys"]}
@@ -88,6 +93,8 @@ async def service(settings, sql, monkeypatch):
     await sql.rows("DELETE FROM identity.signing_keys")
     clock = Clock(sql)
     apps = [create_app(settings) for _ in range(2)]
+    for app in apps:
+        app.state.wired.keys._timing = Timing(token_lifetime=LIFETIME)
     turn = cycle(apps)
 
     def client(**options) -> httpx.AsyncClient:
@@ -133,7 +140,7 @@ async def test_nor_when_somebody_rotates_twice(service) -> None:
 
 async def test_a_token_of_a_key_that_signed_too_soon_is_refused(service, monkeypatch) -> None:
     """What the lead is for, and that the tests above would see it missing."""
-    monkeypatch.setattr(keys, "LEAD", timedelta(0))
+    monkeypatch.setattr(Timing, "lead", timedelta(0))
     await service.run(MINUTE)
     await service.rotate()
 
@@ -144,7 +151,7 @@ async def test_a_token_of_a_key_that_signed_too_soon_is_refused(service, monkeyp
 async def test_the_first_key_signs_at_once_whoever_makes_it(settings, sql) -> None:
     await sql.rows("DELETE FROM identity.signing_keys")
     wired = wire(settings)
-    made = await wired.keys.rotate(token_lifetime=timedelta(minutes=10))
+    made = await wired.keys.rotate()
 
     token = await wired.keys.sign(Claims(uuid4(), "user", uuid4(), 0), lifetime=timedelta(minutes=10))
     assert kid(token) == made.kid
