@@ -23,7 +23,7 @@ def _written(value: Any) -> Any:
 
 
 def _placed(moment: datetime) -> datetime:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=SEOUL)
+    aware = moment if moment.tzinfo else datetime.combine(moment.date(), moment.time(), SEOUL)
     # Compared before it is converted, because the ends of time cannot be.
     if not _FIRST <= aware < _LAST:
         raise ValueError("write a date between the years 2000 and 2200")
