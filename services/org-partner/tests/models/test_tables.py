@@ -18,6 +18,10 @@ def insert(table: str, columns: str) -> str:
 CLASS = insert("classes", "class_id, org_id, partner_id, course_id, name")
 MEMBERSHIP = insert("memberships", "membership_id, user_id, org_id, partner_id, role")
 CODE = insert("invite_codes", "invite_code_id, org_id, partner_id, class_id, code_hash, max_uses, expires_at")
+INVITATION = insert(
+    "invitations", "invitation_id, org_id, partner_id, email, role, locale, token_hash, invited_by, expires_at"
+)
+DOMAIN = insert("org_domains", "domain_id, org_id, domain")
 STUDENT = insert("students", "student_id, org_id, user_id")
 
 CROSSED = {
@@ -37,6 +41,14 @@ CROSSED = {
         CODE,
         lambda here, there: (uuid4(), here.org.org_id, here.partner.partner_id, there.group.class_id, b"", 1, now()),
     ),
+    "an invitation to another org's partner": (
+        INVITATION,
+        lambda here, there: (
+            *(uuid4(), here.org.org_id, there.partner.partner_id, "x@example.com", "assistant", "ko", b"1"),
+            *(uuid4(), now()),
+        ),
+    ),
+    "a domain of no org": (DOMAIN, lambda here, there: (uuid4(), uuid4(), "nowhere.example.com")),
     "a student without an account": (STUDENT, lambda here, there: (uuid4(), here.org.org_id, uuid4())),
 }
 
@@ -48,6 +60,42 @@ async def test_rows_cannot_leave_their_tenant(world, sql, name) -> None:
 
     with pytest.raises(errors.ForeignKeyViolation):
         await sql.rows(statement, *values(here, there))
+
+
+async def test_a_membership_cannot_be_moved_to_another_org_without_its_partner(world, sql) -> None:
+    here, there = await world.school(), await world.school()
+    statement = "UPDATE partner.memberships SET org_id = %s WHERE partner_id = %s"
+
+    with pytest.raises(errors.ForeignKeyViolation):
+        await sql.rows(statement, there.org.org_id, here.partner.partner_id)
+
+
+async def test_a_partner_with_a_class_cannot_be_moved_to_another_org(world, sql) -> None:
+    here, there = await world.school(), await world.school()
+    statement = "UPDATE partner.partners SET org_id = %s WHERE partner_id = %s"
+
+    with pytest.raises(errors.ForeignKeyViolation):
+        await sql.rows(statement, there.org.org_id, here.partner.partner_id)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "bad"),
+    [
+        ("orgs", "status", "paused"),
+        ("partners", "status", "closed"),
+        ("invitations", "locale", "fr"),
+        ("invitations", "accepted_at", "2026-11-01T00:00Z"),
+        ("org_domains", "domain", "Hanbit.example.com"),
+    ],
+)
+async def test_values_that_no_row_can_have(world, school, sql, table, column, bad) -> None:
+    org_id = school.org.org_id
+    await sql.rows(DOMAIN + " ON CONFLICT DO NOTHING", uuid4(), org_id, "hanbit.example.com")
+    values = (uuid4(), org_id, None, f"{uuid4().hex}@example.com", "org_admin", "ko", uuid4().bytes, uuid4(), now())
+    await sql.rows(INVITATION, *values)
+
+    with pytest.raises(errors.CheckViolation):
+        await sql.rows(f"UPDATE partner.{table} SET {column} = %s WHERE org_id = %s", bad, org_id)
 
 
 async def test_a_student_cannot_be_enrolled_in_another_orgs_class(world, sql) -> None:

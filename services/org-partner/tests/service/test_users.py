@@ -1,10 +1,12 @@
 from datetime import UTC, datetime
+from itertools import permutations
 from uuid import uuid4
 
 import pytest
 
 from chassis.delivery import AlreadyHandled, Delivery
-from contracts.identity import Tier, UserRegistered
+from chassis.errors import NotFound
+from contracts.identity import Tier, UserChanged, UserRegistered, UserStatus
 
 
 def fact(**changes) -> UserRegistered:
@@ -23,8 +25,23 @@ def delivery(event_id=None) -> Delivery:
     return Delivery("org_partner-register_user", event_id or uuid4())
 
 
+def change(user_id, version: int, **changes) -> UserChanged:
+    values = {
+        "user_id": user_id,
+        "email": f"{uuid4().hex}@example.com",
+        "display_name": "이서준",
+        "tier": Tier.USER,
+        "locale": "ko",
+        "status": UserStatus.ACTIVE,
+        "token_epoch": 0,
+        "version": version,
+        "changed_at": datetime(2026, 11, version, tzinfo=UTC),
+    }
+    return UserChanged(**(values | changes))
+
+
 async def known(sql, user_id) -> list[dict]:
-    query = "SELECT email, display_name, registered_at FROM org_partner.users WHERE user_id = %s"
+    query = "SELECT email, display_name, status, version, told_at FROM org_partner.users WHERE user_id = %s"
     return await sql.rows(query, user_id)
 
 
@@ -34,7 +51,13 @@ async def test_a_registration_is_kept_with_a_lower_case_address(world, sql) -> N
     await world.wired.users.register(event, delivery())
 
     assert await known(sql, event.user_id) == [
-        {"email": event.email.lower(), "display_name": "이서준", "registered_at": event.registered_at}
+        {
+            "email": event.email.lower(),
+            "display_name": "이서준",
+            "status": "active",
+            "version": 1,
+            "told_at": event.registered_at,
+        }
     ]
 
 
@@ -68,3 +91,39 @@ async def test_an_address_means_its_latest_holder_in_whatever_order_the_events_c
     membership = await world.wired.orgs.add_admin(school.admin.caller, school.org.org_id, email=email)
 
     assert membership.user_id == late.user_id
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_facts_in_any_order_leave_the_latest(world, sql, order) -> None:
+    registered = fact()
+    facts = [registered, change(registered.user_id, 2), change(registered.user_id, 3, display_name="이서윤")]
+
+    for place in (*order, *order):
+        await world.wired.users.register(facts[place], delivery())
+
+    (row,) = await known(sql, registered.user_id)
+    assert (row["email"], row["display_name"], row["version"]) == (facts[2].email, "이서윤", 3)
+
+
+async def test_a_new_address_is_found_and_the_old_one_is_not(world, school) -> None:
+    person = await world.person()
+    new = f"new-{uuid4().hex}@example.com"
+    await world.wired.users.register(change(person.user_id, 2, email=new.upper()), delivery())
+    add = world.wired.orgs.add_admin
+
+    assert (await add(school.admin.caller, school.org.org_id, email=new)).user_id == person.user_id
+    with pytest.raises(NotFound):
+        await add(school.admin.caller, school.org.org_id, email=person.email)
+
+
+@pytest.mark.parametrize("status", [UserStatus.SUSPENDED, UserStatus.DEACTIVATED])
+async def test_somebody_who_is_locked_out_is_given_no_role(world, school, status) -> None:
+    person = await world.person()
+    for version, each in ((2, status), (3, UserStatus.ACTIVE)):
+        told = change(person.user_id, version, email=person.email, status=each)
+        if each is UserStatus.ACTIVE:
+            with pytest.raises(NotFound):
+                await world.wired.orgs.add_admin(school.admin.caller, school.org.org_id, email=person.email)
+        await world.wired.users.register(told, delivery())
+
+    assert await world.wired.orgs.add_admin(school.admin.caller, school.org.org_id, email=person.email)

@@ -58,7 +58,7 @@ async def _end_all(session: AsyncSession, scope: OwnScope) -> None:
         there = permission.over_own_enrollment(scope, enrollment)
         detail = {"reason": "account_anonymised"}
         await enrollment_changes.add_many(
-            session, there, [enrollment], action="ended", actor_id=scope.user_id, detail=detail
+            session, there, [enrollment], action="left", actor_id=scope.user_id, detail=detail
         )
         await outbox.add(
             session,
