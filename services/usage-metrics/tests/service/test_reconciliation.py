@@ -54,6 +54,8 @@ async def test_one_month_is_compared_and_rebuilt_alone(books, wired, make_usage)
     assert [row["day"] for row in await wired.reconciliation.differences(OCTOBER)] == [date(2026, 10, 31)]
     assert [row["day"] for row in await wired.reconciliation.differences(NOVEMBER)] == [date(2026, 11, 1)]
     assert await wired.reconciliation.rebuild(NOVEMBER) == 1
+    told = "SELECT payload -> 'data' ->> 'action', payload -> 'data' -> 'detail' FROM usage_metrics.outbox"
+    assert await books.rows(told) == [("read_model.rebuilt", {"month": "2026-11", "lines": 1})]
     assert [row["day"] for row in await wired.reconciliation.differences()] == [date(2026, 10, 31)]
 
 

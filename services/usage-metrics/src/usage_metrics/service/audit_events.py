@@ -27,7 +27,7 @@ from usage_metrics.service.permission import audit_reach_of
 
 log = logging.getLogger(__name__)
 
-EXPORT_PAGE = 1000
+EXPORT_PAGE = 500
 
 type Entry = Row[Any]
 
