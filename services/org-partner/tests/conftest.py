@@ -21,6 +21,7 @@ from contracts.event import Event
 from contracts.identity import Tier, UserRegistered
 from contracts.ingest import DocumentUploaded
 from contracts.org_partner import AuditRecorded, Role
+from contracts.tenancy import Tenant
 from growfit_local import stand_ins
 from growfit_local.servers import Database as TestDatabase
 from growfit_local.stand_ins import Signer

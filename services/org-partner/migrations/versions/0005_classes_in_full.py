@@ -172,6 +172,12 @@ def _let_enrollments_change() -> None:
         sa.UniqueConstraint("enrollment_id", "version", name=op.f("uq_enrollment_changes_enrollment_id_version")),
         schema="partner",
     )
+    # Whoever is in until now came by a code of their own.
+    op.execute("""
+        INSERT INTO partner.enrollment_changes
+            (change_id, org_id, enrollment_id, version, action, status, actor_id, changed_at)
+        SELECT gen_random_uuid(), e.org_id, e.enrollment_id, e.version, 'enrolled', e.status, s.user_id, e.enrolled_at
+        FROM partner.enrollments e JOIN partner.students s ON s.student_id = e.student_id""")
 
 
 def _let_codes_have_labels() -> None:
@@ -196,7 +202,7 @@ def _create_documents() -> None:
         sa.Column("org_id", sa.Uuid(), nullable=True),
         sa.Column("partner_id", sa.Uuid(), nullable=True),
         sa.Column("class_id", sa.Uuid(), nullable=True),
-        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
         sa.Column("is_live", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("document_id", name=op.f("pk_documents")),

@@ -6,7 +6,15 @@ import pytest
 
 from chassis.errors import NotFound
 from chassis.paging import Slice
-from contracts.org_partner import ClassOpened, CourseCreated, MembershipGranted, OrgCreated, PartnerCreated, Role
+from contracts.org_partner import (
+    ClassConfigured,
+    ClassOpened,
+    CourseCreated,
+    MembershipGranted,
+    OrgCreated,
+    PartnerCreated,
+    Role,
+)
 
 PAGE = Slice(limit=200)
 
@@ -16,10 +24,11 @@ async def test_everything_made_is_told_in_order_and_with_its_version(world, sql)
 
     events = await sql.events(org_id=school.org.org_id)
 
-    kinds = [OrgCreated, MembershipGranted, CourseCreated, PartnerCreated, MembershipGranted, ClassOpened]
+    made = [OrgCreated, MembershipGranted, CourseCreated, PartnerCreated, MembershipGranted]
+    kinds = [*made, ClassOpened, ClassConfigured]
     assert [type(event) for event in events] == kinds
     assert {event.version for event in events} == {1}
-    org, admin, course, partner, owner, opened = events
+    org, admin, course, partner, owner, opened, _ = events
     assert (org.name, org.created_at) == (school.org.name, school.org.created_at)
     assert (admin.user_id, admin.role, admin.partner_id) == (school.admin.user_id, Role.ORG_ADMIN, None)
     assert (course.course_id, course.name) == (school.course.course_id, school.course.name)

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -33,6 +33,8 @@ async def add_many(
             "status": each.status,
             "actor_id": actor_id,
             "detail": detail,
+            # Not now(): that is when the transaction began, and this one may have waited for its turn.
+            "changed_at": func.clock_timestamp(),
         }
         for each in enrollments
     ]
