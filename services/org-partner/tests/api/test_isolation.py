@@ -1,12 +1,14 @@
 """Every route for every kind of caller. A route that is not in the table fails the last test."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from chassis.errors import Locale
 from contracts.org_partner import Role
 
 # Who asks for something of `school`. The sibling is another partner of its org, the others are another org's.
@@ -25,9 +27,14 @@ CALLERS = (
     "supervisor",
 )
 SUPERVISOR_ALONE = (401, *[403] * 10, 201)
+# Of an org or a partner that the path names: whoever has a role there learns that a supervisor could.
+ORG_SUPERVISED = (401, 404, 404, 404, 403, 403, 403, 403, 404, 403, 404, 201)
 ORG_READ = (401, 404, 404, 404, 200, 200, 200, 200, 404, 200, 404, 200)
 ORG_WRITE = (401, 404, 404, 404, 403, 403, 403, 403, 404, 201, 404, 201)
 PARTNER_READ = (401, 404, 404, 404, 200, 200, 200, 404, 404, 200, 404, 200)
+PARTNER_SUPERVISED = (401, 404, 404, 404, 403, 403, 403, 404, 404, 403, 404, 201)
+PARTNER_ADMINISTERED = (401, 404, 404, 404, 403, 403, 403, 404, 404, 201, 404, 201)
+PARTNER_OWNED = (401, 404, 404, 404, 403, 403, 201, 404, 404, 201, 404, 201)
 PARTNER_WRITE = (401, 404, 404, 404, 403, 201, 201, 404, 404, 201, 404, 201)
 CLASS_READ = (401, 404, 200, 404, 200, 200, 200, 404, 404, 200, 404, 200)
 CLASS_STAFF_READ = (401, 404, 403, 404, 200, 200, 200, 404, 404, 200, 404, 200)
@@ -41,14 +48,152 @@ def succeeding_with(statuses: tuple[int, ...], success: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Operation:
-    """`path` with the template's names; `body` is made anew for each request."""
+    """`path` with the template's names; `body` is made anew for each request.
+
+    `fresh` makes what each request needs for itself, and gives its ids for the path. `undo` is called after each.
+    """
 
     method: str
     path: str
     expected: tuple[int, ...]
     body: Callable[["Scene"], dict[str, Any]] | None = None
+    fresh: Callable[[Any, "Scene"], Awaitable[dict[str, str]]] | None = None
+    undo: Callable[[Any, "Scene"], Awaitable[Any]] | None = None
 
 
+def restored_org(world, scene) -> Awaitable[Any]:
+    return world.wired.orgs.restore(scene.people["supervisor"].caller, UUID(scene.ids["org_id"]))
+
+
+def restored_partner(world, scene) -> Awaitable[Any]:
+    return world.wired.partners.restore(scene.people["supervisor"].caller, UUID(scene.ids["partner_id"]))
+
+
+async def fresh_member(world, scene) -> dict[str, str]:
+    partner_id, person = UUID(scene.ids["partner_id"]), await world.person()
+    caller = scene.people["supervisor"].caller
+    made = await world.wired.members.add(caller, partner_id, email=person.email, role=Role.ASSISTANT)
+    return {"membership_id": str(made.membership_id)}
+
+
+async def fresh_domain(world, scene) -> dict[str, str]:
+    caller, domain = scene.people["supervisor"].caller, f"{uuid4().hex}.example.com"
+    await world.wired.domains.add(caller, UUID(scene.ids["org_id"]), domain=domain)
+    return {"domain": domain}
+
+
+async def fresh_invitation(world, scene) -> dict[str, str]:
+    made = await world.wired.invitations.invite_to_partner(
+        scene.people["supervisor"].caller,
+        UUID(scene.ids["partner_id"]),
+        email=f"{uuid4().hex}@example.com",
+        role=Role.ASSISTANT,
+        locale=Locale.EN,
+    )
+    return {"invitation_id": str(made.invitation_id)}
+
+
+REASON = {"reason": "점검"}
+
+TENANTS = (
+    Operation("PATCH", "/orgs/{org_id}", succeeding_with(ORG_WRITE, 200), lambda scene: {"name": "새 이름"}),
+    Operation(
+        "POST", "/orgs/{org_id}/suspend", succeeding_with(ORG_SUPERVISED, 200), lambda scene: REASON, undo=restored_org
+    ),
+    Operation("POST", "/orgs/{org_id}/restore", succeeding_with(ORG_SUPERVISED, 200)),
+    Operation(
+        "POST",
+        "/orgs/{org_id}/close",
+        succeeding_with(ORG_SUPERVISED, 200),
+        lambda scene: {**REASON, "force": True},
+        undo=restored_org,
+    ),
+    Operation("GET", "/orgs/{org_id}/members", succeeding_with(ORG_WRITE, 200)),
+    Operation("DELETE", "/orgs/{org_id}/members/{membership_id}", succeeding_with(ORG_WRITE, 204), fresh=fresh_member),
+    Operation("GET", "/orgs/{org_id}/domains", succeeding_with(ORG_WRITE, 200)),
+    Operation("POST", "/orgs/{org_id}/domains", ORG_SUPERVISED, lambda scene: {"domain": f"{uuid4().hex}.example.com"}),
+    Operation("DELETE", "/orgs/{org_id}/domains/{domain}", succeeding_with(ORG_SUPERVISED, 204), fresh=fresh_domain),
+    Operation("GET", "/orgs/{org_id}/invitations", succeeding_with(ORG_WRITE, 200)),
+    Operation("POST", "/orgs/{org_id}/invitations", ORG_WRITE, lambda scene: {"email": f"{uuid4().hex}@example.com"}),
+    Operation(
+        "DELETE",
+        "/orgs/{org_id}/invitations/{invitation_id}",
+        succeeding_with(ORG_WRITE, 204),
+        fresh=fresh_invitation,
+    ),
+    Operation(
+        "POST",
+        "/orgs/{org_id}/invitations/{invitation_id}/resend",
+        succeeding_with(ORG_WRITE, 200),
+        fresh=fresh_invitation,
+    ),
+    Operation("GET", "/partners/{partner_id}", PARTNER_READ),
+    Operation(
+        "PATCH", "/partners/{partner_id}", succeeding_with(PARTNER_OWNED, 200), lambda scene: {"name": "새 이름"}
+    ),
+    Operation(
+        "POST",
+        "/partners/{partner_id}/suspend",
+        succeeding_with(PARTNER_ADMINISTERED, 200),
+        lambda scene: REASON,
+        undo=restored_partner,
+    ),
+    Operation("POST", "/partners/{partner_id}/restore", succeeding_with(PARTNER_ADMINISTERED, 200)),
+    Operation(
+        "POST",
+        "/partners/{partner_id}/move",
+        succeeding_with(PARTNER_SUPERVISED, 200),
+        lambda scene: {"org_id": scene.ids["org_id"]},
+    ),
+    Operation("GET", "/partners/{partner_id}/members", succeeding_with(PARTNER_OWNED, 200)),
+    Operation(
+        "POST",
+        "/partners/{partner_id}/members",
+        succeeding_with(PARTNER_OWNED, 200),
+        lambda scene: {"email": scene.newcomer.email, "role": "assistant"},
+    ),
+    Operation(
+        "PATCH",
+        "/partners/{partner_id}/members/{membership_id}",
+        succeeding_with(PARTNER_OWNED, 200),
+        lambda scene: {"role": "instructor"},
+        fresh=fresh_member,
+    ),
+    Operation(
+        "DELETE",
+        "/partners/{partner_id}/members/{membership_id}",
+        succeeding_with(PARTNER_OWNED, 204),
+        fresh=fresh_member,
+    ),
+    Operation(
+        "POST",
+        "/partners/{partner_id}/members/{membership_id}/move",
+        succeeding_with(PARTNER_ADMINISTERED, 200),
+        lambda scene: {"partner_id": scene.sibling_partner_id},
+        fresh=fresh_member,
+    ),
+    Operation("GET", "/partners/{partner_id}/invitations", succeeding_with(PARTNER_OWNED, 200)),
+    Operation(
+        "POST",
+        "/partners/{partner_id}/invitations",
+        PARTNER_OWNED,
+        lambda scene: {"email": f"{uuid4().hex}@example.com", "role": "assistant"},
+    ),
+    Operation(
+        "DELETE",
+        "/partners/{partner_id}/invitations/{invitation_id}",
+        succeeding_with(PARTNER_OWNED, 204),
+        fresh=fresh_invitation,
+    ),
+    Operation(
+        "POST",
+        "/partners/{partner_id}/invitations/{invitation_id}/resend",
+        succeeding_with(PARTNER_OWNED, 200),
+        fresh=fresh_invitation,
+    ),
+    # A token that nobody sent is like everybody's else.
+    Operation("POST", "/invitations/accept", (401, *[404] * 11), lambda scene: {"token": "wrong"}),
+)
 OPERATIONS = (
     Operation("POST", "/orgs", SUPERVISOR_ALONE, lambda scene: {"name": "새 기관"}),
     Operation("GET", "/orgs", ANYBODY),
@@ -84,6 +229,7 @@ OPERATIONS = (
     Operation("GET", "/classes/{class_id}/students", CLASS_STAFF_READ),
     Operation("POST", "/invite-codes/redeem", ANYBODY, lambda scene: {"code": scene.code}),
     Operation("GET", "/enrollments", ANYBODY),
+    *TENANTS,
 )
 
 
@@ -93,10 +239,16 @@ class Scene:
     ids: dict[str, str]
     newcomer: Any
     code: str
+    sibling_partner_id: str
+    school: Any
 
 
 @pytest.fixture(scope="module")
 async def scene(world, school) -> Scene:
+    return await make_scene(world, school)
+
+
+async def make_scene(world, school) -> Scene:
     sibling, other = await world.sibling(school), await world.school()
     people = {
         "nobody": None,
@@ -120,16 +272,28 @@ async def scene(world, school) -> Scene:
         "course_id": school.course.course_id,
         "invite_code_id": doomed.row.invite_code_id,
     }
-    return Scene(people, {name: str(value) for name, value in ids.items()}, await world.person(), elsewhere.code)
+    return Scene(
+        people,
+        {name: str(value) for name, value in ids.items()},
+        await world.person(),
+        elsewhere.code,
+        str(sibling.partner.partner_id),
+        school,
+    )
+
+
+async def answer_to(client, world, scene, operation, name: str) -> Any:
+    ids = scene.ids | (await operation.fresh(world, scene) if operation.fresh else {})
+    body = operation.body(scene) if operation.body else None
+    answer = await client.ask(scene.people[name], operation.method, operation.path.format(**ids), json=body)
+    if operation.undo and answer.is_success:
+        await operation.undo(world, scene)
+    return answer
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method} {operation.path}")
-async def test_each_caller_gets_what_the_table_says(client, scene, operation) -> None:
-    seen = {}
-    for name in CALLERS:
-        body = operation.body(scene) if operation.body else None
-        answer = await client.ask(scene.people[name], operation.method, operation.path.format(**scene.ids), json=body)
-        seen[name] = answer.status_code
+async def test_each_caller_gets_what_the_table_says(client, world, scene, operation) -> None:
+    seen = {name: (await answer_to(client, world, scene, operation, name)).status_code for name in CALLERS}
 
     assert seen == dict(zip(CALLERS, operation.expected, strict=True))
 
@@ -137,24 +301,94 @@ async def test_each_caller_gets_what_the_table_says(client, scene, operation) ->
 @pytest.mark.parametrize(
     "operation", [item for item in OPERATIONS if "{" in item.path], ids=lambda item: f"{item.method} {item.path}"
 )
-async def test_anothers_id_and_an_id_of_nothing_get_the_same_answer(client, scene, operation) -> None:
+async def test_anothers_id_and_an_id_of_nothing_get_the_same_answer(client, world, scene, operation) -> None:
     def told(answer) -> dict:
         return {key: value for key, value in answer.json().items() if key not in ("instance", "request_id")}
 
-    nothing = dict.fromkeys(scene.ids, str(uuid4()))
+    ids = scene.ids | (await operation.fresh(world, scene) if operation.fresh else {})
+    nothing = dict.fromkeys(ids, str(uuid4())) | {"domain": "nothing.example.com"}
     answers = [
         await client.ask(
             scene.people["other_admin"],
             operation.method,
-            operation.path.format(**ids),
+            operation.path.format(**each),
             json=operation.body(scene) if operation.body else None,
         )
-        for ids in (scene.ids, nothing)
+        for each in (ids, nothing)
     ]
 
     assert answers[0].status_code == answers[1].status_code == 404
     assert told(answers[0]) == told(answers[1])
     assert answers[0].headers.keys() == answers[1].headers.keys()
+
+
+NESTED = [item for item in TENANTS if item.path.count("{") == 2 and "{domain}" not in item.path]
+
+
+@pytest.mark.parametrize("operation", NESTED, ids=lambda item: f"{item.method} {item.path}")
+@pytest.mark.parametrize("of", ["another org", "a sibling"])
+async def test_what_is_anothers_is_not_found_under_ones_own_path_either(client, world, scene, operation, of) -> None:
+    """`/orgs/mine/members/theirs`: like one that there is not."""
+    other = await world.school() if of == "another org" else await world.sibling(scene.school)
+    elsewhere = Scene(
+        scene.people,
+        {"org_id": str(other.org.org_id), "partner_id": str(other.partner.partner_id)},
+        *(scene.newcomer, scene.code, scene.sibling_partner_id, other),
+    )
+    theirs = await operation.fresh(world, elsewhere)
+    # An administrator reaches the siblings through the org.
+    who = "owner" if of == "a sibling" else "admin"
+    if of == "a sibling" and "/orgs/" in operation.path:
+        pytest.skip("it is the administrator's own there")
+    answers = [
+        await client.ask(
+            scene.people[who],
+            operation.method,
+            operation.path.format(**(scene.ids | ids)),
+            json=operation.body(scene) if operation.body else None,
+        )
+        for ids in (theirs, dict.fromkeys(theirs, str(uuid4())))
+    ]
+    if operation.path.endswith("/move") and who == "owner":
+        assert {answer.status_code for answer in answers} == {403}
+        return
+
+    assert answers[0].status_code == answers[1].status_code == 404
+    assert answers[0].json()["code"] == answers[1].json()["code"]
+
+
+@pytest.mark.parametrize("level", ["org", "partner"])
+@pytest.mark.parametrize(
+    "operation", [item for item in OPERATIONS if "{" in item.path], ids=lambda item: f"{item.method} {item.path}"
+)
+async def test_in_a_suspended_tenant_its_people_get_nothing_and_others_learn_nothing(
+    client, world, suspended, operation, level
+) -> None:
+    scene, suspend = suspended[level]
+    # An active org's administrators still reach a suspended partner, and what is the org's own.
+    out = {"org": {"admin"}, "partner": set()}[level] | {"student", "assistant", "instructor", "owner"}
+    out |= {"sibling_owner"} if level == "org" else set()
+    for name, usual in zip(CALLERS, operation.expected, strict=True):
+        await suspend()
+        answer = await answer_to(client, world, scene, operation, name)
+        if name in out and usual not in (401, 404):
+            assert (answer.status_code, answer.json()["code"]) == (403, "tenant_suspended"), name
+        elif name == "supervisor" and operation.path.endswith("/close"):
+            assert answer.is_success
+        else:
+            assert answer.status_code == usual, name
+
+
+@pytest.fixture(scope="module")
+async def suspended(world) -> dict[str, tuple[Scene, Callable[[], Awaitable[Any]]]]:
+    """A suspended org, and a suspended partner of an active one; with what suspends each again."""
+    wired, made = world.wired, {}
+    for level in ("org", "partner"):
+        scene = await make_scene(world, await world.school())
+        caller = scene.people["supervisor"].caller
+        act = wired.orgs.suspend if level == "org" else wired.partners.suspend
+        made[level] = (scene, partial(act, caller, UUID(scene.ids[f"{level}_id"]), reason="점검"))
+    return made
 
 
 async def test_the_table_has_every_route(client) -> None:

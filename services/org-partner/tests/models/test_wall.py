@@ -31,9 +31,9 @@ FILL = [
             " SELECT class_id, gen_random_uuid(), org_id, partner_id, gen_random_uuid() FROM given"
         ),
         (
-            "settlement_policies (policy_id, org_id, version, kind, fixed_fee, tiers, minimum_amount, currency, rounding,"
-            " effective_from, adopted_by) SELECT gen_random_uuid(), org_id, 1, 'fixed_fee', 1, '[]', 0, 'KRW', 'down',"
-            " now() + interval '1 day', gen_random_uuid() FROM given"
+            "settlement_policies (policy_id, org_id, version, kind, fixed_fee, tiers, minimum_amount, currency,"
+            " rounding, effective_from, adopted_by) SELECT gen_random_uuid(), org_id, 1, 'fixed_fee', 1, '[]', 0,"
+            " 'KRW', 'down', now() + interval '1 day', gen_random_uuid() FROM given"
         ),
     )
 ]
