@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 
-from chassis import audit, problems
+from chassis import audit, openapi, problems
 from chassis.access import Access
 from chassis.auth import Principal
 from chassis.cors import PlatformCors
@@ -73,6 +73,7 @@ def create_app(
     for router in routers:
         app.include_router(router)
     problems.install(app, on_forbidden=_auditing(database) if database else None)
+    openapi.install(app)
     app.add_middleware(PlatformCors, platform=access.platform)
     app.add_middleware(RequestScope, registry=registry, service=service)
     return app
