@@ -80,6 +80,47 @@ async def test_there_is_no_default_password(run, stranger) -> None:
     assert "is a supervisor" not in out
 
 
+async def test_somebody_becomes_a_supervisor_and_is_none_again(client, sql, run, account, supervisor, problem) -> None:
+    before = await client.login(account)
+    code, out, err = await run("grant-supervisor", account.email.upper(), password=None)
+    assert (code, err) == (0, "")
+    assert "is a supervisor" in out
+    problem(await client.with_token("GET", "/users/me", before["access_token"]), 401, "session_ended")
+    problem(await client.refresh(before["refresh_token"]), 401, "refresh_refused")
+    tokens = await client.login(account)
+    assert (await client.with_token("GET", "/users/me", tokens["access_token"])).json()["tier"] == "supervisor"
+    assert (await run("grant-supervisor", account.email, password=None))[0] == 0
+
+    code, out, err = await run("revoke-supervisor", account.email, password=None)
+    assert (code, err) == (0, "")
+    problem(await client.with_token("GET", "/users/me", tokens["access_token"]), 401, "session_ended")
+    _, *events = await sql.events(account.user_id)
+    assert [type(event).__name__ for event in events] == ["SessionRevoked", "UserChanged"] * 2
+    assert [(event.tier, event.token_epoch) for event in events[1::2]] == [(Tier.SUPERVISOR, 1), (Tier.USER, 2)]
+    actions = [entry["action"] for entry in await sql.audited(f"user/{account.user_id}")]
+    assert [action for action in actions if "supervisor" in action] == ["supervisor.granted", "supervisor.revoked"]
+
+
+async def test_who_cannot_become_a_supervisor(sql, run, account, stranger) -> None:
+    await sql.rows("""UPDATE "user".app_user SET status = 'suspended' WHERE user_id = %s""", account.user_id)
+    for email in (account.email, stranger().email, "not-an-address"):
+        code, out, err = await run("grant-supervisor", email, password=None)
+        assert (code, out) == (1, "")
+        assert "No account that may log in" in err
+    assert len(await sql.events(account.user_id)) == 1
+
+
+async def test_the_last_supervisor_stays_one(sql, run, supervisor) -> None:
+    query = """UPDATE "user".app_user SET tier = 'user' WHERE tier = 'supervisor' AND user_id <> %s"""
+    await sql.rows(query, supervisor.user_id)
+    code, out, err = await run("revoke-supervisor", supervisor.email, password=None)
+
+    assert (code, out) == (1, "")
+    assert "last supervisor" in err
+    (row,) = await sql.rows('SELECT tier FROM "user".app_user WHERE user_id = %s', supervisor.user_id)
+    assert row == {"tier": "supervisor"}
+
+
 async def test_keys_are_rotated(client, account, sql, run) -> None:
     before = await client.login(account)
     code, out, err = await run("rotate-keys", password=None)

@@ -32,7 +32,19 @@ async def test_the_answer_holds_no_secret(client, stranger) -> None:
     answer = await client.post("/auth/sign-up", stranger().form | {"locale": "en"})
 
     assert answer.status_code == 201
-    assert set(answer.json()) == {"user_id", "email", "display_name", "tier", "locale", "created_at"}
+    assert set(answer.json()) == {
+        *(
+            "user_id",
+            "email",
+            "email_verified",
+            "display_name",
+            "locale",
+            "tier",
+            "status",
+            "mfa_enabled",
+            "created_at",
+        ),
+    }
     assert (answer.json()["tier"], answer.json()["locale"]) == ("user", "en")
 
 

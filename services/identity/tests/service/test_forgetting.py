@@ -1,4 +1,4 @@
-"""Sessions and refresh tokens that are long over go; live and recent ones stay, and so does reuse detection."""
+"""What is long over goes, live and recent rows stay, and so does reuse detection."""
 
 import asyncio
 import time
@@ -9,8 +9,9 @@ import jwt
 import pytest
 
 from identity.factory import wire
-from identity.service import sessions
-from identity.service.sessions import GRACE, RETENTION
+from identity.service import tidy
+from identity.service.sessions import GRACE
+from identity.service.tidy import RETENTION
 from identity.worker import create_worker
 
 DAY = timedelta(days=1)
@@ -61,7 +62,7 @@ def left(sql):
 async def test_what_is_long_over_goes_and_what_is_not_stays(wired, client, account, old, left, column) -> None:
     live = await client.login(account)
     over, recent = await old(column, RETENTION + DAY), await old(column, RETENTION - DAY)
-    await wired.sessions.forget_old()
+    await wired.tidy.run()
 
     assert [await left(each) for each in (over, recent, live)] == [(0, 0), (1, 3), (1, 1)]
     assert (await client.refresh(live["refresh_token"])).status_code == 200
@@ -69,7 +70,7 @@ async def test_what_is_long_over_goes_and_what_is_not_stays(wired, client, accou
 
 async def test_a_token_of_a_forgotten_session_is_refused_like_any_other(wired, client, old, problem) -> None:
     over = await old("expires_at", RETENTION + DAY)
-    await wired.sessions.forget_old()
+    await wired.tidy.run()
 
     problem(await client.refresh(over["refresh_token"]), 401, "refresh_refused")
 
@@ -83,7 +84,7 @@ async def test_a_reused_token_of_a_live_session_still_ends_it(wired, client, acc
         "UPDATE identity.refresh_tokens SET created_at = created_at - %s, used_at = used_at - %s WHERE session_id = %s"
     )
     await sql.rows(query, by, by, session_id(first))
-    await wired.sessions.forget_old()
+    await wired.tidy.run()
 
     problem(await client.refresh(first["refresh_token"]), 401, "refresh_refused")
     problem(await client.refresh(second["refresh_token"]), 401, "refresh_refused")
@@ -92,12 +93,54 @@ async def test_a_reused_token_of_a_live_session_still_ends_it(wired, client, acc
 
 
 async def test_more_than_one_batch_goes_and_two_replicas_do_not_mind_each_other(wired, old, left, monkeypatch) -> None:
-    monkeypatch.setattr(sessions, "FORGET_BATCH", 2)
+    monkeypatch.setattr(tidy, "BATCH", 2)
     over = [await old("revoked_at", RETENTION + DAY) for _ in range(5)]
-    await asyncio.gather(wired.sessions.forget_old(), wired.sessions.forget_old())
-    await wired.sessions.forget_old()
+    await asyncio.gather(wired.tidy.run(), wired.tidy.run())
+    await wired.tidy.run()
 
     assert [await left(each) for each in over] == [(0, 0)] * 5
+
+
+@pytest.fixture
+def kept(sql):
+    """Which of these rows are still there, by the first column."""
+
+    async def keys(table: str, column: str) -> list:
+        return [row[column] for row in await sql.rows(f"SELECT {column} FROM identity.{table} ORDER BY {column}")]
+
+    return keys
+
+
+async def test_tokens_go_when_nobody_can_use_them_any_more(wired, sql, account, kept) -> None:
+    query = """INSERT INTO identity.account_tokens (user_id, purpose, digest, email, expires_at, used_at) VALUES
+        (%(user)s, 'reset_password', '\\x02', 'a@example.com', now() - interval '1 second', NULL),
+        (%(user)s, 'change_email', '\\x03', 'a@example.com', now() + interval '1 day', now())"""
+    await sql.rows(query.replace("%(user)s", f"'{account.user_id}'"))
+    await wired.tidy.run()
+
+    query = "SELECT purpose FROM identity.account_tokens WHERE user_id = %s"
+    assert await sql.rows(query, account.user_id) == [{"purpose": "verify_email"}]
+
+
+async def test_invitations_go_a_month_after_their_time(wired, sql, account, kept) -> None:
+    query = """INSERT INTO identity.sign_up_invitations (invitation_id, email, digest, invited_by, expires_at)
+        SELECT gen_random_uuid(), days || '@example.com', sha256(days::text::bytea), %s, now() - days * interval '1 day'
+        FROM unnest(ARRAY[-1, 29, 31]) days"""
+    await sql.rows(query, account.user_id)
+    await wired.tidy.run()
+
+    assert await kept("sign_up_invitations", "email") == ["-1@example.com", "29@example.com"]
+
+
+async def test_counts_of_tries_go_with_their_window(wired, sql, kept) -> None:
+    await sql.rows("DELETE FROM identity.attempts")
+    query = """INSERT INTO identity.attempts (key, minute, tries)
+        SELECT decode(lpad(ago::text, 2, '0'), 'hex'), floor(extract(epoch FROM now()) / 60) - ago, 1
+        FROM unnest(ARRAY[0, 13, 16]) ago"""
+    await sql.rows(query)
+    await wired.tidy.run()
+
+    assert await kept("attempts", "key") == [b"\x00", b"\x13"]
 
 
 async def test_the_worker_does_it(settings, old, left) -> None:

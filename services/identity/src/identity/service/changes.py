@@ -8,6 +8,7 @@ from chassis import audit, outbox
 from chassis.auth import Principal
 from chassis.clock import now
 from chassis.errors import Conflict
+from contracts.audit import AuditOutcome
 from contracts.identity import SessionRevoked, Tier, UserChanged, UserStatus
 from identity.crud import sessions, users
 from identity.crud.scopes import Own
@@ -52,6 +53,7 @@ async def end_session(
     actor: Principal | None,
     own: Own | None = None,
     action: str = "session.revoked",
+    outcome: AuditOutcome = AuditOutcome.SUCCEEDED,
 ) -> bool:
     """End one session, of whomever it is or of its own user alone. False: there is no such live one."""
     ended = await sessions.update_revoked(session, session_id, own=own, reason=reason)
@@ -60,7 +62,8 @@ async def end_session(
     user_id, epoch = ended
     event = SessionRevoked(user_id=user_id, session_id=session_id, token_epoch=epoch, revoked_at=now())
     await outbox.add(session, event)
-    await audit.record(session, action, actor=actor, target=f"session/{session_id}", reason=reason)
+    target = f"session/{session_id}"
+    await audit.record(session, action, actor=actor, target=target, outcome=outcome, reason=reason)
     return True
 
 

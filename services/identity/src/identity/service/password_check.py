@@ -49,8 +49,8 @@ class _Place:
 
     def limits(self, limit: int, *, known: bool) -> tuple[Limit, ...]:
         if known:
-            # Counted for the strangers' sake; they shut nobody out here.
-            return Limit(self.here, KNOWN_NETWORK * limit), Limit(self.everywhere, None), Limit(self.host, None)
+            # Neither shut out by what others try nor shutting others out.
+            return Limit(self.here, KNOWN_NETWORK * limit), Limit(self.host, None)
         return (
             Limit(self.here, limit),
             Limit(self.everywhere, ALL_NETWORKS * limit),
@@ -129,7 +129,9 @@ class PasswordCheck:
     ) -> None:
         target = f"user/{user.user_id}" if user else None
         refused = AuditOutcome.REFUSED
-        reached = any(counted.total(each.key) == each.most for each in place.limits(limit, known=False))
+        reached = counted.total(place.here) == limit or any(
+            counted.total(each.key) == each.most for each in counted.limits
+        )
         async with self._database.transaction() as session:
             if caller is None:
                 await audit.record(session, "user.login_failed", actor=None, target=target, outcome=refused)

@@ -153,8 +153,14 @@ class SessionService:
         fresh = used_at is not None and database_now - used_at <= GRACE
         if fresh and await sessions.is_unused(session, digest=successor):
             return await sessions.get_holder(session, session_id)
-        reason, action = "refresh token reused", "session.reuse_detected"
-        await changes.end_session(session, session_id, reason=reason, actor=None, action=action)
+        await changes.end_session(
+            session,
+            session_id,
+            reason="refresh token reused",
+            actor=None,
+            action="session.reuse_detected",
+            outcome=AuditOutcome.REFUSED,
+        )
         return None
 
     async def _terms(self, user: User) -> _Terms:
