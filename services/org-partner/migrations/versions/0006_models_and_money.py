@@ -24,14 +24,20 @@ GRANTS = {
     "partner.llm_settings": "SELECT, INSERT, UPDATE",
     # What was decided stays as it is; it can only be withdrawn.
     "partner.settlement_policies": "SELECT, INSERT, UPDATE (withdrawn_at, withdrawn_by)",
+    "partner.class_activity_daily": "SELECT, INSERT, UPDATE",
 }
 
-ISOLATED = (tenant.isolation("partner.llm_settings"), tenant.isolation("partner.settlement_policies"))
+ISOLATED = (
+    tenant.isolation("partner.llm_settings"),
+    tenant.isolation("partner.settlement_policies"),
+    tenant.isolation("partner.class_activity_daily"),
+)
 
 
 def upgrade() -> None:
     _create_llm_settings()
     _create_settlement_policies()
+    _create_class_activity_daily()
     for table, rights in GRANTS.items():
         op.execute(f"GRANT {rights} ON {table} TO org_partner")
     for statements in ISOLATED:
@@ -135,6 +141,33 @@ def _create_settlement_policies() -> None:
     )
 
 
+def _create_class_activity_daily() -> None:
+    op.create_table(
+        "class_activity_daily",
+        sa.Column("class_id", sa.Uuid(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("org_id", sa.Uuid(), nullable=False),
+        sa.Column("partner_id", sa.Uuid(), nullable=False),
+        *(
+            sa.Column(name, sa.Integer(), server_default="0", nullable=False)
+            for name in ("questions", "failed", "cancelled", "uploads")
+        ),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["org_id", "partner_id", "class_id"],
+            ["partner.classes.org_id", "partner.classes.partner_id", "partner.classes.class_id"],
+            name=op.f("fk_class_activity_daily_org_id_classes"),
+        ),
+        sa.PrimaryKeyConstraint("class_id", "day", "user_id", name=op.f("pk_class_activity_daily")),
+        schema="partner",
+    )
+    for column in ("org_id", "partner_id"):
+        name = op.f(f"ix_class_activity_daily_{column}_day")
+        op.create_index(name, "class_activity_daily", [column, "day"], unique=False, schema="partner")
+
+
 def downgrade() -> None:
+    op.drop_table("class_activity_daily", schema="partner")
     op.drop_table("settlement_policies", schema="partner")
     op.drop_table("llm_settings", schema="partner")

@@ -12,6 +12,7 @@ from org_partner.config import Settings
 from org_partner.models import ACCESS, MAILS, PLUMBING
 from org_partner.ports import Provider, Resolver
 from org_partner.service.acceptances import AcceptanceService
+from org_partner.service.activities import ActivityService
 from org_partner.service.attendance import AttendanceService
 from org_partner.service.classes import ClassService
 from org_partner.service.courses import CourseService
@@ -59,6 +60,7 @@ class Wired:
     roster_imports: RosterImportService
     users: UserService
     erasures: ErasureService
+    activities: ActivityService
     settlement_policies: SettlementPolicyService
     llm_settings: LlmSettingsService
     llm_connections: LlmConnectionService
@@ -100,6 +102,7 @@ def wire(settings: Settings, *, resolver: Resolver | None = None, provider: Prov
         roster_imports=RosterImportService(database, mails, public_url=settings.public_url),
         users=UserService(database),
         erasures=ErasureService(database),
+        activities=ActivityService(database),
         settlement_policies=SettlementPolicyService(database),
         llm_settings=LlmSettingsService(database, addresses, llm_keys),
         llm_connections=LlmConnectionService(database, addresses, llm_keys, provider or HttpxProvider()),

@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry
 
 from chassis import app
 from org_partner.api import (
+    activities,
     classes,
     courses,
     domains,
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
                 enrollments,
                 llm_settings,
                 settlement_policies,
+                activities,
             )
         ],
         access=wired.access,

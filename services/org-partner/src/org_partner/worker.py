@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from chassis.worker import Worker
 from org_partner.config import Settings
-from org_partner.events import documents, users
+from org_partner.events import answers, documents, users
 from org_partner.factory import wire
 from org_partner.models import ACCESS
 
@@ -21,6 +21,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
     )
     users.subscribe(worker, wired)
     documents.subscribe(worker, wired)
+    answers.subscribe(worker, wired)
     worker.background(wired.mails.run)
     worker.background(wired.periods.run)
     return worker

@@ -46,6 +46,8 @@ RIGHTS = {
     "partner.llm_settings": CHANGE,
     # Withdrawn; of the rest no column may be changed.
     "partner.settlement_policies": CHANGE,
+    # Counted up.
+    "partner.class_activity_daily": CHANGE,
 }
 
 # A right on one column counts as well: an UPDATE of a single column is an UPDATE.

@@ -35,6 +35,10 @@ FILL = [
             " rounding, effective_from, adopted_by) SELECT gen_random_uuid(), org_id, 1, 'fixed_fee', 1, '[]', 0,"
             " 'KRW', 'down', now() + interval '1 day', gen_random_uuid() FROM given"
         ),
+        (
+            "class_activity_daily (class_id, day, user_id, org_id, partner_id, last_at)"
+            " SELECT class_id, current_date, gen_random_uuid(), org_id, partner_id, now() FROM given"
+        ),
     )
 ]
 

@@ -2,6 +2,7 @@
 
 from org_partner.models.activities import Activity
 from org_partner.models.base import ACCESS, DOMAIN, MAILS, PLUMBING, SCHEMA, Base
+from org_partner.models.class_activity_daily import ClassActivityDaily
 from org_partner.models.class_materials import ClassMaterial
 from org_partner.models.classes import Class
 from org_partner.models.courses import Course
@@ -31,6 +32,7 @@ __all__ = [
     "Activity",
     "Base",
     "Class",
+    "ClassActivityDaily",
     "ClassMaterial",
     "Course",
     "Document",
