@@ -5,6 +5,7 @@ import pytest
 
 from chassis.errors import NotFound
 from chassis.paging import Slice
+from org_partner.service import qr_codes
 
 
 async def states(world, school) -> dict:
@@ -77,3 +78,41 @@ async def test_a_code_lives_as_long_as_it_was_asked_for(world, school) -> None:
 
     assert issued.row.expires_at - issued.row.created_at == timedelta(hours=36)
     assert (issued.row.max_uses, issued.row.used_count, issued.row.state) == (3, 0, "active")
+
+
+@pytest.mark.parametrize("state", ["active", "used_up", "expired", "revoked"])
+async def test_codes_are_found_by_what_they_are_good_for(world, sql, state) -> None:
+    school = await world.school()
+    fresh, spent, old, withdrawn = [await world.code(school, max_uses=1) for _ in range(4)]
+    await world.wired.redemptions.redeem((await world.person()).caller, spent.code)
+    await sql.rows(
+        "UPDATE partner.invite_codes SET expires_at = now() WHERE invite_code_id = %s", old.row.invite_code_id
+    )
+    await world.wired.invite_codes.revoke(school.owner.caller, school.group.class_id, withdrawn.row.invite_code_id)
+
+    rows = await world.wired.invite_codes.list_for_class(
+        school.owner.caller, school.group.class_id, Slice(limit=100), state=state
+    )
+
+    made = {"active": fresh, "used_up": spent, "expired": old, "revoked": withdrawn}
+    assert [row.invite_code_id for row in rows] == [made[state].row.invite_code_id]
+
+
+async def test_a_code_has_a_label_a_note_and_a_picture_of_where_it_leads(world, school, settings) -> None:
+    issued = await world.code(school, label="3월 등록", note="설명회\n참석자용")
+
+    assert (issued.row.label, issued.row.note) == ("3월 등록", "설명회\n참석자용")
+    assert issued.join_url == f"{settings.public_url}/join#code={issued.code}"
+    assert issued.qr_png == qr_codes.png(issued.join_url)
+
+
+async def test_issuing_and_revoking_are_told_without_the_code(world, school, sql) -> None:
+    issued = await world.code(school)
+    await world.wired.invite_codes.revoke(school.owner.caller, school.group.class_id, issued.row.invite_code_id)
+
+    query = "SELECT action, detail::text AS detail FROM partner.activities WHERE target = %s ORDER BY occurred_at"
+    told = await sql.rows(query, f"invite_code/{issued.row.invite_code_id}")
+    assert [row["action"] for row in told] == ["invite_code.issued", "invite_code.revoked"]
+    (row,) = await sql.rows("SELECT string_agg(payload::text, '') AS all FROM org_partner.outbox")
+    assert issued.code not in row["all"]
+    assert issued.code.replace("-", "") not in row["all"]

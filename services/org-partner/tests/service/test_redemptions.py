@@ -1,12 +1,17 @@
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from chassis.errors import GrowFitError, NotFound, RateLimited
+from chassis import origin
+from chassis.clock import now
+from chassis.errors import Conflict, GrowFitError, NotFound, RateLimited
+from chassis.origin import Origin
 from contracts.org_partner import StudentEnrolled
-from org_partner.service import codes
+from org_partner.crud import tenancy
+from org_partner.service import codes, guessing
 from org_partner.service.guessing import MAX_REFUSALS
 
 
@@ -102,7 +107,7 @@ async def test_one_person_is_one_student_in_all_classes_of_an_org_and_another_in
 async def test_an_ended_enrolment_does_not_come_back_by_an_old_code(world, school, sql) -> None:
     person, issued = await world.person(), await world.code(school)
     row = await world.wired.redemptions.redeem(person.caller, issued.code)
-    await sql.rows("UPDATE partner.enrollments SET status = 'ended' WHERE enrollment_id = %s", row.enrollment_id)
+    await world.wired.attendance.end(school.owner.caller, row.enrollment_id)
 
     assert (await world.wired.redemptions.redeem(person.caller, issued.code)).status == "ended"
     with pytest.raises(NotFound):
@@ -132,7 +137,43 @@ async def invent(world, school, sql) -> str:
     return codes.new_code()
 
 
-@pytest.mark.parametrize("spoil", [expire, revoke, use_up, invent])
+async def keep_a_draft(world, school, sql) -> str:
+    return (await world.code(await world.another_class(school, status="draft"))).code
+
+
+async def close(world, school, sql) -> str:
+    made = await world.another_class(school)
+    issued = await world.code(made)
+    await world.wired.periods.close(school.owner.caller, made.group.class_id)
+    return issued.code
+
+
+async def outlive(world, school, sql) -> str:
+    """The calendar has not got there yet."""
+    made = await world.another_class(school, closes_at=now() + timedelta(days=1))
+    issued = await world.code(made)
+    await sql.rows("UPDATE partner.classes SET closes_at = now() WHERE class_id = %s", made.group.class_id)
+    return issued.code
+
+
+async def suspend(world, school, sql) -> str:
+    other = await world.school()
+    issued = await world.code(other)
+    await sql.rows("UPDATE partner.partners SET status = 'suspended' WHERE partner_id = %s", other.partner.partner_id)
+    return issued.code
+
+
+async def use_up_and_fill(world, school, sql) -> str:
+    made = await world.another_class(school, capacity=1)
+    issued = await world.code(made, max_uses=1)
+    await world.wired.redemptions.redeem((await world.person()).caller, issued.code)
+    return issued.code
+
+
+SPOILT = [expire, revoke, use_up, invent, keep_a_draft, close, outlive, suspend, use_up_and_fill]
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
 async def test_every_code_that_does_not_work_gets_the_same_answer_and_is_counted(world, school, sql, spoil) -> None:
     person, code = await world.person(), await spoil(world, school, sql)
 
@@ -196,3 +237,163 @@ async def test_somebody_whose_sign_up_is_not_known_here_yet_can_enrol(world, sch
     row = await world.wired.redemptions.redeem(person.caller, issued.code)
 
     assert row.status == "active"
+
+
+WON = {"amount": 50_000, "currency": "KRW", "period": "month"}
+
+
+async def test_one_step_enrols_and_gives_the_classs_models_budget_and_materials(world, school, sql) -> None:
+    document_id = await world.document(school.owner, title="교재.pdf")
+    made = await world.another_class(
+        school, allowed_models=["growfit-extractive"], student_budget=WON, material_ids=[document_id]
+    )
+    person, issued = await world.person(), await world.code(made)
+
+    view = await world.wired.redemptions.redeem(person.caller, issued.code)
+
+    assert (view.models, view.budget) == (("growfit-extractive",), WON)
+    assert [(each.document_id, each.title) for each in view.materials] == [(document_id, "교재.pdf")]
+    (event,) = await sql.events(enrollment_id=view.enrollment_id)
+    assert event.allowed_models == ["growfit-extractive"]
+    assert (event.budget.model_dump(), event.material_ids) == (WON, [document_id])
+    (row,) = await sql.rows("SELECT * FROM partner.enrollments WHERE enrollment_id = %s", view.enrollment_id)
+    assert (row["assigned_models"], row["assigned_budget"]) == (["growfit-extractive"], WON)
+    assert row["assigned_material_ids"] == [document_id]
+    query = "SELECT action, actor_id, detail FROM partner.activities WHERE target = %s"
+    (told,) = await sql.rows(query, f"enrollment/{view.enrollment_id}")
+    assert (told["action"], told["actor_id"]) == ("enrollment.created", person.user_id)
+    assert told["detail"] == {"invite_code_id": str(issued.row.invite_code_id)}
+
+
+async def test_of_100_people_at_once_exactly_7_find_a_place_in_a_class_for_7(world, school, sql) -> None:
+    made = await world.another_class(school, capacity=7)
+    issued = await world.code(made, max_uses=100)
+    people = [await world.person(announced=False) for _ in range(100)]
+
+    outcomes = Counter(await asyncio.gather(*(outcome(world, person, issued.code) for person in people)))
+
+    assert outcomes == {"enrolled": 7, "class_full": 93}
+    assert await used_count(sql, issued.row.invite_code_id) == 7
+    query = "SELECT count(*) AS number FROM partner.enrollments WHERE class_id = %s AND status = 'active'"
+    assert await sql.rows(query, made.group.class_id) == [{"number": 7}]
+
+
+async def test_two_codes_of_a_class_share_its_places(world, school) -> None:
+    made = await world.another_class(school, capacity=5)
+    given = [(await world.code(made, max_uses=20)).code for _ in range(2)]
+    people = [await world.person(announced=False) for _ in range(30)]
+
+    outcomes = Counter(
+        await asyncio.gather(*(outcome(world, each, given[place % 2]) for place, each in enumerate(people)))
+    )
+
+    assert outcomes == {"enrolled": 5, "class_full": 25}
+
+
+async def test_a_full_class_is_said_to_be_full_and_that_is_no_wrong_code(world, school, sql) -> None:
+    made = await world.another_class(school, capacity=1)
+    issued, person = await world.code(made), await world.person()
+    first = await world.student(made)
+
+    with pytest.raises(Conflict) as caught:
+        await world.wired.redemptions.redeem(person.caller, issued.code)
+
+    assert (caught.value.code, caught.value.values) == ("class_full", {"capacity": 1})
+    assert await refusals(sql, person) == await used_count(sql, issued.row.invite_code_id) == 0
+    assert await outcome(world, first, issued.code) == "enrolled"
+
+
+async def test_one_may_enrol_before_a_class_begins(world, school, sql) -> None:
+    made = await world.another_class(school, opens_at=now() + timedelta(days=9))
+    person = await world.student(made)
+
+    seen, as_student = await world.wired.classes.get(person.caller, made.group.class_id)
+
+    assert (seen.state, as_student) == ("scheduled", True)
+
+
+async def test_of_1000_wrong_codes_of_one_account_20_are_looked_up_and_others_are_let_in(
+    world, school, sql, monkeypatch
+) -> None:
+    looked_up: list[bytes] = []
+    real = tenancy.find_invite
+
+    async def spy(session, code_hash):
+        looked_up.append(code_hash)
+        return await real(session, code_hash)
+
+    monkeypatch.setattr(tenancy, "find_invite", spy)
+    guesser, other, issued = await world.person(), await world.person(), await world.code(school)
+
+    outcomes: Counter[str] = Counter()
+    for _ in range(20):
+        outcomes.update(await asyncio.gather(*(outcome(world, guesser, codes.new_code()) for _ in range(50))))
+
+    assert outcomes == {"invite_code_refused": 20, "too_many_wrong_codes": 980}
+    assert len(looked_up) == 20
+    assert await outcome(world, guesser, issued.code) == "too_many_wrong_codes"
+    assert await outcome(world, other, issued.code) == "enrolled"
+    assert len(looked_up) == 21
+
+
+async def alarms(sql, source: str) -> list[dict]:
+    query = """SELECT payload->'data' AS entry FROM org_partner.outbox
+        WHERE subject = 'org_partner.audit.recorded.v1' AND payload->'data'->>'action' = 'invite_code.guessing'
+        AND payload->'data'->'detail'->>'source' = %s"""
+    return [row["entry"] for row in await sql.rows(query, source)]
+
+
+async def test_who_reaches_the_limit_is_told_of_once(world, sql) -> None:
+    person, before = await world.person(), len(await alarms(sql, "account"))
+    for _ in range(MAX_REFUSALS + 10):
+        await outcome(world, person, codes.new_code())
+    older = """UPDATE org_partner.refused_redemptions SET refused_at = refused_at - interval '61 minutes'
+        WHERE user_id = %s"""
+    await sql.rows(older, person.user_id)
+    for _ in range(MAX_REFUSALS):
+        await outcome(world, person, codes.new_code())
+
+    told = (await alarms(sql, "account"))[before:]
+    assert [entry["target"] for entry in told] == [f"user/{person.user_id}"]
+    assert (told[0]["outcome"], told[0]["detail"]["refusals"]) == ("refused", MAX_REFUSALS)
+
+
+@pytest.fixture
+def address():
+    """Requests come from it until the end of the test."""
+    made = "203.0.113.7"
+    origin.set_current(Origin(ip=made))
+    yield made
+    origin.set_current(Origin())
+
+
+async def test_many_accounts_behind_one_address_are_held_up_together(world, school, sql, monkeypatch, address) -> None:
+    monkeypatch.setattr(guessing, "MAX_REFUSALS_AT_ADDRESS", 6)
+    issued = await world.code(school)
+    for _ in range(3):
+        person = await world.person()
+        for _ in range(2):
+            assert await outcome(world, person, codes.new_code()) == "invite_code_refused"
+
+    fresh = await world.person()
+    with pytest.raises(RateLimited) as caught:
+        await world.wired.redemptions.redeem(fresh.caller, issued.code)
+    assert caught.value.code == "too_many_wrong_codes_here"
+    assert 0 < int(caught.value.headers["Retry-After"]) <= 3600
+    (told,) = await alarms(sql, "address")
+    assert (told["ip"], told["detail"]["refusals"]) == (address, 6)
+
+    origin.set_current(Origin(ip="203.0.113.8"))
+    assert await outcome(world, fresh, issued.code) == "enrolled"
+
+
+async def test_an_hour_later_the_address_is_forgotten(world, school, sql, monkeypatch, address) -> None:
+    monkeypatch.setattr(guessing, "MAX_REFUSALS_AT_ADDRESS", 1)
+    issued, person = await world.code(school), await world.person()
+    await outcome(world, await world.person(), codes.new_code())
+    assert await outcome(world, person, issued.code) == "too_many_wrong_codes_here"
+    await sql.rows("UPDATE org_partner.guessing_sources SET hour = hour - 1")
+
+    assert await outcome(world, person, issued.code) == "enrolled"
+    await world.wired.periods.tick()
+    assert await sql.rows("SELECT 1 FROM org_partner.guessing_sources") == []
