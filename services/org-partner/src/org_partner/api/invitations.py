@@ -118,7 +118,7 @@ async def resend_partner_invitation(
 
 @router.post(
     "/invitations/accept",
-    responses=responses(Unauthenticated, NotFound, Conflict, Invalid, RateLimited, Unavailable),
+    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, RateLimited, Unavailable),
 )
 async def accept_invitation(body: AcceptanceIn, caller: Caller, services: Services) -> MembershipOut:
     """Get the role that the letter's token offers; for the person with the address that it went to."""

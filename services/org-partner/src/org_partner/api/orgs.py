@@ -23,7 +23,7 @@ async def create_org(body: OrgIn, caller: Caller, services: Services) -> OrgOut:
     return OrgOut.model_validate(await services.orgs.create(caller, name=body.name))
 
 
-@router.get("/orgs", responses=responses(Unauthenticated, Invalid, Unavailable))
+@router.get("/orgs", responses=responses(Unauthenticated, Forbidden, Invalid, Unavailable))
 async def list_orgs(
     page: PageSlice,
     caller: Caller,
