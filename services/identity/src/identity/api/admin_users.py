@@ -14,9 +14,9 @@ from chassis.problems import responses
 from identity.api.users_csv import csv_of
 from identity.api.wired import Services
 from identity.schemas.admin_users import (
-    Anonymisation,
     ErasureOut,
     Suspension,
+    UserAnonymisation,
     UserDetail,
     UserExportQuery,
     UserRow,
@@ -99,7 +99,7 @@ async def verify_email_of_user(user_id: UUID, caller: Caller, services: Services
 
 
 @router.post("/users/{user_id}/anonymise", responses=_ACT)
-async def anonymise_user(user_id: UUID, body: Anonymisation, caller: Caller, services: Services) -> UserDetail:
+async def anonymise_user(user_id: UUID, body: UserAnonymisation, caller: Caller, services: Services) -> UserDetail:
     """Everything personal goes, here and in all services, for good. See `/users/{user_id}/erasure` afterwards."""
     await services.supervision.anonymise(caller, user_id, confirm=body.confirm)
     return _detail(await services.admin_users.get(caller, user_id))

@@ -55,12 +55,13 @@ class Suspension(BaseModel):
 
     reason: Annotated[
         str,
-        BeforeValidator(_composed),
+        # First of all, so that pydantic applies them together, and a reason of blanks is none.
         StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=_NO_CONTROLS),
+        BeforeValidator(_composed),
     ] = Field(description="For other supervisors; the user does not see it", examples=["여러 사람이 함께 쓰는 계정"])
 
 
-class Anonymisation(BaseModel):
+class UserAnonymisation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     confirm: str = Field(
