@@ -16,6 +16,7 @@ from org_partner.service.activities import ActivityService
 from org_partner.service.attendance import AttendanceService
 from org_partner.service.classes import ClassService
 from org_partner.service.courses import CourseService
+from org_partner.service.dashboards import DashboardService
 from org_partner.service.documents import DocumentService
 from org_partner.service.domains import DomainService
 from org_partner.service.enrollments import EnrollmentService
@@ -61,6 +62,7 @@ class Wired:
     users: UserService
     erasures: ErasureService
     activities: ActivityService
+    dashboards: DashboardService
     settlement_policies: SettlementPolicyService
     llm_settings: LlmSettingsService
     llm_connections: LlmConnectionService
@@ -103,6 +105,7 @@ def wire(settings: Settings, *, resolver: Resolver | None = None, provider: Prov
         users=UserService(database),
         erasures=ErasureService(database),
         activities=ActivityService(database),
+        dashboards=DashboardService(database),
         settlement_policies=SettlementPolicyService(database),
         llm_settings=LlmSettingsService(database, addresses, llm_keys),
         llm_connections=LlmConnectionService(database, addresses, llm_keys, provider or HttpxProvider()),

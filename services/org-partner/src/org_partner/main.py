@@ -8,6 +8,7 @@ from org_partner.api import (
     activities,
     classes,
     courses,
+    dashboards,
     domains,
     enrollments,
     invitations,
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
                 llm_settings,
                 settlement_policies,
                 activities,
+                dashboards,
             )
         ],
         access=wired.access,
