@@ -1,0 +1,1 @@
+"""Who asks, what is asked for, and the two orgs that it is about."""

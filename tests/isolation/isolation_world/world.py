@@ -1,0 +1,154 @@
+"""Two orgs that have one of everything, made through the gateway: `ours` is asked about, `theirs` is the other one."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from growfit_local.stack import Stack
+from isolation_world.people import CALLERS, People, Person, expired_token, wrong_scope_keys
+
+_SETTLING_SECONDS = 20.0
+NOTE = "수업 자료: 초대 코드는 발급한 때부터 72시간 동안 쓸 수 있습니다. 수강료는 첫 수업 전까지 환불합니다.\n"
+
+
+@dataclass
+class Org:
+    """`ids`: by the name of the path parameter, or of the body's or query's field."""
+
+    ids: dict[str, str]
+    admin: Person
+    owner: Person
+    sibling: Person
+    student: Person
+    code: str
+    spare: dict[str, str] = field(default_factory=dict)
+
+
+class World:
+    def __init__(self, stack: Stack, http: httpx.Client, supervisor: Person) -> None:
+        self._http = http
+        self.people = People(http)
+        self.supervisor = supervisor
+        self.user = self.people.person("user")
+        self.ours, self.theirs = self._org("ours"), self._org("theirs")
+        self.expired = expired_token(stack, self.ours.owner)
+        self.keys = wrong_scope_keys(http, supervisor)
+        self._holders: dict[str, Person] = {
+            "student": self.ours.student,
+            "user": self.user,
+            "other_partner": self.theirs.owner,
+            "sibling": self.ours.sibling,
+            "org_admin": self.ours.admin,
+            "other_admin": self.theirs.admin,
+            "supervisor": self.supervisor,
+            "owner": self.ours.owner,
+        }
+        assert set(self._holders) | {"no_token", "expired", "wrong_scope"} == set(CALLERS)
+
+    def headers(self, caller: str, path: str) -> dict[str, str]:
+        """How this caller introduces themselves at this path."""
+        match caller:
+            case "no_token":
+                return {}
+            case "expired":
+                return {"Authorization": f"Bearer {self.expired}"}
+            case "wrong_scope":
+                scope = "search:read" if path.startswith("/usage") else "usage:read"
+                return {"Authorization": f"Bearer {self.keys[scope]}"}
+        return self._holders[caller].headers
+
+    def new_login(self, caller: str) -> dict[str, str]:
+        """The same in a session of its own, for those who have a password."""
+        person = self._holders[caller]
+        return {"Authorization": f"Bearer {self.people.token(person.email, person.password)}"}
+
+    def ask(self, person: Person, method: str, path: str, **options: Any) -> Any:
+        """What must succeed; repeated while what was just made is not known everywhere."""
+        until = time.monotonic() + _SETTLING_SECONDS
+        while True:
+            answer = self._http.request(method, path, headers=person.headers, **options)
+            if answer.status_code != 404 or time.monotonic() > until:
+                break
+            time.sleep(0.1)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content and "json" in answer.headers.get("content-type", "") else None
+
+    def until(self, look: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + _SETTLING_SECONDS
+        while not (found := look()):
+            assert time.monotonic() < deadline, "it does not come"
+            time.sleep(0.1)
+        return found
+
+    def document(self, owner: Person, class_id: str | None = None) -> str:
+        """A document that is ready; of its own content, because the same file twice is refused."""
+        params = {"class_id": class_id, "visibility": "class"} if class_id else {}
+        files = {"file": ("자료.txt", (NOTE + uuid4().hex).encode(), "text/plain")}
+        document_id = self.ask(owner, "POST", "/documents", params=params, files=files)["document_id"]
+        self.until(lambda: self.ask(owner, "GET", f"/documents/{document_id}")["state"] == "ready")
+        return str(document_id)
+
+    def student_of(self, code: str) -> tuple[Person, str]:
+        student = self.people.person("student")
+        enrolled = self.ask(student, "POST", "/invite-codes/redeem", json={"code": code})
+        return student, str(enrolled["enrollment_id"])
+
+    def _org(self, name: str) -> Org:
+        made: dict[str, str] = {}
+        made["org_id"] = self.ask(self.supervisor, "POST", "/orgs", json={"name": f"{name} 학원"})["org_id"]
+        org = f"/orgs/{made['org_id']}"
+        admin, owner, sibling = (self.people.person(who) for who in ("admin", "owner", "sibling"))
+        instructor = self.people.person("instructor")
+        self.ask(self.supervisor, "POST", f"{org}/admins", json={"email": admin.email})
+        for person, key in ((owner, "partner_id"), (sibling, "sibling_id")):
+            body = {"name": f"{name} 강사", "owner_email": person.email}
+            made[key] = self.ask(admin, "POST", f"{org}/partners", json=body)["partner_id"]
+        partner = f"/partners/{made['partner_id']}"
+        made["course_id"] = self.ask(admin, "POST", f"{org}/courses", json={"name": "생성형 AI 기초"})["course_id"]
+        body = {"course_id": made["course_id"], "name": "월수 저녁반"}
+        made["class_id"] = self.ask(owner, "POST", f"{partner}/classes", json=body)["class_id"]
+        class_ = f"/classes/{made['class_id']}"
+        issued = self.ask(owner, "POST", f"{class_}/invite-codes", json={"expires_in_hours": 24, "max_uses": 1000})
+        made["invite_code_id"] = issued["invite_code_id"]
+        student, made["enrollment_id"] = self.student_of(issued["code"])
+        self._staff(made, admin=admin, owner=owner, instructor=instructor)
+        self._own(made, owner)
+        return Org(made, admin, owner, sibling, student, issued["code"])
+
+    def _staff(self, made: dict[str, str], *, admin: Person, owner: Person, instructor: Person) -> None:
+        org, partner = f"/orgs/{made['org_id']}", f"/partners/{made['partner_id']}"
+        body = {"email": instructor.email, "role": "instructor"}
+        made["membership_id"] = self.ask(owner, "POST", f"{partner}/members", json=body)["membership_id"]
+        invited = {"email": f"{uuid4().hex[:8]}@example.com", "role": "instructor"}
+        made["partner_invitation_id"] = self.ask(owner, "POST", f"{partner}/invitations", json=invited)["invitation_id"]
+        invited = {"email": f"{uuid4().hex[:8]}@example.com"}
+        made["org_invitation_id"] = self.ask(admin, "POST", f"{org}/invitations", json=invited)["invitation_id"]
+        made["domain"] = f"{uuid4().hex[:8]}.example.com"
+        self.ask(self.supervisor, "POST", f"{org}/domains", json={"domain": made["domain"]})
+        made["policy_id"] = self.policy(admin, made["org_id"])
+
+    def policy(self, admin: Person, org_id: str) -> str:
+        body = {
+            "kind": "share",
+            "share_bps": 6_000,
+            "currency": "KRW",
+            "effective_from": f"20{40 + uuid4().int % 50}-01-01",
+        }
+        made = self._http.post(f"/orgs/{org_id}/settlement-policies", json=body, headers=admin.headers)
+        # Two of one day are refused; there are fifty days to choose from.
+        return str(made.json()["policy_id"]) if made.status_code == 201 else self.policy(admin, org_id)
+
+    def _own(self, made: dict[str, str], owner: Person) -> None:
+        made["user_id"] = owner.user_id
+        made["document_id"] = self.document(owner, made["class_id"])
+        body = {"title": "질문", "class_id": made["class_id"], "document_ids": [made["document_id"]]}
+        made["conversation_id"] = self.ask(owner, "POST", "/conversations", json=body)["conversation_id"]
+        self.people.token(owner.email, owner.password)
+        sessions = self.ask(owner, "GET", "/users/me/sessions")["items"]
+        made["session_id"] = next(each["session_id"] for each in sessions if not each["is_current"])
+        key = {"name": "배치", "scopes": ["documents:read"], "expires_in_days": 1}
+        made["api_key_id"] = self.ask(owner, "POST", "/users/me/api-keys", json=key)["api_key_id"]
