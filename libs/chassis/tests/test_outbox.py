@@ -54,6 +54,27 @@ async def test_what_the_bus_would_refuse_for_ever_is_refused_at_the_desk(publish
     assert await publisher.outbox() == []
 
 
+async def test_many_at_once_keep_their_order_over_several_statements(publisher, usage, monkeypatch) -> None:
+    monkeypatch.setattr(outbox, "ADD_BATCH", 2)
+    events = [usage(reference=f"{number}") for number in range(5)]
+    async with publisher.database.transaction() as session:
+        await outbox.add_many(session, events)
+        await outbox.add_many(session, [])
+    rows = await publisher.outbox()
+    assert [decode(json.dumps(row.payload).encode()).data for row in rows] == events
+    assert len({row.event_id for row in rows}) == 5
+
+
+async def test_of_many_with_one_that_the_bus_would_refuse_none_is_written(publisher, usage) -> None:
+    async def add_all() -> None:
+        async with publisher.database.transaction() as session:
+            await outbox.add_many(session, [usage(), usage(reference="가" * outbox.MAX_BODY_BYTES)])
+
+    with pytest.raises(ValueError, match="never a text"):
+        await add_all()
+    assert await publisher.outbox() == []
+
+
 async def _age(publisher, *, days: float, published: bool) -> None:
     """Make all rows as old as that."""
     table = publisher.plumbing.outbox

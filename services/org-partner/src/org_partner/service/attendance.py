@@ -55,7 +55,7 @@ class AttendanceService:
             row = await enrollments.lock(session, scope)
             if row.status == _PAUSED:
                 await enrollments.update_values(session, scope, status=_ACTIVE)
-                await enrolling.tell(session, row, user_id=scope.user_id)
+                await outbox.add(session, enrolling.told(row, user_id=scope.user_id))
                 await _record(session, caller, "resumed", scope, row)
             elif row.status == _ENDED:
                 inside = permission.class_of(scope)

@@ -74,25 +74,21 @@ async def enrol(
         await enrollment_changes.add_many(
             session, scope, enrolled, action=action, actor_id=actor.user_id, detail=detail
         )
-    for each in enrolled:
-        await tell(session, each, user_id=users[each.student_id])
+    await outbox.add_many(session, [told(each, user_id=users[each.student_id]) for each in enrolled])
     return enrolled
 
 
-async def tell(session: AsyncSession, enrollment: Enrollment, *, user_id: UUID) -> None:
-    await outbox.add(
-        session,
-        StudentEnrolled(
-            enrollment_id=enrollment.enrollment_id,
-            student_id=enrollment.student_id,
-            user_id=user_id,
-            class_id=enrollment.class_id,
-            partner_id=enrollment.partner_id,
-            org_id=enrollment.org_id,
-            version=enrollment.version,
-            enrolled_at=enrollment.enrolled_at,
-            allowed_models=enrollment.assigned_models,
-            budget=budget(enrollment.assigned_budget),
-            material_ids=enrollment.assigned_material_ids,
-        ),
+def told(enrollment: Enrollment, *, user_id: UUID) -> StudentEnrolled:
+    return StudentEnrolled(
+        enrollment_id=enrollment.enrollment_id,
+        student_id=enrollment.student_id,
+        user_id=user_id,
+        class_id=enrollment.class_id,
+        partner_id=enrollment.partner_id,
+        org_id=enrollment.org_id,
+        version=enrollment.version,
+        enrolled_at=enrollment.enrolled_at,
+        allowed_models=enrollment.assigned_models,
+        budget=budget(enrollment.assigned_budget),
+        material_ids=enrollment.assigned_material_ids,
     )
