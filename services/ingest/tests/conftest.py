@@ -23,7 +23,14 @@ from chassis.delivery import Delivery
 from contracts.envelope import decode
 from contracts.event import Event
 from contracts.ingest import DocumentUploaded
-from contracts.org_partner import ClassClosed, ClassOpened, MembershipGranted, Role, StudentEnrolled
+from contracts.org_partner import (
+    ClassClosed,
+    ClassConfigured,
+    ClassOpened,
+    MembershipGranted,
+    Role,
+    StudentEnrolled,
+)
 from growfit_local import stand_ins
 from growfit_local.servers import Database as TestDatabase
 from growfit_local.servers import local
@@ -91,6 +98,20 @@ class School:
 
     def closed(self) -> ClassClosed:
         return ClassClosed(**self.ids, class_id=self.class_id, version=9, closed_at=now())
+
+    def lists(self, *material_ids: UUID, version: int, **elsewhere: UUID) -> ClassConfigured:
+        """What the class's materials are now."""
+        place = {**self.ids, "class_id": self.class_id, **elsewhere}
+        facts = {"name": "월수 저녁반", "allowed_models": [], "configured_at": now()}
+        return ClassConfigured(**place, **facts, material_ids=list(material_ids), version=version)
+
+    def granted(self, person: Person, role: Role = Role.INSTRUCTOR, **place: Any) -> MembershipGranted:
+        facts = {"membership_id": uuid4(), "user_id": person.user_id, "role": role, "version": 1, "granted_at": now()}
+        return MembershipGranted(**self.ids | place, **facts)
+
+    @property
+    def scope(self) -> str:
+        return f"class:{self.class_id}"
 
     def facts(self) -> list[Event]:
         teacher, student = self.teacher.user_id, self.student.user_id
@@ -211,6 +232,15 @@ class Ingest:
 
     def delivery(self) -> Delivery:
         return Delivery("ingest-process_document", uuid4())
+
+    async def share(self, *listings: ClassConfigured) -> None:
+        for listing in listings:
+            await self.wired.sharing.share(listing, once=Delivery("ingest-share_materials", uuid4()))
+
+    async def found_by(self, scope: str) -> set[UUID]:
+        """What the holders of a scope find in the index."""
+        hits = await self.wired.index.query([1.0] * DIMENSION, 1000, {"scopes": [scope]})
+        return {UUID(hit.doc_id) for hit in hits}
 
     async def vectors(self, document_id: UUID) -> int:
         return await self.wired.index.count({"doc_id": str(document_id)})

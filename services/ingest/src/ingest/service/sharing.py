@@ -62,7 +62,9 @@ class SharingService:
         listed = {each for listing in listings for each in listing.material_ids}
         own = await documents.list_living_for_update(session, listed, owner_id=event.user_id) if listed else []
         for listing in listings:
-            await self._open(session, listing, [each for each in own if each.document_id in listing.material_ids])
+            held = {each.document_id for each in await shares.list_for_class(session, listing.class_id)}
+            new = [each for each in own if each.document_id in listing.material_ids and each.document_id not in held]
+            await self._open(session, listing, new)
         return [each.document_id for each in own]
 
     async def settle(self, document_id: UUID) -> None:
@@ -112,7 +114,7 @@ class SharingService:
         for document in turned:
             if not held[document.document_id].by_upload:
                 await self._rescope(session, document)
-        new = [each for each in locked if each.document_id not in held]
+        new = [each for each in locked if each.document_id in listed and each.document_id not in held]
         await self._open(session, ClassMaterials(version=event.version, **values), new)
 
     async def _open(self, session: AsyncSession, listing: ClassMaterials, candidates: list[Document]) -> None:
@@ -125,11 +127,12 @@ class SharingService:
                 await self._rescope(session, document)
 
     async def _has_room(self, session: AsyncSession, document: Document, class_id: UUID) -> bool:
-        held = {each.class_id for each in await shares.list_for_document(session, document.document_id)}
-        if len(held) + 2 > MAX_SCOPES:
-            log.warning("%s is open to %d classes, and not to %s", document.document_id, len(held), class_id)
+        held = len(await shares.list_for_document(session, document.document_id))
+        # The owner's scope, and this class's, have to fit as well.
+        if held + 2 > MAX_SCOPES:
+            log.warning("%s is open to %d classes, and not to %s", document.document_id, held, class_id)
             return False
-        return class_id not in held
+        return True
 
     async def _rescope(self, session: AsyncSession, document: Document) -> None:
         """The row's word after its shares have changed; the index is told afterwards, by `settle`."""
