@@ -11,7 +11,9 @@ from chassis.delivery import AlreadyHandled, Delivery
 from chassis.errors import Locale, NotFound
 from chassis.paging import Slice
 from contracts.identity import Tier, UserAnonymised, UserChanged, UserRegistered, UserStatus
+from contracts.ingest import DocumentUploaded
 from contracts.org_partner import EnrollmentEnded, MembershipRevoked, PersonalDataErased, Role
+from contracts.tenancy import Tenant
 
 PAGE = Slice(limit=200)
 
@@ -231,3 +233,28 @@ async def test_somebody_who_was_never_heard_of_is_reported_as_well(world, sql) -
     )
     await world.wired.users.register(fact, Delivery("org_partner-register_user", uuid4()))
     assert await known(sql, person) == ERASED
+
+
+async def test_titles_of_the_persons_documents_are_gone_and_stay_so(world, sql) -> None:
+    person, document_id = await world.person(), uuid4()
+
+    async def tell(version: int) -> None:
+        fact = DocumentUploaded(
+            document_id=document_id,
+            version=version,
+            tenant=Tenant(user_id=person.user_id),
+            title="내 이력서",
+            media_type="application/pdf",
+            size_bytes=1,
+            uploaded_at=now(),
+        )
+        await world.wired.documents.note(fact, Delivery("org_partner-note_document", uuid4()))
+
+    await tell(1)
+    await erase(world, person)
+    (report,) = await sql.events(user_id=person.user_id)
+    assert (report.erased["org_partner.documents"], report.remaining) == (1, 0)
+
+    await tell(2)
+    titles = await sql.rows("SELECT title FROM org_partner.documents WHERE document_id = %s", document_id)
+    assert titles == [{"title": ""}]

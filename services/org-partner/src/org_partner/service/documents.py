@@ -9,7 +9,7 @@ from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import Invalid
 from contracts.ingest import DocumentDeleted
-from org_partner.crud import class_materials, classes, documents
+from org_partner.crud import class_materials, classes, documents, users
 from org_partner.crud.scopes import PlatformScope
 from org_partner.errors import EVENT_DISAGREES
 from org_partner.service import activities, class_events, permission
@@ -45,8 +45,12 @@ class DocumentService:
 
     async def _project(self, session: AsyncSession, scope: PlatformScope, fact: DocumentFact) -> None:
         is_live = not isinstance(fact, DocumentDeleted)
-        # A deletion does not name the document, and must not take its name away.
-        named: dict[str, Any] = {} if isinstance(fact, DocumentDeleted) else {"title": fact.title}
+        owner = await users.get(session, fact.tenant.user_id)
+        named: dict[str, Any] = {}
+        # A deletion does not name the document, and must not take its name away. What somebody who is forgotten named
+        # it, stays forgotten.
+        if not isinstance(fact, DocumentDeleted) and (owner is None or owner.status != users.ANONYMISED):
+            named = {"title": fact.title}
         await documents.update_projection(
             session,
             scope,
