@@ -118,17 +118,18 @@ class OidcProviders:
 
 
 def _way(supported: Sequence[str]) -> str:
-    return "client_secret_post" if "client_secret_basic" not in supported else "client_secret_basic"
+    # In a header, servers differ on how special characters of a secret are written; in a form they do not.
+    return "client_secret_post" if "client_secret_post" in supported else "client_secret_basic"
 
 
 def _person(claims: dict[str, Any]) -> Person:
-    email, name, locale = (claims.get(each) for each in ("email", "name", "locale"))
+    email, verified, name, locale = (claims.get(each) for each in ("email", "email_verified", "name", "locale"))
     return Person(
         issuer=str(claims["iss"]),
         subject=str(claims["sub"]),
         email=email if isinstance(email, str) else None,
         # Some providers write it as a text.
-        is_email_verified=claims.get("email_verified") in (True, "true"),
+        is_email_verified=verified is True or verified == "true",
         name=name if isinstance(name, str) else None,
         locale=locale if isinstance(locale, str) else None,
     )

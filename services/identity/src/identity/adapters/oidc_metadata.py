@@ -5,7 +5,7 @@ import logging
 import time
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from chassis.errors import Unavailable
 from identity.adapters import oidc_http
@@ -63,11 +63,12 @@ class ProviderMetadata:
         status, found = await oidc_http.ask("GET", url, title=self._title)
         try:
             metadata = Metadata.model_validate(found)
-        except ValidationError as error:
-            log.warning("%s: status %s, %s fields are wrong", url, status, error.error_count())
+            schemes = metadata.schemes
+        except ValueError as error:
+            log.warning("%s: status %s, and no metadata", url, status)
             raise oidc_http.down(self._title) from error
         # One that speaks for another issuer could hand us that one's users (OpenID Connect Core, 16.15).
-        if metadata.issuer != self._issuer or not metadata.schemes <= {"https", urlsplit(self._issuer).scheme}:
-            log.error("%s speaks for %s, with addresses of %s", url, metadata.issuer, sorted(metadata.schemes))
+        if metadata.issuer != self._issuer or not schemes <= {"https", urlsplit(self._issuer).scheme}:
+            log.error("%s speaks for %s, with addresses of %s", url, metadata.issuer, sorted(schemes))
             raise oidc_http.down(self._title)
         return metadata
