@@ -168,6 +168,27 @@ async def test_the_export_itself_is_told_without_what_was_filtered_by(academy, h
     assert await books.rows("SELECT publisher FROM supervisor.audit_events") == [("usage_metrics",)]
 
 
+async def test_an_export_of_places_that_do_not_belong_together_is_empty_and_told_all_the_same(
+    academy, http, books, make_entry
+):
+    get = http(academy.people["supervisor"], tier="supervisor")
+    for number in (0, 2):
+        await books.note(make_entry(partner_id=academy.partners[number], class_id=academy.classes[number]))
+    for query in (
+        {"org_id": academy.orgs[0], "partner_id": academy.partners[2]},
+        {"partner_id": academy.partners[0], "class_id": academy.classes[2]},
+    ):
+        assert _rows(await get("/audit-events/export", **query, **NOVEMBER)) == []
+
+    for (told,) in await books.rows(EXPORTED, AuditRecorded.type):
+        await books.note(AuditRecorded.model_validate(told))
+    seen = "SELECT org_id, partner_id, class_id FROM supervisor.audit_events WHERE action = %s ORDER BY 1"
+    assert await books.rows(seen, "audit_log.exported") == [
+        (academy.orgs[0], None, None),
+        (None, academy.partners[0], None),
+    ]
+
+
 async def test_what_is_refused_is_not_exported_and_not_told(academy, http, books):
     get = http(academy.people["owner"])
     refusals = [
