@@ -32,6 +32,26 @@ async def test_a_whole_session_leaves_no_secret_in_the_logs(client, sql, logged)
     assert [secret for secret in secrets if secret in logged()] == []
 
 
+async def test_no_letters_token_is_in_the_logs_or_readable_in_the_database(
+    client, sql, logged, supervisor, letters
+) -> None:
+    account, by = await client.sign_up(), await client.login(supervisor)
+    await client.post("/auth/password-reset", {"email": account.email})
+    invited = f"invited-{account.email}"
+    await client.with_token("POST", "/users/invitations", by["access_token"], {"email": invited})
+    waiting = str(await sql.rows("SELECT sealed FROM identity.mails"))
+    tokens = [letter.token for address in (account.email, invited) for letter in await letters(address)]
+    for token in tokens:
+        await client.post("/auth/verify-email", {"token": token})
+        await client.post("/auth/password-reset/confirm", {"token": token, "password": "another-password"})
+
+    assert len(tokens) == 3
+    stored = waiting + str(await sql.rows("SELECT payload FROM identity.outbox"))
+    assert [token for token in tokens if token in logged() + stored] == []
+    assert account.email not in waiting
+    assert "another-password" not in logged() + stored
+
+
 async def test_a_database_that_refuses_a_write_does_not_log_what_was_written(client, sql, stranger, logged) -> None:
     """SQLAlchemy's own text of an error ends with the statement's parameters."""
     account = stranger()

@@ -158,6 +158,17 @@ async def test_one_host_does_not_try_one_password_on_everybody(
     assert (await here.post("/auth/login", account.login)).status_code == 200
 
 
+async def test_a_school_logs_in_from_one_address_at_once(few, client, stranger, network) -> None:
+    """More people than wrong tries are allowed to one host, all of them for the first time and all of them right."""
+    accounts = [stranger() for _ in range(10 * LIMIT + 5)]
+    for account in accounts:
+        await client.post("/auth/sign-up", account.form)
+    here = client.at(network())
+    answers = await asyncio.gather(*(here.post("/auth/login", account.login) for account in accounts))
+
+    assert {answer.status_code for answer in answers} == {200}
+
+
 async def test_the_network_waits_as_long_as_it_is_told(few, client, account, network, sql) -> None:
     here = client.at(network())
     await guess(here, account, LIMIT)

@@ -196,11 +196,8 @@ async def test_which_addresses_have_an_account_cannot_be_tried_out_for_long(
     assert (await client.at(network(0, 2)).post("/auth/sign-up", stranger().form)).status_code == 201
 
 
-async def test_a_school_signs_up_from_one_address(client, stranger, network) -> None:
+async def test_a_school_signs_up_from_one_address_at_once(client, stranger, network) -> None:
     here = client.at(network())
     answers = await asyncio.gather(*(here.post("/auth/sign-up", stranger().form) for _ in range(60)))
 
-    assert {answer.status_code for answer in answers} <= {201, 429}
-    assert sum(answer.status_code == 201 for answer in answers) >= 50
-    answers = [await here.post("/auth/sign-up", stranger().form) for _ in range(3)]
     assert {answer.status_code for answer in answers} == {201}

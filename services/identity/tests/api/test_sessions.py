@@ -9,7 +9,9 @@ import jwt
 import pytest
 
 from chassis.auth import AUDIENCE, Verifier
+from chassis.errors import Unauthenticated
 from contracts.identity import SessionRevoked
+from identity.crud import users
 from identity.service.sessions import GRACE
 
 LATE = GRACE + timedelta(seconds=5)
@@ -79,6 +81,30 @@ async def test_an_account_that_is_not_active_is_let_in_nowhere(client, sql, acco
     problem(await client.post("/auth/login", account.login), 401, "login_refused")
     problem(await client.refresh(tokens["refresh_token"]), 401, "refresh_refused")
     problem(await client.with_token("GET", "/users/me", tokens["access_token"]), 401, "session_ended")
+
+
+async def test_the_platform_sets_how_long_tokens_and_sessions_live(client, account, setting, sql) -> None:
+    async with setting("security.access_token_minutes", 3), setting("security.refresh_token_days", 7):
+        tokens = await client.login(account)
+        again = (await client.refresh(tokens["refresh_token"])).json()
+
+    for each in (tokens, again):
+        read = claims(each["access_token"])
+        assert (each["expires_in"], read["exp"] - read["iat"]) == (180, 180)
+    query = "SELECT expires_at - created_at AS lifetime FROM identity.sessions WHERE session_id = %s"
+    assert await sql.rows(query, read["sid"]) == [{"lifetime": timedelta(days=7)}]
+
+
+@pytest.mark.parametrize("change", ["token_epoch = token_epoch + 1", "status = 'suspended'"])
+async def test_a_login_that_something_overtook_opens_nothing(client, account, sql, change) -> None:
+    """The password was right, but by the time the session is written the user is another."""
+    async with client.wired.database.transaction() as session:
+        user = await users.get_by_email(session, account.email)
+    await sql.rows(f'UPDATE "user".app_user SET {change} WHERE user_id = %s', account.user_id)
+
+    with pytest.raises(Unauthenticated):
+        await client.wired.sessions.open(user, user_agent="")
+    assert await sql.rows("SELECT 1 FROM identity.sessions WHERE user_id = %s", account.user_id) == []
 
 
 async def test_the_published_keys_verify_the_token_and_nothing_else_does(client, account, settings) -> None:

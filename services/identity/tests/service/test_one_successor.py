@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from identity.crud import users
 from identity.factory import wire
 
 TOKENS, AT_ONCE = 100, 50
@@ -19,10 +20,7 @@ async def wired(settings):
 async def test_fifty_refreshes_of_each_of_a_hundred_tokens(wired, client, account, sql) -> None:
     first = await client.login(account)
     opened = [first["refresh_token"]]
-    user = None
     async with wired.database.transaction() as session:
-        from identity.crud import users  # noqa: PLC0415
-
         user = await users.get_by_email(session, account.email)
     while len(opened) < TOKENS:
         opened.append((await wired.sessions.open(user, user_agent="")).refresh_token)

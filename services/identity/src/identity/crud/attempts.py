@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, cast, delete, func, select, union_all
+from sqlalchemy import BigInteger, and_, cast, delete, func, or_, select, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,8 +18,8 @@ class Tries(NamedTuple):
     tries: int
 
 
-async def add(session: AsyncSession, keys: Sequence[bytes]) -> list[Tries]:
-    """Count one try for each key; then all tries within the window, this one among those of the newest minute.
+async def add(session: AsyncSession, keys: Sequence[bytes], *, others: Sequence[bytes] = ()) -> list[Tries]:
+    """Count one try for each key; then all tries within the window, of `others` too, which are not counted.
 
     Whoever counts the same key meanwhile waits for this transaction, so of many at once each sees another sum.
     """
@@ -32,8 +32,9 @@ async def add(session: AsyncSession, keys: Sequence[bytes]) -> list[Tries]:
         .returning(Attempt.key, Attempt.minute, Attempt.tries)
         .cte("counted")
     )
+    within = Attempt.minute > _MINUTE - WINDOW_MINUTES
     older = select(Attempt.key, Attempt.minute, Attempt.tries).where(
-        Attempt.key.in_(keys), Attempt.minute > _MINUTE - WINDOW_MINUTES, Attempt.minute < _MINUTE
+        within, or_(and_(Attempt.key.in_(keys), Attempt.minute < _MINUTE), Attempt.key.in_(others))
     )
     found = await session.execute(union_all(select(counted), older))
     return [Tries(row.key, row.minute, row.tries) for row in found]

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from chassis import audit, origin
 from chassis.auth import Principal
 from chassis.database import Database
-from chassis.errors import Forbidden, NotFound
+from chassis.errors import Conflict, Forbidden, NotFound
 from contracts.identity import Tier
 from contracts.platform import SignUpMode
 from identity.crud import invitations, users
@@ -70,21 +68,17 @@ class AccountService:
             raise Forbidden(INVITATION_NEEDED)
         email = email.lower()
         await self._check_password(password, email)
-        host = host_of(origin.current().ip)
-        all_, in_vain = self._attempts.key("sign-up", host), self._attempts.key("sign-up in vain", host)
+        host, key = host_of(origin.current().ip), self._attempts.key
+        limits = Limit(key("sign-up", host), SIGN_UPS), Limit(key("sign-up in vain", host), SIGN_UPS_IN_VAIN, late=True)
         async with self._database.transaction() as session:
-            counted = await self._attempts.count(session, Limit(all_, SIGN_UPS), Limit(in_vain, SIGN_UPS_IN_VAIN))
+            counted = await self._attempts.count(session, *limits)
         hashed = await self._passwords.hash(password)
-        async with self._database.transaction() as session:
-            await _use_invitation(session, invitation_token, email)
-            is_verified = invitation_token is not None
-            user = await register(
-                session, email=email, display_name=display_name, locale=locale, is_verified=is_verified
-            )
-            await users.put_password_hash(session, user_id=user.user_id, password_hash=hashed)
-            if not is_verified:
-                await self._letters.put_token(session, user, Purpose.VERIFY_EMAIL, to=email)
-            await self._attempts.take_back(session, counted, in_vain)
+        try:
+            user = await self._add(hashed, invitation_token, email=email, display_name=display_name, locale=locale)
+        except (Conflict, Forbidden):
+            async with self._database.transaction() as session:
+                await self._attempts.count_late(session, counted)
+            raise
         return _profile(user, mfa_enabled=False)
 
     async def create_supervisor(self, *, email: str, password: str, display_name: str, locale: str) -> Profile:
@@ -130,14 +124,21 @@ class AccountService:
                 await changes.announce(session, user)
         return _profile(user, mfa_enabled=mfa_enabled)
 
+    async def _add(self, hashed: str, token: str | None, *, email: str, display_name: str, locale: str) -> User:
+        async with self._database.transaction() as session:
+            if token is not None and not await invitations.use(session, account_tokens.digest(token), email=email):
+                raise Forbidden(INVITATION_INVALID)
+            user = await register(
+                session, email=email, display_name=display_name, locale=locale, is_verified=token is not None
+            )
+            await users.put_password_hash(session, user_id=user.user_id, password_hash=hashed)
+            if token is None:
+                await self._letters.put_token(session, user, Purpose.VERIFY_EMAIL, to=email)
+        return user
+
     async def _check_password(self, password: str, email: str) -> None:
         least = await self._settings.value("security.password_min_length")
         password_policy.check(password, email=email, least=least)
-
-
-async def _use_invitation(session: AsyncSession, token: str | None, email: str) -> None:
-    if token is not None and not await invitations.use(session, account_tokens.digest(token), email=email):
-        raise Forbidden(INVITATION_INVALID)
 
 
 def _profile(user: User, *, mfa_enabled: bool) -> Profile:

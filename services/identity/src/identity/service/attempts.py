@@ -1,7 +1,7 @@
 """How often something may be tried within a quarter of an hour, counted by all replicas together.
 
 A try is counted before it is looked at, so that many at once are no way around a limit, and taken back when it was a
-right one. What is refused is not counted: waiting as long as `Retry-After` says is always enough.
+right one; but see `Limit.late`. What is refused is not counted: waiting as long as `Retry-After` says is always enough.
 """
 
 import base64
@@ -23,12 +23,14 @@ _KEY_BYTES = 16
 class Limit:
     """At most so many tries of what `key` stands for, within `minutes`, of which there are 15 at most.
 
-    `most` None: they are counted and never refused.
+    `most` None: they are counted and never refused. `late`: only `count_late` counts, once a try was wrong, so that
+    many who come at once and are right do not stand in each other's way; a few too many may slip through together.
     """
 
     key: bytes
     most: int | None
     minutes: int = WINDOW_MINUTES
+    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,11 @@ class Counted:
         return sum(each.tries for each in self._of(self._limit(key)))
 
     def wait(self, key: bytes, most: int) -> int:
-        """Seconds until so many tries have left the window that the next one is within `most`."""
+        """Seconds until so many tries have left the window that the next one is within `most`; 0: it is."""
         limit = self._limit(key)
-        surplus = self.total(key) - most
+        surplus = self.total(key) - most + (1 if limit.late else 0)
+        if surplus <= 0:
+            return 0
         for each in self._of(limit):
             surplus -= each.tries
             if surplus <= 0:
@@ -79,20 +83,24 @@ class Attempts:
         Raises:
             RateLimited: a limit is used up. The caller's transaction rolls back, and with it the count.
         """
-        counted = Counted(limits, tuple(await attempts.add(session, [limit.key for limit in limits])))
-        waits = [
-            counted.wait(limit.key, limit.most)
-            for limit in limits
-            if limit.most is not None and counted.total(limit.key) > limit.most
-        ]
-        if waits:
-            raise too_many_tries(max(waits))
+        now = [limit.key for limit in limits if not limit.late]
+        late = [limit.key for limit in limits if limit.late]
+        counted = Counted(limits, tuple(await attempts.add(session, now, others=late)))
+        waits = [counted.wait(limit.key, limit.most) for limit in limits if limit.most is not None]
+        wait = max(waits, default=0)
+        if wait:
+            raise too_many_tries(wait)
         return counted
 
-    async def take_back(self, session: AsyncSession, counted: Counted, *keys: bytes) -> None:
-        """It was a right try, for these keys or all. The last thing in a transaction: others wait for it."""
-        every = [limit.key for limit in counted.limits]
-        await attempts.take_back(session, keys or every, minute=counted.minute)
+    async def count_late(self, session: AsyncSession, counted: Counted) -> Counted:
+        """It was a wrong try: count it against the late limits too. Refuses nothing."""
+        late = tuple(limit for limit in counted.limits if limit.late)
+        return Counted(late, tuple(await attempts.add(session, [limit.key for limit in late])))
+
+    async def take_back(self, session: AsyncSession, counted: Counted) -> None:
+        """It was a right try. The last thing in a transaction: others wait for it."""
+        keys = [limit.key for limit in counted.limits if not limit.late]
+        await attempts.take_back(session, keys, minute=counted.minute)
 
     async def is_first(self, session: AsyncSession, key: bytes) -> bool:
         """Whether nobody has asked this of `key` within the window."""

@@ -50,11 +50,11 @@ class _Place:
     def limits(self, limit: int, *, known: bool) -> tuple[Limit, ...]:
         if known:
             # Neither shut out by what others try nor shutting others out.
-            return Limit(self.here, KNOWN_NETWORK * limit), Limit(self.host, None)
+            return Limit(self.here, KNOWN_NETWORK * limit), Limit(self.host, None, late=True)
         return (
             Limit(self.here, limit),
             Limit(self.everywhere, ALL_NETWORKS * limit),
-            Limit(self.host, ONE_HOST * limit),
+            Limit(self.host, ONE_HOST * limit, late=True),
         )
 
 
@@ -129,10 +129,11 @@ class PasswordCheck:
     ) -> None:
         target = f"user/{user.user_id}" if user else None
         refused = AuditOutcome.REFUSED
-        reached = counted.total(place.here) == limit or any(
-            counted.total(each.key) == each.most for each in counted.limits
-        )
         async with self._database.transaction() as session:
+            late = await self._attempts.count_late(session, counted)
+            reached = counted.total(place.here) == limit or any(
+                each.total(of.key) == of.most for each in (counted, late) for of in each.limits
+            )
             if caller is None:
                 await audit.record(session, "user.login_failed", actor=None, target=target, outcome=refused)
             if reached and await self._attempts.is_first(session, place.lock):
