@@ -108,6 +108,7 @@ async def count_active_students(
     key = _key(by, ClassActivityDaily)
     query = (
         select(key, func.count(Student.student_id.distinct()).label("active_students"))
+        .select_from(ClassActivityDaily)
         .join(Student, and_(Student.org_id == ClassActivityDaily.org_id, Student.user_id == ClassActivityDaily.user_id))
         .join(
             Enrollment,
