@@ -31,6 +31,7 @@ from contracts.org_partner import (
     Role,
     StudentEnrolled,
 )
+from contracts.tenancy import Tenant
 from growfit_local import stand_ins
 from growfit_local.servers import Database as TestDatabase
 from growfit_local.servers import local
@@ -108,6 +109,16 @@ class School:
     def granted(self, person: Person, role: Role = Role.INSTRUCTOR, **place: Any) -> MembershipGranted:
         facts = {"membership_id": uuid4(), "user_id": person.user_id, "role": role, "version": 1, "granted_at": now()}
         return MembershipGranted(**self.ids | place, **facts)
+
+    def wrong_tenants(self, right: Tenant) -> list[Tenant]:
+        """Every way in which an event of a document elsewhere can say that it belongs here, or anywhere else."""
+        changes: list[dict[str, UUID | None]] = [
+            {**self.ids, "class_id": self.class_id},
+            *({"org_id": self.org_id}, {"partner_id": self.partner_id}, {"class_id": self.class_id}),
+            {"user_id": self.teacher.user_id},
+            {"org_id": None, "partner_id": None, "class_id": None},
+        ]
+        return [right.model_copy(update=change) for change in changes]
 
     @property
     def scope(self) -> str:

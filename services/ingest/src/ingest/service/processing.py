@@ -7,6 +7,7 @@ text, and what is embedded is kept, so a run that takes over from a dead one goe
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -128,10 +129,11 @@ class ProcessingService:
             await self._settle(claim)
 
     async def give_up(self, event: DocumentUploaded) -> None:
-        """The message door has no tries left: the document fails, visibly. Raises NotFound as `process`."""
-        claim = await self._claim(event)
-        if claim is not None:
-            await self._end(claim, Unreadable(PROCESSING_FAILED), once=None)
+        """The message door has no tries left: the document fails, visibly. A forged event fails nobody's."""
+        with suppress(NotFound):
+            claim = await self._claim(event)
+            if claim is not None:
+                await self._end(claim, Unreadable(PROCESSING_FAILED), once=None)
 
     async def _claim(self, event: DocumentUploaded, *, again: bool = False) -> Claim | None:
         """`again`: a failed document may be taken up too, with all its tries."""
