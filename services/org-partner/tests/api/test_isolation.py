@@ -1,7 +1,9 @@
 """Every route for every kind of caller. A route that is not in the table fails the last test."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,7 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from chassis.errors import Locale
+from chassis.paging import Slice
 from contracts.org_partner import Role
+from org_partner.service import days
+from org_partner.service.settlement import Terms
 
 # Who asks for something of `school`. The sibling is another partner of its org, the others are another org's.
 CALLERS = (
@@ -42,13 +47,19 @@ CLASS_WRITE = (401, 404, 403, 404, 403, 201, 201, 404, 404, 201, 404, 201)
 ANYBODY = (401, *[200] * 11)
 
 
+# Of another student's enrolment: to a classmate it is not there.
+ENROLLMENT_READ = (401, 404, 404, 404, 200, 200, 200, 404, 404, 200, 404, 200)
+ENROLLMENT_WRITE = (401, 404, 404, 404, 403, 200, 200, 404, 404, 200, 404, 200)
+ENROLLMENT_LEFT = (401, 404, 404, 404, 403, 403, 403, 404, 404, 403, 404, 403)
+
+
 def succeeding_with(statuses: tuple[int, ...], success: int) -> tuple[int, ...]:
     return tuple(success if status == 201 else status for status in statuses)
 
 
 @dataclass(frozen=True)
 class Operation:
-    """`path` with the template's names; `body` is made anew for each request.
+    """`path` with the template's names; `body` is made anew for each request; a text is CSV.
 
     `fresh` makes what each request needs for itself, and gives its ids for the path. `undo` is called after each.
     """
@@ -56,7 +67,7 @@ class Operation:
     method: str
     path: str
     expected: tuple[int, ...]
-    body: Callable[["Scene"], dict[str, Any]] | None = None
+    body: Callable[["Scene"], dict[str, Any] | str] | None = None
     fresh: Callable[[Any, "Scene"], Awaitable[dict[str, str]]] | None = None
     undo: Callable[[Any, "Scene"], Awaitable[Any]] | None = None
 
@@ -194,6 +205,180 @@ TENANTS = (
     # A token that nobody sent is like everybody's else.
     Operation("POST", "/invitations/accept", (401, *[404] * 11), lambda scene: {"token": "wrong"}),
 )
+
+
+async def fresh_course(world, scene) -> dict[str, str]:
+    caller = scene.people["supervisor"].caller
+    made = await world.wired.courses.create(caller, UUID(scene.ids["org_id"]), name="새 과정")
+    return {"course_id": str(made.course_id)}
+
+
+async def fresh_class(world, scene) -> dict[str, str]:
+    """A draft."""
+    caller, course_id = scene.people["supervisor"].caller, UUID(scene.ids["course_id"])
+    made = await world.wired.classes.create(
+        caller, UUID(scene.ids["partner_id"]), course_id=course_id, name="새 초안", status="draft"
+    )
+    return {"class_id": str(made.class_id)}
+
+
+async def fresh_closed_class(world, scene) -> dict[str, str]:
+    ids, caller = await fresh_class(world, scene), scene.people["supervisor"].caller
+    await world.wired.periods.open(caller, UUID(ids["class_id"]))
+    await world.wired.periods.close(caller, UUID(ids["class_id"]))
+    return ids
+
+
+async def fresh_material(world, scene) -> dict[str, str]:
+    supervisor = scene.people["supervisor"]
+    document_id = await world.document(supervisor)
+    await world.wired.materials.add(supervisor.caller, UUID(scene.ids["class_id"]), document_id)
+    return {"document_id": str(document_id)}
+
+
+async def fresh_enrollment(world, scene) -> dict[str, str]:
+    person = await world.person()
+    await world.wired.roster_imports.run(
+        scene.people["supervisor"].caller,
+        UUID(scene.ids["class_id"]),
+        f"email\n{person.email}".encode(),
+        locale=Locale.EN,
+    )
+    (made,) = await world.wired.enrollments.list_own(person.caller, Slice(limit=1))
+    return {"enrollment_id": str(made.enrollment_id)}
+
+
+CLASSES = (
+    Operation("GET", "/orgs/{org_id}/courses/{course_id}", ORG_READ, fresh=fresh_course),
+    Operation(
+        "PATCH",
+        "/orgs/{org_id}/courses/{course_id}",
+        succeeding_with(ORG_WRITE, 200),
+        lambda scene: {"name": "새 이름"},
+        fresh=fresh_course,
+    ),
+    Operation("DELETE", "/orgs/{org_id}/courses/{course_id}", succeeding_with(ORG_WRITE, 204), fresh=fresh_course),
+    Operation("PATCH", "/classes/{class_id}", succeeding_with(CLASS_WRITE, 200), lambda scene: {"name": "월수 저녁반"}),
+    # To a student a draft is not there.
+    Operation("POST", "/classes/{class_id}/open", ENROLLMENT_WRITE, fresh=fresh_class),
+    Operation("POST", "/classes/{class_id}/close", ENROLLMENT_WRITE, fresh=fresh_closed_class),
+    Operation("POST", "/classes/{class_id}/reopen", ENROLLMENT_WRITE, fresh=fresh_closed_class),
+    Operation("GET", "/classes/{class_id}/materials", CLASS_READ),
+    Operation(
+        "PUT",
+        "/classes/{class_id}/materials",
+        succeeding_with(CLASS_WRITE, 204),
+        lambda scene: {"document_ids": [scene.document_id]},
+    ),
+    Operation(
+        "POST",
+        "/classes/{class_id}/materials",
+        succeeding_with(CLASS_WRITE, 204),
+        lambda scene: {"document_id": scene.document_id},
+    ),
+    Operation(
+        "DELETE",
+        "/classes/{class_id}/materials/{document_id}",
+        succeeding_with(CLASS_WRITE, 204),
+        fresh=fresh_material,
+    ),
+    Operation("GET", "/partners/{partner_id}/students", PARTNER_READ),
+    Operation("GET", "/classes/{class_id}/students/export", succeeding_with(CLASS_WRITE, 200)),
+    Operation(
+        "POST",
+        "/classes/{class_id}/students/import",
+        succeeding_with(CLASS_WRITE, 200),
+        lambda scene: f"email\n{scene.newcomer.email}",
+    ),
+    Operation("GET", "/enrollments/{enrollment_id}", ENROLLMENT_READ, fresh=fresh_enrollment),
+    Operation("GET", "/enrollments/{enrollment_id}/history", ENROLLMENT_READ, fresh=fresh_enrollment),
+    Operation("POST", "/enrollments/{enrollment_id}/pause", ENROLLMENT_WRITE, fresh=fresh_enrollment),
+    Operation("POST", "/enrollments/{enrollment_id}/resume", ENROLLMENT_WRITE, fresh=fresh_enrollment),
+    Operation("POST", "/enrollments/{enrollment_id}/end", ENROLLMENT_WRITE, fresh=fresh_enrollment),
+    Operation("POST", "/enrollments/{enrollment_id}/leave", ENROLLMENT_LEFT, fresh=fresh_enrollment),
+    Operation(
+        "POST",
+        "/enrollments/{enrollment_id}/transfer",
+        ENROLLMENT_WRITE,
+        lambda scene: {"class_id": scene.target_class_id},
+        fresh=fresh_enrollment,
+    ),
+)
+
+
+async def fresh_policy(world, scene) -> dict[str, str]:
+    """Of a day that no other one has."""
+    made = await world.wired.settlement_policies.adopt(
+        scene.people["supervisor"].caller, UUID(scene.ids["org_id"]), TERMS, effective_from=a_day_to_come()
+    )
+    return {"policy_id": str(made.policy_id)}
+
+
+async def policy_in_effect(world, scene) -> dict[str, str]:
+    """None is adopted for today, so one is put into the past."""
+    ids = await fresh_policy(world, scene)
+    await world._sql.rows(
+        """UPDATE partner.settlement_policies SET adopted_at = adopted_at - (effective_from - now()) - interval '1 h',
+        effective_from = now() - interval '1 s' WHERE policy_id = %s""",
+        UUID(ids["policy_id"]),
+    )
+    return {}
+
+
+def a_day_to_come() -> date:
+    return days.today() + timedelta(days=secrets.randbelow(50_000) + 3)
+
+
+TERMS = Terms("fixed_fee", None, 1, (), 0, "KRW", "down")
+ORG_ADMINISTERED = succeeding_with(ORG_WRITE, 200)
+ORG_OWNED = (401, 404, 404, 404, 403, 403, 200, 200, 404, 200, 404, 200)
+PARTNER_TAUGHT = succeeding_with(PARTNER_WRITE, 200)
+CLASS_TAUGHT = succeeding_with(CLASS_WRITE, 200)
+PLATFORM_MODEL = {"allowed_models": ["growfit-extractive"], "model": "growfit-extractive"}
+FEE = {"kind": "fixed_fee", "fixed_fee": 1, "currency": "KRW"}
+
+MONEY = (
+    Operation("GET", "/orgs/{org_id}/llm-settings", ORG_ADMINISTERED),
+    Operation("PUT", "/orgs/{org_id}/llm-settings", ORG_ADMINISTERED, lambda scene: PLATFORM_MODEL),
+    Operation("DELETE", "/orgs/{org_id}/llm-settings", succeeding_with(ORG_WRITE, 204)),
+    # There is no address to test.
+    Operation("POST", "/orgs/{org_id}/llm-settings/test", succeeding_with(ORG_WRITE, 409)),
+    Operation("GET", "/partners/{partner_id}/llm-settings", PARTNER_TAUGHT),
+    Operation(
+        "PUT",
+        "/partners/{partner_id}/llm-settings",
+        succeeding_with(PARTNER_OWNED, 200),
+        lambda scene: PLATFORM_MODEL,
+    ),
+    Operation("DELETE", "/partners/{partner_id}/llm-settings", succeeding_with(PARTNER_OWNED, 204)),
+    Operation("POST", "/partners/{partner_id}/llm-settings/test", succeeding_with(PARTNER_OWNED, 409)),
+    Operation("GET", "/classes/{class_id}/llm-settings", CLASS_TAUGHT),
+    Operation(
+        "POST",
+        "/orgs/{org_id}/settlement-policies",
+        ORG_WRITE,
+        lambda scene: {**FEE, "effective_from": a_day_to_come().isoformat()},
+    ),
+    Operation("GET", "/orgs/{org_id}/settlement-policies", ORG_ADMINISTERED),
+    Operation("GET", "/orgs/{org_id}/settlement-policies/effective", ORG_OWNED, fresh=policy_in_effect),
+    Operation(
+        "POST",
+        "/orgs/{org_id}/settlement-policies/preview",
+        ORG_ADMINISTERED,
+        lambda scene: {"terms": FEE, "revenue_amount": 1},
+    ),
+    Operation("GET", "/orgs/{org_id}/settlement-policies/{policy_id}", ORG_ADMINISTERED, fresh=fresh_policy),
+    Operation("POST", "/orgs/{org_id}/settlement-policies/{policy_id}/withdraw", ORG_ADMINISTERED, fresh=fresh_policy),
+    Operation("GET", "/orgs/{org_id}/dashboard", ORG_ADMINISTERED),
+    Operation("GET", "/partners/{partner_id}/dashboard", PARTNER_READ),
+    Operation("GET", "/classes/{class_id}/dashboard", CLASS_STAFF_READ),
+    Operation("GET", "/orgs/{org_id}/activities", ORG_ADMINISTERED),
+    Operation("GET", "/orgs/{org_id}/activities/export", ORG_ADMINISTERED),
+    Operation("GET", "/partners/{partner_id}/activities", PARTNER_TAUGHT),
+    Operation("GET", "/partners/{partner_id}/activities/export", PARTNER_TAUGHT),
+    Operation("GET", "/classes/{class_id}/activities", CLASS_TAUGHT),
+    Operation("GET", "/classes/{class_id}/activities/export", CLASS_TAUGHT),
+)
 OPERATIONS = (
     Operation("POST", "/orgs", SUPERVISOR_ALONE, lambda scene: {"name": "새 기관"}),
     Operation("GET", "/orgs", ANYBODY),
@@ -230,6 +415,8 @@ OPERATIONS = (
     Operation("POST", "/invite-codes/redeem", ANYBODY, lambda scene: {"code": scene.code}),
     Operation("GET", "/enrollments", ANYBODY),
     *TENANTS,
+    *CLASSES,
+    *MONEY,
 )
 
 
@@ -241,6 +428,9 @@ class Scene:
     code: str
     sibling_partner_id: str
     school: Any
+    # The class's own document, and another class of the same partner.
+    document_id: str = ""
+    target_class_id: str = ""
 
 
 @pytest.fixture(scope="module")
@@ -279,13 +469,20 @@ async def make_scene(world, school) -> Scene:
         elsewhere.code,
         str(sibling.partner.partner_id),
         school,
+        str(await world.document(school.owner, school)),
+        str((await world.another_class(school)).group.class_id),
     )
+
+
+def sent(operation, scene) -> dict[str, Any]:
+    body = operation.body(scene) if operation.body else None
+    return {"content": body, "headers": {"Content-Type": "text/csv"}} if isinstance(body, str) else {"json": body}
 
 
 async def answer_to(client, world, scene, operation, name: str) -> Any:
     ids = scene.ids | (await operation.fresh(world, scene) if operation.fresh else {})
-    body = operation.body(scene) if operation.body else None
-    answer = await client.ask(scene.people[name], operation.method, operation.path.format(**ids), json=body)
+    path = operation.path.format(**ids)
+    answer = await client.ask(scene.people[name], operation.method, path, **sent(operation, scene))
     if operation.undo and answer.is_success:
         await operation.undo(world, scene)
     return answer
@@ -312,7 +509,7 @@ async def test_anothers_id_and_an_id_of_nothing_get_the_same_answer(client, worl
             scene.people["other_admin"],
             operation.method,
             operation.path.format(**each),
-            json=operation.body(scene) if operation.body else None,
+            **sent(operation, scene),
         )
         for each in (ids, nothing)
     ]
@@ -322,7 +519,7 @@ async def test_anothers_id_and_an_id_of_nothing_get_the_same_answer(client, worl
     assert answers[0].headers.keys() == answers[1].headers.keys()
 
 
-NESTED = [item for item in TENANTS if item.path.count("{") == 2 and "{domain}" not in item.path]
+NESTED = [item for item in (*TENANTS, *CLASSES, *MONEY) if item.path.count("{") == 2 and "{domain}" not in item.path]
 # An org's own path reaches what is its partners'.
 FOREIGN = [(item, "another org") for item in NESTED]
 FOREIGN += [(item, "a sibling") for item in NESTED if item.path.startswith("/partners/")]
@@ -336,7 +533,11 @@ async def test_what_is_anothers_is_not_found_under_ones_own_path_either(client, 
     other = await world.school() if of == "another org" else await world.sibling(scene.school)
     elsewhere = Scene(
         scene.people,
-        {"org_id": str(other.org.org_id), "partner_id": str(other.partner.partner_id)},
+        {
+            "org_id": str(other.org.org_id),
+            "partner_id": str(other.partner.partner_id),
+            "class_id": str(other.group.class_id),
+        },
         *(scene.newcomer, scene.code, scene.sibling_partner_id, other),
     )
     theirs = await operation.fresh(world, elsewhere)
@@ -345,7 +546,7 @@ async def test_what_is_anothers_is_not_found_under_ones_own_path_either(client, 
             scene.people["admin"],
             operation.method,
             operation.path.format(**(scene.ids | ids)),
-            json=operation.body(scene) if operation.body else None,
+            **sent(operation, scene),
         )
         for ids in (theirs, dict.fromkeys(theirs, str(uuid4())))
     ]
