@@ -15,10 +15,16 @@ PLATFORM = {"revocations", "platform_settings", "request_counts"}
 # Every other table without a tenant, and why it has none. A new table is behind the wall, or it stands here.
 WITHOUT_TENANT = {
     "user.app_user": "a person is in many orgs or in none; others see what org-partner shows of them",
+    "identity.api_keys": "of a person, read when a key comes and nobody is known",
     "identity.credentials": "of a person, read at the login before anybody is known",
+    "identity.linked_identities": "of a person, read at the login before anybody is known",
+    "identity.mfa_challenges": "of a login, read before anybody is known",
+    "identity.oidc_logins": "of a login of nobody yet",
+    "identity.recovery_codes": "of a person, read at the login before anybody is known",
     "identity.sessions": "of a person, read before anybody is known",
     "identity.refresh_tokens": "of a session",
     "identity.signing_keys": "the platform's",
+    "identity.totp_factors": "of a person, read at the login before anybody is known",
     "org_partner.guessing_sources": "wrong codes counted by where they came from, for an hour or two",
     "org_partner.users": "names and addresses of persons, joined to rows that are behind the wall",
     "supervisor.platform_setting": "the platform's",
