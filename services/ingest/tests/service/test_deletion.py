@@ -8,7 +8,9 @@ import growfit_documents as documents
 import pytest
 
 from chassis.errors import NotFound, Unavailable
-from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentUploaded, UsageRecorded
+from contracts.audit import AuditOutcome
+from contracts.envelope import decode
+from contracts.ingest import AuditRecorded, ChunksEmbedded, DocumentDeleted, DocumentUploaded, UsageRecorded
 from contracts.usage import Outcome
 from ingest.errors import STORAGE_UNAVAILABLE
 from ingest.factory import wire
@@ -58,6 +60,7 @@ async def test_the_receipt_counts_what_was_there_and_what_is_left(client, ingest
     (event,) = await ingest.sql.events(ready, DocumentDeleted)
     assert (event.chunks_deleted, event.tenant.user_id) == (chunks, person.user_id)
     assert (await ingest.sql.document(ready))["receipt"]["deleted"]["vectors"] == chunks > 1
+    assert (await ingest.sql.document(ready))["sha256"] == "", "a receipt does not tell which file it was"
 
 
 async def test_a_second_delete_finds_nothing(client, ingest, person, ready, problem) -> None:
@@ -213,3 +216,43 @@ async def test_a_deletion_that_cannot_be_finished_holds_up_no_other(
     await ingest.wired.deletion.sweep()
     assert (await ingest.sql.document(stuck))["state"] == "deleting"
     await gone(ingest, other)
+
+
+@pytest.fixture
+def audited(sql):
+    async def entries(document_id: UUID) -> list[AuditRecorded]:
+        query = """SELECT payload::text AS body FROM ingest.outbox WHERE subject = %s
+            AND payload->'data'->>'target' = %s ORDER BY id"""
+        rows = await sql.rows(query, AuditRecorded.type, f"document/{document_id}")
+        return [event for row in rows if isinstance(event := decode(row["body"].encode()).data, AuditRecorded)]
+
+    return entries
+
+
+async def test_a_deletion_stands_in_the_audit_log_once(client, ingest, words, audited) -> None:
+    school = await ingest.open_school()
+    document_id = await ingest.put(words(30), person=school.teacher, class_id=school.class_id)
+    path, headers = f"/documents/{document_id}", {"User-Agent": "a-browser/1.0"}
+    answer = await client.ask(school.teacher, "DELETE", path, headers=headers)
+    assert (await client.ask(school.teacher, "DELETE", path)).status_code == 404
+
+    (entry,) = await audited(document_id)
+    assert (entry.action, entry.outcome) == ("document.deleted", AuditOutcome.SUCCEEDED)
+    assert (entry.actor_id, entry.class_id) == (school.teacher.user_id, school.class_id)
+    assert (entry.org_id, entry.partner_id) == (school.org_id, school.partner_id)
+    assert entry.request_id == answer.headers["x-request-id"]
+    assert entry.user_agent == "a-browser/1.0"
+
+
+async def test_what_was_not_deleted_does_not_stand_there(client, ingest, words, another, audited) -> None:
+    school = await ingest.open_school()
+    shared = await ingest.put(words(30), person=school.teacher, shared=True, class_id=school.class_id)
+    for person in (school.student, another()):
+        await client.ask(person, "DELETE", f"/documents/{shared}")
+    await ingest.wired.deletion.sweep()
+
+    assert await audited(shared) == []
+    refused = """SELECT payload->'data' AS entry FROM ingest.outbox WHERE subject = %s
+        AND payload->'data'->>'actor_id' = %s"""
+    (row,) = await ingest.sql.rows(refused, AuditRecorded.type, str(school.student.user_id))
+    assert (row["entry"]["action"], row["entry"]["outcome"]) == ("request.forbidden", "refused")
