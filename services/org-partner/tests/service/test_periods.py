@@ -124,9 +124,8 @@ async def test_each_step_again_changes_nothing(world, school, sql) -> None:
     made = await world.another_class(school, status="draft")
     place, periods = (school.owner.caller, made.group.class_id), world.wired.periods
 
-    versions = []
-    for step in (periods.open, periods.open, periods.close, periods.close, periods.reopen, periods.reopen):
-        versions.append((await step(*place)).version)
+    steps = (periods.open, periods.open, periods.close, periods.close, periods.reopen, periods.reopen)
+    versions = [(await step(*place)).version for step in steps]
 
     assert versions[0] == versions[1] < versions[2] == versions[3] < versions[4] == versions[5]
     expected = [ClassOpened, ClassConfigured, ClassClosed, ClassOpened, ClassConfigured]

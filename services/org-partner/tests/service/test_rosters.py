@@ -204,6 +204,10 @@ async def test_a_code_that_cannot_be_used_any_more_is_replaced(world, sql, postb
     await send(world, school, [address], invite_unknown=True)
 
     assert len(await postbox.letters(address)) == 2
+    await world.wired.periods.tick()
+    columns = "recipient_hash IS NULL AS gone, expires_at > now() AS good"
+    kept = await sql.rows(f"SELECT {columns} FROM partner.invite_codes WHERE class_id = %s", school.group.class_id)
+    assert sorted((row["good"], row["gone"]) for row in kept) == [(False, True), (True, False)]
 
 
 async def test_an_invitation_takes_no_place(world) -> None:
@@ -235,14 +239,16 @@ async def test_a_thousand_at_once(world, sql) -> None:
         WITH made AS (INSERT INTO "user".app_user (user_id, email, display_name, tier)
             SELECT gen_random_uuid(), 'mass-' || n || %s, '학생', 'user' FROM generate_series(1, 1000) n
             RETURNING user_id, email)
-        INSERT INTO org_partner.users (user_id, email, display_name, told_at) SELECT user_id, email, '학생', now() FROM made"""
+        INSERT INTO org_partner.users (user_id, email, display_name, told_at)
+        SELECT user_id, email, '학생', now() FROM made"""
     domain = f"@{school.org.org_id.hex}.example.com"
     await sql.rows(query, domain)
 
     outcomes = await send(world, school, [f"mass-{number}{domain}" for number in range(1, 1001)])
 
     assert outcomes == ["enrolled"] * 1000
-    counted = "SELECT count(*) AS number FROM org_partner.outbox WHERE payload->'data'->>'class_id' = %s AND subject LIKE '%%student.enrolled%%'"
+    counted = """SELECT count(*) AS number FROM org_partner.outbox
+        WHERE payload->'data'->>'class_id' = %s AND subject LIKE '%%student.enrolled%%'"""
     assert await sql.rows(counted, str(school.group.class_id)) == [{"number": 1000}]
 
 

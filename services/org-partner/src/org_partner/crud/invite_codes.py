@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
-from org_partner.crud.scopes import ClassScope, InviteScope
+from org_partner.crud.scopes import ClassScope, InviteScope, PlatformScope
 from org_partner.models import InviteCode
 
 
@@ -59,6 +59,13 @@ async def update_revoked(session: AsyncSession, scope: ClassScope, invite_code_i
         .returning(InviteCode.invite_code_id)
     )
     return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def update_recipients_forgotten(session: AsyncSession, _scope: PlatformScope) -> None:
+    """Of codes that nobody can use any more: even a hash of an address is kept no longer than it is needed."""
+    spent = (InviteCode.recipient_hash.is_not(None), InviteCode.state != "active")
+    statement = update(InviteCode).where(*spent).values(recipient_hash=None)
+    await session.execute(statement.execution_options(synchronize_session=False))
 
 
 async def update_used(session: AsyncSession, scope: InviteScope) -> bool:

@@ -12,7 +12,7 @@ from chassis.auth import Principal
 from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Conflict, Invalid, Unavailable
-from org_partner.crud import classes, guessing_sources
+from org_partner.crud import classes, guessing_sources, invite_codes
 from org_partner.crud.scopes import ClassScope, PlatformScope
 from org_partner.errors import CLASS_IS_CLOSED, CLASS_IS_DRAFT, PERIOD_INVALID
 from org_partner.models import Class
@@ -124,10 +124,11 @@ class PeriodService:
             await asyncio.sleep(POLL_SECONDS)
 
     async def tick(self) -> bool:
-        """What is due now, at most a batch of each kind. False: there was nothing."""
+        """What is due now, at most a batch of each kind, and what was kept for a time. False: nothing was due."""
         async with self._database.transaction(tenant.PLATFORM) as session:
             scope = permission.of_calendar()
             await guessing_sources.delete_old(session, scope)
+            await invite_codes.update_recipients_forgotten(session, scope)
             return await settle(session, scope, limit=_BATCH) > 0
 
 
