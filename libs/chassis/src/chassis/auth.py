@@ -239,7 +239,7 @@ async def authenticate_enrolling(
 ) -> Principal:
     """The same for the few routes that set up a second factor: also a login that may do nothing else yet."""
     caller = await _identify(request, credentials)
-    if caller.scopes != {ENROL_SCOPE}:
+    if caller.scopes != frozenset({ENROL_SCOPE}):
         _check_scope(caller, request)
     return caller
 
