@@ -230,9 +230,8 @@ async def fresh_closed_class(world, scene) -> dict[str, str]:
 
 
 async def fresh_material(world, scene) -> dict[str, str]:
-    supervisor = scene.people["supervisor"]
-    document_id = await world.document(supervisor)
-    await world.wired.materials.add(supervisor.caller, UUID(scene.ids["class_id"]), document_id)
+    caller, document_id = scene.people["supervisor"].caller, await world.document(scene.school.owner)
+    await world.wired.materials.add(caller, UUID(scene.ids["class_id"]), document_id)
     return {"document_id": str(document_id)}
 
 
