@@ -18,11 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from chassis.auth import Principal
 from chassis.clock import now
 from chassis.delivery import Delivery
 from contracts.envelope import decode
 from contracts.event import Event
-from contracts.ingest import ChunksEmbedded, DocumentDeleted
+from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentShared
 from contracts.org_partner import ClassClosed, ClassOpened, MembershipGranted, Role, StudentEnrolled
 from contracts.rag import UsageRecorded
 from contracts.tenancy import Tenant
@@ -80,6 +81,11 @@ class Person:
     def scope(self) -> str:
         return f"user:{self.user_id}"
 
+    @property
+    def principal(self) -> Principal:
+        """As the door knows them."""
+        return Principal(self.user_id, "user", uuid4(), 0)
+
 
 @dataclass(frozen=True)
 class School:
@@ -99,6 +105,10 @@ class School:
     @property
     def scope(self) -> str:
         return f"class:{self.class_id}"
+
+    def place(self, person: Person) -> Tenant:
+        """Of what this person does for the class."""
+        return Tenant(**self.ids, class_id=self.class_id, user_id=person.user_id)
 
     def closed(self) -> ClassClosed:
         return ClassClosed(**self.ids, class_id=self.class_id, version=9, closed_at=now())
@@ -133,11 +143,11 @@ class Library:
         for fact in facts:
             await self.wired.tenancy.project(fact, once=Delivery("rag-project_tenancy", uuid4()))
 
-    async def admit(self, *facts: ChunksEmbedded | DocumentDeleted) -> None:
+    async def admit(self, *facts: ChunksEmbedded | DocumentShared | DocumentDeleted) -> None:
         for fact in facts:
             await self.wired.documents.project(fact, once=Delivery("rag-admit_document", uuid4()))
 
-    async def add(self, *texts: str, scopes: list[str], title: str = "안내서") -> UUID:
+    async def add(self, *texts: str, scopes: list[str], title: str = "안내서", place: Tenant | None = None) -> UUID:
         """A document whose n-th text stands on page n."""
         document_id = uuid4()
         vectors = (await self._embeddings.embed(list(texts), "passage")).vectors
@@ -159,14 +169,23 @@ class Library:
             for page, (text, vector) in enumerate(zip(texts, vectors, strict=True), start=1)
         ]
         await self.index.upsert_embeddings(items)
-        await self.admit(self.embedded(document_id, scopes=scopes, title=title))
+        await self.admit(self.embedded(document_id, scopes=scopes, title=title, place=place))
         return document_id
 
-    def embedded(self, document_id: UUID, *, scopes: list[str], title: str = "", version: int = 1) -> ChunksEmbedded:
+    def embedded(
+        self,
+        document_id: UUID,
+        *,
+        scopes: list[str],
+        title: str = "",
+        version: int = 1,
+        place: Tenant | None = None,
+    ) -> ChunksEmbedded:
+        """Personal, of the person whom the first scope names, unless its `place` is given."""
         return ChunksEmbedded(
             document_id=document_id,
             version=version,
-            tenant=Tenant(user_id=uuid4()),
+            tenant=place or owned_by(scopes),
             title=title,
             scopes=scopes,
             page_count=1,
@@ -177,10 +196,18 @@ class Library:
             embedded_at=now(),
         )
 
-    def deleted(self, document_id: UUID, *, version: int = 1) -> DocumentDeleted:
-        tenant = Tenant(user_id=uuid4())
-        facts = {"document_id": document_id, "version": version, "tenant": tenant, "chunks_deleted": 1}
+    def shared(self, event: ChunksEmbedded, *scopes: str, version: int = 2, **changes: Any) -> DocumentShared:
+        facts = {"document_id": event.document_id, "tenant": event.tenant, "title": event.title, "version": version}
+        return DocumentShared(**facts | changes, scopes=list(scopes), shared_at=now())
+
+    def deleted(self, document_id: UUID, owner: Person | Tenant, *, version: int = 1) -> DocumentDeleted:
+        place = owner if isinstance(owner, Tenant) else Tenant(user_id=owner.user_id)
+        facts = {"document_id": document_id, "version": version, "tenant": place, "chunks_deleted": 1}
         return DocumentDeleted(**facts, deleted_at=now())
+
+
+def owned_by(scopes: list[str]) -> Tenant:
+    return Tenant(user_id=UUID(scopes[0].removeprefix("user:")))
 
 
 class Provider:

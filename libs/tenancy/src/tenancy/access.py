@@ -66,6 +66,18 @@ async def access_of(session: AsyncSession, tables: TenancyTables, user_id: UUID)
     return Access(user_id, places)
 
 
+async def classes_by_id(
+    session: AsyncSession, tables: TenancyTables, class_ids: Collection[UUID]
+) -> dict[UUID, ClassPlace]:
+    """Where those of the classes are that are known, whoever is in them."""
+    class_ = tables.classes.c
+    query = select(class_.class_id, class_.org_id, class_.partner_id, class_.is_open).where(
+        class_.class_id.in_(class_ids)
+    )
+    found = [ClassPlace(*row, teaches=False) for row in await session.execute(query)] if class_ids else []
+    return {place.class_id: place for place in found}
+
+
 @dataclass(frozen=True)
 class Staff:
     """A role that lets somebody teach, in a partner or, with `partner_id` absent, in the whole org."""

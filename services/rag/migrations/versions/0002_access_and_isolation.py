@@ -16,6 +16,8 @@ GRANTS = {
     "rag.platform_settings": "SELECT, INSERT, UPDATE",
     "rag.request_counts": "SELECT, INSERT, UPDATE, DELETE",
     "rag.tenants": "SELECT, INSERT, UPDATE",
+    "rag.erased_users": "SELECT, INSERT",
+    "rag.memberships": "DELETE",
 }
 
 ORGS_OF_USER = "SELECT m.org_id FROM rag.memberships m WHERE m.user_id = p_user_id AND m.is_active"
@@ -24,11 +26,27 @@ ISOLATED = (
     tenant.isolation("rag.memberships", user="user_id"),
     tenant.isolation("rag.classes"),
     tenant.isolation("rag.tenants"),
-    tenant.isolation("rag.documents", user="owner_id"),
+    tenant.isolation(
+        "rag.documents",
+        user="owner_id",
+        # A document of a teacher who works for no org, shared with a class: whoever sees the class sees it.
+        readable="""rag.classes c WHERE c.class_id = ANY (
+            SELECT CASE WHEN s ~ '^class:[0-9a-f-]{36}$' THEN substr(s, 7)::uuid END FROM unnest(documents.scopes) s)""",
+    ),
     tenant.isolation('"user".conversations', user="user_id"),
     tenant.isolation(
         '"user".messages', org=None, through='"user".conversations c WHERE c.conversation_id = messages.conversation_id'
     ),
+    tenant.isolation("rag.erased_users", org=None, user="user_id"),
+)
+WALLED = (
+    "rag.memberships",
+    "rag.classes",
+    "rag.tenants",
+    "rag.documents",
+    '"user".conversations',
+    '"user".messages',
+    "rag.erased_users",
 )
 
 
@@ -70,12 +88,22 @@ def upgrade() -> None:
     )
     op.add_column("documents", sa.Column("org_id", sa.Uuid(), nullable=True), schema="rag")
     op.add_column("documents", sa.Column("owner_id", sa.Uuid(), nullable=True), schema="rag")
-    # What the scopes say of documents that were there before: their owner, and the org of their class.
+    # What the scopes say of documents that were there before: their owner, and the org of their class. Of the others
+    # nobody can tell whether they are personal or a class pays for them, until the next event does.
     op.execute("""
         UPDATE rag.documents d SET
             owner_id = (SELECT substr(s, 6)::uuid FROM unnest(d.scopes) s WHERE s LIKE 'user:%' LIMIT 1),
-            org_id = (SELECT c.org_id FROM unnest(d.scopes) s JOIN rag.classes c ON s = 'class:' || c.class_id LIMIT 1)
+            org_id = coalesce(
+                (SELECT c.org_id FROM unnest(d.scopes) s JOIN rag.classes c ON s = 'class:' || c.class_id LIMIT 1),
+                '00000000-0000-0000-0000-000000000000')
     """)
+    op.create_table(
+        "erased_users",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_erased_users")),
+        schema="rag",
+    )
     for table, rights in GRANTS.items():
         op.execute(f"GRANT {rights} ON {table} TO rag")
     op.execute(tenant.enter_function("rag", ORGS_OF_USER))
@@ -85,18 +113,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in (
-        "rag.memberships",
-        "rag.classes",
-        "rag.tenants",
-        "rag.documents",
-        '"user".conversations',
-        '"user".messages',
-    ):
+    op.execute("DROP POLICY shared ON rag.documents")
+    for table in WALLED:
         op.execute(f"DROP POLICY tenant ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     op.execute("DROP FUNCTION rag.enter_tenant")
+    op.execute("REVOKE DELETE ON rag.memberships FROM rag")
+    op.drop_table("erased_users", schema="rag")
     op.drop_column("documents", "owner_id", schema="rag")
     op.drop_column("documents", "org_id", schema="rag")
     op.drop_table("tenants", schema="rag")

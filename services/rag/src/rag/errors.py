@@ -58,6 +58,16 @@ ANSWER_NOT_STORED = Message(
     "답변을 아직 저장하지 못했습니다. 다시 묻지 말고 잠시 후 대화를 다시 여세요.",
     "The answer could not be stored yet. Do not ask again; open the conversation anew in a moment.",
 )
+DOCUMENT_CONTRADICTED = Message(
+    "document_contradicted",
+    "이벤트가 말하는 문서의 소속이나 공개 범위가 이미 알려진 것과 다릅니다. 어느 서비스가 보냈는지 확인하세요.",
+    "The event contradicts what is known of the document or of its classes. Find out which service published it.",
+)
+DOCUMENT_UNSETTLED = Message(
+    "document_unsettled",
+    "문서를 강의에 공개한 사람의 소속이 아직 알려지지 않아 잠시 후 다시 처리합니다.",
+    "Nothing was told yet of its owner teaching there. It will be tried again in a moment.",
+)
 
 
 def as_service_error(error: RetrievalError) -> Unavailable | Invalid:

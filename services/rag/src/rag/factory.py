@@ -12,6 +12,7 @@ from rag.models import ACCESS, PLUMBING
 from rag.service.answers import AnswerService
 from rag.service.conversations import ConversationService
 from rag.service.documents import DocumentService
+from rag.service.erasure import ErasureService
 from rag.service.search import EmbeddingModelName, SearchService
 from rag.service.tenancy import TenancyService
 from retrieval.embeddings import MeteredEmbeddings
@@ -30,6 +31,7 @@ class Wired:
     conversations: ConversationService
     answers: AnswerService
     documents: DocumentService
+    erasure: ErasureService
     tenancy: TenancyService
     access: Access
 
@@ -59,6 +61,7 @@ def wire(settings: Settings) -> Wired:
         conversations=ConversationService(database),
         answers=AnswerService(database, answerer, embedding=booked_as, max_seconds=settings.answer_seconds),
         documents=DocumentService(database),
+        erasure=ErasureService(database),
         tenancy=TenancyService(database),
         access=projected_access(settings, database, ACCESS),
     )

@@ -127,7 +127,7 @@ async def test_a_conversation_about_a_document_hears_of_no_other(client, library
 async def test_a_document_that_is_gone_since_ends_the_talk_about_it(client, library, person, provider, problem) -> None:
     document_id = await library.add(FEE, scopes=[person.scope])
     conversation_id = await client.open(person, document_ids=[str(document_id)])
-    await library.admit(library.deleted(document_id))
+    await library.admit(library.deleted(document_id, person))
     answer = await client.ask(person, "POST", f"/conversations/{conversation_id}/messages", json={"text": QUESTION})
 
     problem(answer, 404, "document_not_found")

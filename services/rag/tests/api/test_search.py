@@ -77,7 +77,7 @@ async def test_named_documents_narrow_the_search(client, library, person) -> Non
 async def test_documents_of_others_are_not_there(client, library, person, another, problem, language) -> None:
     own, foreign = await library.add(CODE, scopes=[person.scope]), await library.add(CODE, scopes=[another().scope])
     gone = await library.add(CODE, scopes=[person.scope])
-    await library.admit(library.deleted(gone))
+    await library.admit(library.deleted(gone, person))
     missing = uuid4()
 
     for bad in (foreign, gone, missing):

@@ -14,6 +14,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.retrievers import BaseRetriever
 from sqlalchemy import text
 
+from chassis import tenant
 from chassis.database import Database
 from chassis.errors import Conflict, NotFound, Unavailable
 from rag.chains.answer import AnswerChain
@@ -93,13 +94,13 @@ async def open_conversation(rows: Database, user_id: UUID) -> UUID:
 
 
 async def stored(rows: Database, message_id: UUID) -> Any:
-    async with rows.transaction() as session:
+    async with rows.transaction(tenant.PLATFORM) as session:
         query = text('SELECT * FROM "user".messages WHERE message_id = :id')
         return (await session.execute(query, {"id": message_id})).one()
 
 
 async def usage(rows: Database, message_id: UUID) -> dict[str, dict[str, Any]]:
-    async with rows.transaction() as session:
+    async with rows.transaction(tenant.PLATFORM) as session:
         query = text("SELECT payload FROM rag.outbox WHERE subject = 'rag.usage.recorded.v1'")
         events = [row.payload["data"] for row in await session.execute(query)]
     return {event["operation"]: event for event in events if event["reference"] == f"message/{message_id}"}
@@ -185,7 +186,7 @@ async def test_abandoned_answer_is_failed_by_the_sweep(rows):
     begun = await service.begin(user_id, conversation_id, "초대 코드?")
     await service.sweep()
     assert (await stored(rows, begun.message_id)).state == "answering"
-    async with rows.transaction() as session:
+    async with rows.transaction(tenant.PLATFORM) as session:
         age = text("""UPDATE "user".messages SET created_at = now() - interval '1 hour' WHERE message_id = :id""")
         await session.execute(age, {"id": begun.message_id})
     await service.sweep()

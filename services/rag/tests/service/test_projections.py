@@ -30,7 +30,7 @@ def known(sql):
 
 async def test_a_deletion_that_overtakes_its_document_stays(library, known, person) -> None:
     document_id = uuid4()
-    await library.admit(library.deleted(document_id), library.embedded(document_id, scopes=[person.scope]))
+    await library.admit(library.deleted(document_id, person), library.embedded(document_id, scopes=[person.scope]))
 
     assert await known(document_id) == {"is_live": False, "version": 3, "title": "", "scopes": []}
 
@@ -43,7 +43,7 @@ async def test_every_order_ends_the_same(library, known, person, repeats) -> Non
         facts = [
             library.embedded(document_id, scopes=[person.scope], title="첫 판"),
             library.embedded(document_id, scopes=[person.scope], title="둘째 판", version=2),
-            library.deleted(document_id, version=2),
+            library.deleted(document_id, person, version=2),
         ]
         await library.admit(*[facts[place] for place in order] * repeats)
         ends.append(await known(document_id))
@@ -51,12 +51,12 @@ async def test_every_order_ends_the_same(library, known, person, repeats) -> Non
     assert all(end == {"is_live": False, "version": 5, "title": "", "scopes": []} for end in ends)
 
 
-async def test_an_older_version_that_comes_late_changes_nothing(library, known, person, another) -> None:
+async def test_an_older_version_that_comes_late_changes_nothing(library, known, person) -> None:
     document_id = uuid4()
     await library.admit(
         library.embedded(document_id, scopes=[person.scope], title="둘째 판", version=2),
-        library.embedded(document_id, scopes=[another().scope], title="첫 판"),
-        library.deleted(document_id, version=1),
+        library.embedded(document_id, scopes=[person.scope], title="첫 판"),
+        library.deleted(document_id, person, version=1),
     )
 
     assert await known(document_id) == {"is_live": True, "version": 4, "title": "둘째 판", "scopes": [person.scope]}

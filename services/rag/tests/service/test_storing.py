@@ -62,10 +62,10 @@ class Shaky(Database):
     away = unheard = False
 
     @asynccontextmanager
-    async def transaction(self, **options: Any) -> AsyncIterator[Any]:
+    async def transaction(self, *context: Any, **options: Any) -> AsyncIterator[Any]:
         if self.away:
             raise Unavailable(DATABASE_UNAVAILABLE)
-        async with super().transaction(**options) as session:
+        async with super().transaction(*context, **options) as session:
             yield session
         if self.unheard:
             self.unheard = False

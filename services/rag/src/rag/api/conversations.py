@@ -4,22 +4,24 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from chassis.auth import Caller
-from chassis.errors import Invalid, NotFound, Unauthenticated, Unavailable
+from chassis.errors import Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 from chassis.paging import Page, PageSlice, page_of
 from chassis.problems import responses
 from rag.api.wired import Services
 from rag.schemas.conversations import ConversationIn, ConversationOut, MessageOut
-from rag.schemas.fields import NO_NUL
+from rag.schemas.fields import AN_ID, NO_NUL
 
 router = APIRouter(tags=["conversations"])
 
-_ERRORS = responses(Unauthenticated, NotFound, Invalid, Unavailable)
+# Forbidden: an API key that does not reach the route.
+_ERRORS = responses(Unauthenticated, Forbidden, NotFound, Invalid, RateLimited, Unavailable)
 
 
 @router.post("/conversations", status_code=201, responses=_ERRORS)
 async def open_conversation(
     body: ConversationIn, caller: Caller, services: Services, response: Response
 ) -> ConversationOut:
+    """Open a conversation, about chosen documents or about all that you may see."""
     row = await services.conversations.open(
         caller.user_id, title=body.title, class_id=body.class_id, document_ids=body.document_ids
     )
@@ -32,9 +34,12 @@ async def list_conversations(
     caller: Caller,
     services: Services,
     page: PageSlice,
-    class_id: UUID | None = None,
-    title: Annotated[str | None, Query(max_length=100, pattern=NO_NUL, description="Part of the title")] = None,
+    class_id: Annotated[UUID | None, Query(description="Of this class alone", examples=[AN_ID])] = None,
+    title: Annotated[
+        str | None, Query(max_length=100, pattern=NO_NUL, description="Part of the title", examples=["수료증"])
+    ] = None,
 ) -> Page[ConversationOut]:
+    """Your own, newest first."""
     rows = await services.conversations.list_page(caller.user_id, page, class_id=class_id, title=title)
     return page_of(
         rows,
@@ -51,7 +56,8 @@ async def read_conversation(conversation_id: UUID, caller: Caller, services: Ser
 
 @router.delete("/conversations/{conversation_id}", status_code=204, responses=_ERRORS)
 async def delete_conversation(conversation_id: UUID, caller: Caller, services: Services) -> Response:
-    await services.conversations.delete(caller.user_id, conversation_id)
+    """Delete a conversation with all its messages. What it cost stays in the usage."""
+    await services.conversations.delete(caller, conversation_id)
     return Response(status_code=204)
 
 

@@ -11,7 +11,17 @@ from sse_starlette.event import ServerSentEvent
 from sse_starlette.sse import EventSourceResponse
 
 from chassis.auth import Caller
-from chassis.errors import Conflict, GrowFitError, Invalid, Locale, NotFound, Unauthenticated, Unavailable
+from chassis.errors import (
+    Conflict,
+    Forbidden,
+    GrowFitError,
+    Invalid,
+    Locale,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
 from chassis.locale import locale_of
 from chassis.problems import body_of, responses
 from rag.api.wired import Services
@@ -31,7 +41,7 @@ _HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"
 @router.post(
     "/conversations/{conversation_id}/messages",
     response_class=EventSourceResponse,
-    responses=responses(Unauthenticated, NotFound, Conflict, Invalid, Unavailable),
+    responses=responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, RateLimited, Unavailable),
 )
 async def ask(
     conversation_id: UUID, body: QuestionIn, request: Request, caller: Caller, services: Services

@@ -1,7 +1,7 @@
 from fastapi import APIRouter
 
 from chassis.auth import Caller
-from chassis.errors import Invalid, NotFound, Unauthenticated, Unavailable
+from chassis.errors import Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 from chassis.problems import responses
 from rag.api.wired import Services
 from rag.schemas.search import HitOut, SearchIn, SearchOut
@@ -10,7 +10,7 @@ from retrieval.store import Hit
 router = APIRouter(tags=["search"])
 
 
-@router.post("/search", responses=responses(Unauthenticated, NotFound, Invalid, Unavailable))
+@router.post("/search", responses=responses(Unauthenticated, Forbidden, NotFound, Invalid, RateLimited, Unavailable))
 async def search(body: SearchIn, caller: Caller, services: Services) -> SearchOut:
     """The best passages of all documents the caller may see, by meaning and by words."""
     found = await services.search.search(

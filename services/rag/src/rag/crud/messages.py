@@ -1,8 +1,9 @@
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -60,6 +61,11 @@ async def list_page(session: AsyncSession, page: Slice, *, conversation_id: UUID
     query = select(Message).where(Message.conversation_id == conversation_id)
     query = paging.apply(query, page, at=Message.created_at.expression, key=Message.message_id.expression)
     return list((await session.execute(query)).scalars())
+
+
+async def delete_of_conversations(session: AsyncSession, conversation_ids: Collection[UUID]) -> int:
+    statement = delete(Message).where(Message.conversation_id.in_(conversation_ids)).returning(Message.message_id)
+    return len((await session.execute(statement)).all())
 
 
 async def list_abandoned(session: AsyncSession, *, before: datetime) -> list[tuple[Message, Conversation]]:

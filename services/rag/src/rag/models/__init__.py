@@ -2,6 +2,19 @@
 
 from rag.models.base import ACCESS, PLUMBING, SCHEMA, TENANCY, Base
 from rag.models.conversations import Conversation, Message, MessageState
-from rag.models.documents import Document
+from rag.models.documents import UNTOLD_ORG, Document
+from rag.models.erased_users import ErasedUser
 
-__all__ = ["ACCESS", "PLUMBING", "SCHEMA", "TENANCY", "Base", "Conversation", "Document", "Message", "MessageState"]
+__all__ = [
+    "ACCESS",
+    "PLUMBING",
+    "SCHEMA",
+    "TENANCY",
+    "UNTOLD_ORG",
+    "Base",
+    "Conversation",
+    "Document",
+    "ErasedUser",
+    "Message",
+    "MessageState",
+]

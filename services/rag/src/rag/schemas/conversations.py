@@ -4,15 +4,19 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rag.schemas.fields import NO_NUL, Asked
+from rag.schemas.fields import AN_ID, NO_NUL, Asked
 
 
 class ConversationIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    title: str = Field(default="", max_length=200, pattern=NO_NUL)
-    class_id: UUID | None = Field(default=None, description="The class that the conversation belongs to and pays")
-    document_ids: list[UUID] = Field(default_factory=list, max_length=100, description="Talk with these alone")
+    title: str = Field(default="", max_length=200, pattern=NO_NUL, examples=["수료증 발급"])
+    class_id: UUID | None = Field(
+        default=None, description="The class that the conversation belongs to and pays", examples=[AN_ID]
+    )
+    document_ids: list[UUID] = Field(
+        default_factory=list, max_length=100, description="Talk with these alone", examples=[[AN_ID]]
+    )
 
 
 class ConversationOut(BaseModel):

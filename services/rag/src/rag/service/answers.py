@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from chassis import tenant
 from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Conflict, GrowFitError, NotFound, Unavailable
@@ -81,8 +82,8 @@ class AnswerService:
             Conflict: an answer is still being written in it.
         """
         question_id, message_id = new_id(), new_id()
-        async with self._database.transaction() as session:
-            conversation = await conversations.get(session, conversation_id, user_id=user_id)
+        async with self._database.transaction(tenant.of_user(user_id)) as session:
+            conversation = await conversations.get_to_write(session, conversation_id, user_id=user_id)
             if conversation is None:
                 raise NotFound(CONVERSATION_NOT_FOUND)
             allowed = await permission.searchable(
@@ -171,7 +172,7 @@ class AnswerService:
 
     async def _write_call(self, progress: Progress, *, prompt_tokens: int) -> None:
         """Before the model is called: should this process be killed, the sweep books the call from this."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of_tenant(progress.tenant)) as session:
             stands = await messages.update_answer(
                 session,
                 progress.message_id,

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from chassis import audit, tenant
+from chassis.auth import Principal
 from chassis.database import Database
-from chassis.errors import NotFound
+from chassis.errors import SESSION_ENDED, NotFound, Unauthenticated
 from chassis.ids import new_id
 from chassis.paging import Slice
-from rag.crud import conversations, messages
+from rag.crud import conversations, erased_users, messages
 from rag.errors import CONVERSATION_NOT_FOUND
 from rag.models import Conversation, Message
 from rag.service import permission
@@ -20,8 +22,14 @@ class ConversationService:
     async def open(
         self, user_id: UUID, *, title: str, class_id: UUID | None, document_ids: Sequence[UUID]
     ) -> Conversation:
-        """Raises NotFound: a class or a document that is not the caller's to see."""
-        async with self._database.transaction() as session:
+        """
+        Raises:
+            NotFound: a class or a document that is not the caller's to see.
+            Unauthenticated: the user was erased meanwhile.
+        """
+        async with self._database.transaction(tenant.of_user(user_id)) as session:
+            if await erased_users.is_erased(session, user_id):
+                raise Unauthenticated(SESSION_ENDED, headers={"WWW-Authenticate": "Bearer"})
             allowed = await permission.searchable(session, user_id, class_id=class_id, document_ids=document_ids)
             return await conversations.add(
                 session,
@@ -35,7 +43,7 @@ class ConversationService:
             )
 
     async def get(self, user_id: UUID, conversation_id: UUID) -> Conversation:
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of_user(user_id)) as session:
             found = await conversations.get(session, conversation_id, user_id=user_id)
         if found is None:
             raise NotFound(CONVERSATION_NOT_FOUND)
@@ -44,18 +52,28 @@ class ConversationService:
     async def list_page(
         self, user_id: UUID, page: Slice, *, class_id: UUID | None, title: str | None
     ) -> list[Conversation]:
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of_user(user_id)) as session:
             return await conversations.list_page(session, page, user_id=user_id, class_id=class_id, title=title)
 
     async def list_messages(self, user_id: UUID, conversation_id: UUID, page: Slice) -> list[Message]:
         """Raises NotFound."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of_user(user_id)) as session:
             if await conversations.get(session, conversation_id, user_id=user_id) is None:
                 raise NotFound(CONVERSATION_NOT_FOUND)
             return await messages.list_page(session, page, conversation_id=conversation_id)
 
-    async def delete(self, user_id: UUID, conversation_id: UUID) -> None:
+    async def delete(self, caller: Principal, conversation_id: UUID) -> None:
         """Its messages go with it; the usage they cost stays in the ledger. Raises NotFound."""
-        async with self._database.transaction() as session:
-            if not await conversations.delete_one(session, conversation_id, user_id=user_id):
+        async with self._database.transaction(tenant.of_user(caller.user_id)) as session:
+            deleted = await conversations.delete_one(session, conversation_id, user_id=caller.user_id)
+            if deleted is None:
                 raise NotFound(CONVERSATION_NOT_FOUND)
+            await audit.record(
+                session,
+                "conversation.deleted",
+                actor=caller,
+                target=f"conversation/{conversation_id}",
+                org_id=deleted.org_id,
+                partner_id=deleted.partner_id,
+                class_id=deleted.class_id,
+            )

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import outbox
+from chassis import outbox, tenant
 from chassis.database import Database
 from chassis.errors import Unavailable
 from chassis.ids import named_id
@@ -50,7 +50,7 @@ class Endings:
 
     async def sweep(self, *, before: datetime) -> None:
         """End what was begun before then and has not ended: as failed, and booked from what its row says."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.PLATFORM) as session:
             for message, conversation in await messages.list_abandoned(session, before=before):
                 log.warning("answer %s was abandoned", message.message_id)
                 await self._write(session, Ending.of_abandoned(message, conversation))
@@ -76,7 +76,7 @@ class Endings:
         pause, give_up = FIRST_PAUSE_SECONDS, time.monotonic() + GIVE_UP_SECONDS
         while True:
             try:
-                async with self._database.transaction() as session:
+                async with self._database.transaction(tenant.of_tenant(ending.tenant)) as session:
                     await self._write(session, ending)
             except Unavailable as error:
                 if time.monotonic() >= give_up:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from chassis import tenant
 from chassis.database import Database
 from chassis.ids import new_id
 from contracts.tenancy import Tenant
@@ -43,7 +44,7 @@ class SearchService:
             NotFound: a class or document that is not the caller's to see.
             Unavailable: embedder, index or database.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(tenant.of_user(user_id)) as session:
             allowed = await permission.searchable(session, user_id, class_id=class_id, document_ids=document_ids)
         search_id = new_id()
         bookings: list[asyncio.Task[None]] = []
@@ -59,11 +60,12 @@ class SearchService:
             await asyncio.shield(asyncio.gather(*bookings))
         return Searched(search_id, hits)
 
-    async def _book(self, tenant: Tenant, search_id: UUID, tokens: int) -> None:
+    async def _book(self, payer: Tenant, search_id: UUID, tokens: int) -> None:
+        # Without a context: it reads and writes no tenant's row.
         async with self._database.transaction() as session:
             await billing.record(
                 session,
-                tenant=tenant,
+                tenant=payer,
                 operation=Operation.EMBEDDING,
                 provider=self._embedding.provider,
                 model=self._embedding.model,

@@ -1,0 +1,18 @@
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from rag.models import TENANCY
+
+
+async def delete_of_user(session: AsyncSession, user_id: UUID) -> int:
+    table = TENANCY.memberships
+    deleted = await session.execute(delete(table).where(table.c.user_id == user_id).returning(table.c.membership_id))
+    return len(deleted.all())
+
+
+async def count_of_user(session: AsyncSession, user_id: UUID) -> int:
+    table = TENANCY.memberships
+    query = select(func.count()).select_from(table).where(table.c.user_id == user_id)
+    return (await session.execute(query)).scalar_one()
