@@ -140,14 +140,14 @@ async def test_a_class_from_draft_to_closed_and_open_again(client, world, school
         student_budget=WON,
     )
     made = (await client.ask(school.owner, "POST", at_partner, json=body)).json()
-    assert (made["state"], made["opened_at"], made["version"]) == ("draft", None, 1)
+    assert (made["status"], made["opened_at"], made["version"]) == ("draft", None, 1)
     assert (made["class_budget"], made["student_budget"]) == (body["class_budget"], WON)
     at = f"/classes/{made['class_id']}"
 
     states = []
     for step in ("open", "close", "reopen"):
         answer = await client.ask(school.owner, "POST", f"{at}/{step}")
-        states.append(answer.json()["state"])
+        states.append(answer.json()["status"])
     assert states == ["open", "closed", "open"]
     stale = await client.ask(school.owner, "PATCH", at, json={"capacity": None, "version": 1})
     assert (stale.status_code, stale.json()["code"]) == (409, "version_stale")
@@ -156,7 +156,7 @@ async def test_a_class_from_draft_to_closed_and_open_again(client, world, school
     assert (fresh.status_code, fresh.json()["capacity"]) == (200, None)
     closed = await client.ask(school.owner, "POST", f"{at}/close")
     reopened = await client.ask(school.owner, "POST", f"{at}/reopen", json={"closes_at": "2191-01-01T00:00:00"})
-    assert (closed.json()["state"], reopened.json()["closes_at"]) == ("closed", "2191-01-01T00:00:00+09:00")
+    assert (closed.json()["status"], reopened.json()["closes_at"]) == ("closed", "2191-01-01T00:00:00+09:00")
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
@@ -236,7 +236,7 @@ async def test_labels_and_notes_that_are_none(client, school, at_class, field, b
 @pytest.mark.parametrize(
     ("path", "params"),
     [
-        ("{partner}", {"state": "paused"}),
+        ("{partner}", {"status": "paused"}),
         ("{partner}", {"course_id": "x"}),
         ("{partner}", {"name": ""}),
         ("{partner}", {"name": "a\x00b"}),

@@ -72,24 +72,32 @@ async def test_ten_additions_at_once_are_one(world, sql) -> None:
     assert await listed(world, school) == [document_id]
 
 
-async def test_whose_documents_may_become_materials(world) -> None:
+async def test_whose_documents_may_become_materials(world, sql) -> None:
     school = await world.school()
     sibling, elsewhere = await world.sibling(school), await world.school()
     colleague, student = await world.staff(school, Role.INSTRUCTOR), await world.student(school)
     mine = await world.document(school.owner)
+    gone = await world.staff(school, Role.INSTRUCTOR)
+    theirs, left_behind = await world.document(gone), await world.document(gone, school)
+    await sql.rows("UPDATE partner.memberships SET revoked_at = now() WHERE user_id = %s", gone.user_id)
     usable = [
         mine,
+        await world.document(school.admin),
         await world.document(colleague),
         await world.document(colleague, school),
-        await world.document(student, school),
+        left_behind,
     ]
     refused = [
         uuid4(),
+        theirs,
         await world.document(student),
+        await world.document(student, school),
         await world.document(sibling.owner),
         await world.document(sibling.owner, sibling),
         await world.document(elsewhere.owner, elsewhere),
+        await world.document(school.owner, elsewhere),
         await world.document(await world.person()),
+        await world.document(await world.supervisor()),
     ]
     place = (school.owner.caller, school.group.class_id)
 

@@ -8,7 +8,7 @@ from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticat
 from chassis.paging import Page, PageSlice, page_of
 from chassis.problems import responses
 from org_partner.api.wired import Services
-from org_partner.schemas.classes import ClassIn, ClassOut, ClassPatch, ClassSeen, ClassState, ReopeningIn
+from org_partner.schemas.classes import ClassIn, ClassOut, ClassPatch, ClassSeen, ClassStatus, ReopeningIn
 from org_partner.schemas.fields import SearchText
 from org_partner.schemas.seoul import SeoulTimeIn
 
@@ -30,14 +30,14 @@ async def list_classes(
     page: PageSlice,
     caller: Caller,
     services: Services,
-    state: Annotated[ClassState | None, Query(examples=["open"])] = None,
+    status: Annotated[ClassStatus | None, Query(examples=["open"])] = None,
     course_id: Annotated[UUID | None, Query(description="Classes of this course")] = None,
     name: Annotated[SearchText | None, Query(description="A part of the name", examples=["저녁"])] = None,
     open_from: Annotated[SeoulTimeIn | None, Query(description="Open then or later")] = None,
     open_to: Annotated[SeoulTimeIn | None, Query(description="Open before then")] = None,
 ) -> Page[ClassOut]:
     rows = await services.classes.list_for_partner(
-        caller, partner_id, page, state=state, course_id=course_id, name=name, open_from=open_from, open_to=open_to
+        caller, partner_id, page, state=status, course_id=course_id, name=name, open_from=open_from, open_to=open_to
     )
     return page_of(rows, page, place=lambda row: (row.created_at, row.class_id), item=ClassOut.model_validate)
 

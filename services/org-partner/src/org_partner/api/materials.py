@@ -24,7 +24,7 @@ async def list_materials(class_id: UUID, page: PageSlice, caller: Caller, servic
 
 @router.put("/classes/{class_id}/materials", status_code=204, responses=_CHANGE)
 async def put_materials(class_id: UUID, body: MaterialsIn, caller: Caller, services: Services) -> Response:
-    """These documents and no others. Each must be one's own, the partner's, or one of its staff's."""
+    """These documents and no others. Each must be of somebody who teaches there."""
     await services.materials.put(caller, class_id, body.document_ids)
     return Response(status_code=204)
 

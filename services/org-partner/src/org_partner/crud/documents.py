@@ -2,7 +2,7 @@ from collections.abc import Collection
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, or_, select
+from sqlalchemy import Select, Table, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import projection
@@ -18,19 +18,32 @@ async def update_projection(session: AsyncSession, _scope: PlatformScope, *, ver
     await projection.upsert(session, cast("Table", Document.__table__), version=version, **values)
 
 
-async def lock_usable(
-    session: AsyncSession, scope: ClassScope, document_ids: Collection[UUID], *, user_id: UUID
-) -> set[UUID]:
-    """Which of these the user may make materials of the class. They stay as they are until the transaction ends."""
-    staff = select(Membership.user_id).where(
-        Membership.org_id == scope.org_id, Membership.partner_id == scope.partner_id, Membership.revoked_at.is_(None)
+async def lock_usable(session: AsyncSession, scope: ClassScope, document_ids: Collection[UUID]) -> set[UUID]:
+    """Which of these may be materials of the class. They stay as they are until the transaction ends.
+
+    Ones of who teaches at the class's partner, or has taught there: a student's own work is never a material.
+    """
+    at_partner = Document.partner_id == scope.partner_id
+    own = (Document.org_id.is_(None), Document.owner_id.in_(_staff(scope)))
+    placed = (
+        Document.org_id == scope.org_id,
+        Document.owner_id.in_(_ever_staff(scope)),
+        or_(at_partner, Document.owner_id.in_(_staff(scope))),
     )
-    at_partner = (Document.org_id == scope.org_id) & (Document.partner_id == scope.partner_id)
     query = (
         select(Document.document_id)
-        .where(Document.document_id.in_(document_ids), Document.is_live)
-        .where(or_(Document.owner_id == user_id, Document.owner_id.in_(staff), at_partner))
+        .where(Document.document_id.in_(document_ids), Document.is_live, or_(and_(*own), and_(*placed)))
         .order_by(Document.document_id)
         .with_for_update(read=True)
     )
     return set((await session.execute(query)).scalars())
+
+
+def _ever_staff(scope: ClassScope) -> Select[UUID]:
+    return select(Membership.user_id).where(Membership.org_id == scope.org_id)
+
+
+def _staff(scope: ClassScope) -> Select[UUID]:
+    """Of the partner, and of the org above it."""
+    reaching = or_(Membership.partner_id == scope.partner_id, Membership.partner_id.is_(None))
+    return _ever_staff(scope).where(reaching, Membership.revoked_at.is_(None))

@@ -9,7 +9,7 @@ from org_partner.schemas.currencies import Currency
 from org_partner.schemas.fields import Given, Name, Version
 from org_partner.schemas.seoul import SeoulTimeIn, SeoulTimeOut
 
-ClassState = Literal["draft", "scheduled", "open", "closed"]
+ClassStatus = Literal["draft", "scheduled", "open", "closed"]
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _MODELS: Any = Field(
@@ -90,7 +90,9 @@ class ClassSeen(BaseModel):
     partner_id: UUID
     course_id: UUID
     name: str
-    state: ClassState = Field(description="`scheduled`: it takes students and begins at `opens_at`")
+    status: ClassStatus = Field(
+        validation_alias="state", description="`scheduled`: it takes students and begins at `opens_at`"
+    )
     opens_at: SeoulTimeOut | None
     closes_at: SeoulTimeOut | None
     opened_at: SeoulTimeOut | None
