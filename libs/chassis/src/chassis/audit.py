@@ -11,7 +11,7 @@ from chassis.clock import now
 from chassis.ids import new_id
 from chassis.plumbing import plumbing_of
 from contracts.audit import AuditEntry, AuditOutcome
-from contracts.event import registered
+from contracts.catalogue import PUBLISHERS
 
 
 async def record(
@@ -27,8 +27,7 @@ async def record(
     **detail: Any,
 ) -> None:
     """`action`: `<noun>.<past verb>`; `target`: `<noun>/<id>`; `detail`: small facts, neither secrets nor texts."""
-    entry = registered()[f"{plumbing_of(session).schema}.audit.recorded.v1"]
-    assert issubclass(entry, AuditEntry)  # noqa: S101  its type says so
+    entry: type[AuditEntry] = PUBLISHERS[plumbing_of(session).schema].AuditRecorded
     where = origin.current()
     await outbox.add(
         session,
