@@ -256,11 +256,11 @@ CLASS_HAS_BEGUN = Message(
 CLASS_FULL = Message(
     "class_full",
     "강의 정원({capacity}명)이 찼습니다. 선생님에게 정원을 늘려 달라고 요청하세요.",
-    "All {capacity} places of the class are taken. Ask the teacher for more places.",
+    "All {capacity} seats of the class are taken. Ask the teacher for more.",
 )
 CAPACITY_TOO_SMALL = Message(
     "capacity_too_small",
-    "지금 수강생이 {students}명입니다. capacity를 그 이상으로 정하세요.",
+    "지금 학생이 {students}명입니다. capacity를 그 이상으로 정하세요.",
     "The class has {students} students now. Choose a `capacity` of at least that.",
 )
 PERIOD_INVALID = Message(
@@ -358,7 +358,7 @@ ROW_REPEATED = Message(
     "The same address as in row {first_row}. Write it once.",
 )
 ROW_CLASS_FULL = Message(
-    "class_full", "강의 정원이 찼습니다. 정원을 늘리고 다시 보내세요.", "The class is full. Give it more places."
+    "class_full", "강의 정원이 찼습니다. 정원을 늘리고 다시 보내세요.", "The class is full. Give it more seats."
 )
 POLICY_NOT_FOUND = Message(
     "policy_not_found",

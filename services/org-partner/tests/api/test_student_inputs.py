@@ -201,7 +201,7 @@ async def test_a_full_class_says_so(client, world, school, language) -> None:
     )
 
     assert told(answer) == (409, "class_full")
-    assert ("정원(1명)" if language == "ko" else "All 1 places") in answer.json()["detail"]
+    assert ("정원(1명)" if language == "ko" else "All 1 seats") in answer.json()["detail"]
 
 
 async def test_of_60_wrong_codes_over_http_20_are_called_wrong_and_the_rest_wait(client, world, school) -> None:

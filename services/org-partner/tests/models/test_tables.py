@@ -22,6 +22,8 @@ INVITATION = insert(
     "invitations", "invitation_id, org_id, partner_id, email, role, locale, token_hash, invited_by, expires_at"
 )
 DOMAIN = insert("org_domains", "domain_id, org_id, domain")
+MATERIAL = insert("class_materials", "class_id, document_id, org_id, partner_id, added_by")
+CHANGE = insert("enrollment_changes", "change_id, org_id, enrollment_id, version, action, status, actor_id")
 STUDENT = insert("students", "student_id, org_id, user_id")
 
 CROSSED = {
@@ -49,6 +51,17 @@ CROSSED = {
         ),
     ),
     "a domain of no org": (DOMAIN, lambda here, there: (uuid4(), uuid4(), "nowhere.example.com")),
+    "a material of another org's class": (
+        MATERIAL,
+        lambda here, there: (
+            *(there.group.class_id, uuid4(), here.org.org_id, here.partner.partner_id),
+            here.owner.user_id,
+        ),
+    ),
+    "a change of another org's enrolment": (
+        CHANGE,
+        lambda here, there: (uuid4(), here.org.org_id, uuid4(), 1, "ended", "ended", here.owner.user_id),
+    ),
     "a student without an account": (STUDENT, lambda here, there: (uuid4(), here.org.org_id, uuid4())),
 }
 
@@ -117,6 +130,31 @@ async def test_a_student_cannot_be_enrolled_in_another_orgs_class(world, sql) ->
 
 
 @pytest.mark.parametrize(
+    "values",
+    [
+        "status = 'paused'",
+        "status = 'draft'",
+        "status = 'closed'",
+        "closed_at = now()",
+        "capacity = 0",
+        "opens_at = now(), closes_at = now()",
+        "opens_at = now(), closes_at = now() - interval '1 day'",
+    ],
+)
+async def test_a_class_is_never_in_two_states_at_once(world, school, sql, values) -> None:
+    with pytest.raises(errors.CheckViolation):
+        await sql.rows(f"UPDATE partner.classes SET {values} WHERE class_id = %s", school.group.class_id)
+
+
+async def test_an_enrolments_version_has_one_change(world, school, sql) -> None:
+    _, enrollment_id = await world.enrolled(school)
+    values = (uuid4(), school.org.org_id, enrollment_id, 1, "ended", "ended", school.owner.user_id)
+
+    with pytest.raises(errors.UniqueViolation):
+        await sql.rows(CHANGE, *values)
+
+
+@pytest.mark.parametrize(
     ("role", "inside"),
     [("org_admin", True), ("partner_owner", False), ("assistant", False), ("student", True), ("king", False)],
 )
@@ -140,6 +178,8 @@ async def test_a_role_stands_where_it_belongs(world, school, sql, role, inside) 
         ("partner", "students", "DELETE FROM {}"),
         ("partner", "orgs", "DELETE FROM {}"),
         ("partner", "enrollments", "TRUNCATE {}"),
+        ("partner", "enrollment_changes", "UPDATE {} SET action = 'x'"),
+        ("partner", "enrollment_changes", "DELETE FROM {}"),
         ("partner", "classes", "ALTER TABLE {} DISABLE TRIGGER ALL"),
     ],
 )

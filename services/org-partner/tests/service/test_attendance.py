@@ -221,7 +221,7 @@ async def test_students_who_cross_do_not_stand_in_each_others_way(world, school)
     assert {await status(world, school, each) for each in here + there} == {"ended"}
 
 
-async def test_places_hold_for_transfers_too(world, school) -> None:
+async def test_seats_hold_for_transfers_too(world, school) -> None:
     small = await world.another_class(school, capacity=2)
     moving = [(await world.enrolled(school))[1] for _ in range(6)]
 

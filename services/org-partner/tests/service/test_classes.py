@@ -133,7 +133,7 @@ async def test_the_beginning_of_a_class_that_has_begun_stays(world, school) -> N
     await world.wired.classes.change(*place, opens_at=None, name="이름만")
 
 
-async def test_there_are_never_fewer_places_than_students(world) -> None:
+async def test_there_are_never_fewer_seats_than_students(world) -> None:
     school = await world.school()
     for _ in range(3):
         await world.student(school)

@@ -265,7 +265,7 @@ async def test_one_step_enrols_and_gives_the_classs_models_budget_and_materials(
     assert told["detail"] == {"invite_code_id": str(issued.row.invite_code_id)}
 
 
-async def test_of_100_people_at_once_exactly_7_find_a_place_in_a_class_for_7(world, school, sql) -> None:
+async def test_of_100_people_at_once_exactly_7_find_a_seat_in_a_class_for_7(world, school, sql) -> None:
     made = await world.another_class(school, capacity=7)
     issued = await world.code(made, max_uses=100)
     people = [await world.person(announced=False) for _ in range(100)]
@@ -278,7 +278,7 @@ async def test_of_100_people_at_once_exactly_7_find_a_place_in_a_class_for_7(wor
     assert await sql.rows(query, made.group.class_id) == [{"number": 7}]
 
 
-async def test_two_codes_of_a_class_share_its_places(world, school) -> None:
+async def test_two_codes_of_a_class_share_its_seats(world, school) -> None:
     made = await world.another_class(school, capacity=5)
     given = [(await world.code(made, max_uses=20)).code for _ in range(2)]
     people = [await world.person(announced=False) for _ in range(30)]

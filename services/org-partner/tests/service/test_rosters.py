@@ -130,7 +130,7 @@ async def test_a_dry_run_says_what_would_happen_and_does_nothing(world, sql, pos
     assert await sql.rows(query, school.group.class_id) == []
 
 
-async def test_the_first_rows_get_the_places(world) -> None:
+async def test_the_first_rows_get_the_seats(world) -> None:
     school = await world.another_class(await world.school(), capacity=3)
     await world.student(school)
     people = [await world.person() for _ in range(4)]
@@ -210,7 +210,7 @@ async def test_a_code_that_cannot_be_used_any_more_is_replaced(world, sql, postb
     assert sorted((row["good"], row["gone"]) for row in kept) == [(False, True), (True, False)]
 
 
-async def test_an_invitation_takes_no_place(world) -> None:
+async def test_an_invitation_takes_no_seat(world) -> None:
     school = await world.another_class(await world.school(), capacity=1)
     person, stranger = await world.person(), f"x-{school.group.class_id.hex}@example.com"
 

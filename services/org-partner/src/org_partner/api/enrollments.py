@@ -47,21 +47,21 @@ async def list_enrollment_changes(
 
 @router.post("/enrollments/{enrollment_id}/pause", responses=_CHANGE)
 async def pause_enrollment(enrollment_id: UUID, caller: Caller, services: Services) -> EnrollmentOut:
-    """The student keeps the place and cannot use the class."""
+    """The student keeps the seat and cannot use the class."""
     await services.attendance.pause(caller, enrollment_id)
     return EnrollmentOut.model_validate(await services.enrollments.get(caller, enrollment_id))
 
 
 @router.post("/enrollments/{enrollment_id}/resume", responses=_CHANGE)
 async def resume_enrollment(enrollment_id: UUID, caller: Caller, services: Services) -> EnrollmentOut:
-    """After a pause, or after an end if there is a place."""
+    """After a pause, or after an end if there is a seat."""
     await services.attendance.resume(caller, enrollment_id)
     return EnrollmentOut.model_validate(await services.enrollments.get(caller, enrollment_id))
 
 
 @router.post("/enrollments/{enrollment_id}/end", responses=_READ)
 async def end_enrollment(enrollment_id: UUID, caller: Caller, services: Services) -> EnrollmentOut:
-    """The place is free; only the staff brings the student back."""
+    """The seat is free; only the staff brings the student back."""
     await services.attendance.end(caller, enrollment_id)
     return EnrollmentOut.model_validate(await services.enrollments.get(caller, enrollment_id))
 

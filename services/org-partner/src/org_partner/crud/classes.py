@@ -44,7 +44,7 @@ async def get(session: AsyncSession, scope: ClassScope) -> Class:
 
 
 async def lock(session: AsyncSession, scope: ClassScope | InviteScope | EnrollmentScope) -> Class:
-    """Until the transaction ends nobody else changes the class, or takes one of its places."""
+    """Until the transaction ends nobody else changes the class, or takes one of its seats."""
     query = select(Class).where(Class.class_id == scope.class_id, Class.org_id == scope.org_id)
     # Key share, because rows that point at the class may come all the while.
     query = query.with_for_update(key_share=True).execution_options(populate_existing=True)

@@ -10,7 +10,7 @@ from chassis.ids import new_id
 from org_partner.crud.scopes import ClassScope, EnrollmentScope, InviteScope
 from org_partner.models import Enrollment, Student
 
-# Whoever is in a class, even if only paused, keeps their place.
+# Whoever is in a class, even if only paused, keeps their seat.
 IN_CLASS = ("active", "paused")
 
 
@@ -53,7 +53,7 @@ async def update_values(session: AsyncSession, scope: EnrollmentScope, **values:
 
 
 async def count_in_class(session: AsyncSession, scope: ClassScope | InviteScope | EnrollmentScope) -> int:
-    """The places that are taken."""
+    """The seats that are taken."""
     query = select(func.count()).select_from(Enrollment)
     query = query.where(Enrollment.class_id == scope.class_id, Enrollment.status.in_(IN_CLASS))
     return (await session.execute(query)).scalar_one()

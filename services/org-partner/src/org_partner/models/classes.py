@@ -51,7 +51,7 @@ class Class(Base):
     # What became of it.
     opened_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), server_default=func.now())
     closed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    # Places for students whose enrolment has not ended; absent: as many as come.
+    # Seats for students whose enrolment has not ended; absent: as many as come.
     capacity: Mapped[int | None]
     # Empty: all that the partner may use.
     allowed_models: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'::text[]"))

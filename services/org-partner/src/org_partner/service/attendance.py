@@ -25,7 +25,7 @@ class AttendanceService:
         self._database = database
 
     async def pause(self, caller: Principal, enrollment_id: UUID) -> None:
-        """The student keeps the place and cannot use the class. Again: nothing changes.
+        """The student keeps the seat and cannot use the class. Again: nothing changes.
 
         Raises:
             NotFound: no such enrolment for the caller.
@@ -43,7 +43,7 @@ class AttendanceService:
                 await _record(session, caller, "paused", scope, row)
 
     async def resume(self, caller: Principal, enrollment_id: UUID) -> None:
-        """After a pause, or once more after an end, if there is a place. Again: nothing changes.
+        """After a pause, or once more after an end, if there is a seat. Again: nothing changes.
 
         Raises:
             NotFound, Forbidden: as for pausing.
@@ -63,7 +63,7 @@ class AttendanceService:
                 await _tell_act(session, caller, "resumed", scope)
 
     async def end(self, caller: Principal, enrollment_id: UUID) -> None:
-        """The place is free. No code brings the student back, only the staff. Again: nothing changes.
+        """The seat is free. No code brings the student back, only the staff. Again: nothing changes.
 
         Raises:
             NotFound, Forbidden: as for pausing.
@@ -131,7 +131,7 @@ async def _enrol(
     there = (await enrollments.list_statuses(session, scope, [user_id])).get(user_id)
     if there is not None and there.status != _ENDED:
         raise Conflict(ALREADY_ENROLLED)
-    await enrolling.check_place(session, scope, group)
+    await enrolling.check_seat(session, scope, group)
     (made,) = await enrolling.enrol(session, scope, group, [user_id], actor=caller, **detail)
     return made
 

@@ -97,7 +97,7 @@ class ClassService:
         Raises:
             NotFound: no such class for the caller.
             Forbidden: the caller does not teach there.
-            Conflict: it has another version by now, it has begun, or it has more students than places.
+            Conflict: it has another version by now, it has begun, or it has more students than seats.
             Invalid: the period is over, or a model is not allowed.
         """
         async with self._database.transaction(tenant.of(caller)) as session:

@@ -32,19 +32,19 @@ def check_takes_students(group: Class) -> None:
         raise Conflict(CLASS_IS_DRAFT if group.status == "draft" else CLASS_IS_CLOSED)
 
 
-async def places_left(session: AsyncSession, scope: ClassScope | InviteScope, group: Class) -> int | None:
+async def seats_left(session: AsyncSession, scope: ClassScope | InviteScope, group: Class) -> int | None:
     """Of a locked class; None: as many as come."""
     if group.capacity is None:
         return None
     return max(0, group.capacity - await enrollments.count_in_class(session, scope))
 
 
-async def check_place(session: AsyncSession, scope: ClassScope | InviteScope, group: Class) -> None:
+async def check_seat(session: AsyncSession, scope: ClassScope | InviteScope, group: Class) -> None:
     """
     Raises:
         Conflict: the class is full.
     """
-    if await places_left(session, scope, group) == 0:
+    if await seats_left(session, scope, group) == 0:
         raise Conflict(CLASS_FULL, capacity=group.capacity)
 
 
@@ -58,7 +58,7 @@ async def enrol(
     action: str = "enrolled",
     **detail: Any,
 ) -> Sequence[Enrollment]:
-    """Of a locked class, into places that are there. Whoever is in already is left out; who had left comes back."""
+    """Of a locked class, into seats that are free. Whoever is in already is left out; who had left comes back."""
     by_user = await students.add_many(session, scope, user_ids)
     users = {student_id: user_id for user_id, student_id in by_user.items()}
     material_ids = await class_materials.list_ids(session, scope, group.class_id)

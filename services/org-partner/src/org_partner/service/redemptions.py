@@ -38,13 +38,13 @@ class RedemptionService:
         return enrollment
 
     async def _enrol(self, session: AsyncSession, caller: Principal, scope: InviteScope) -> EnrollmentView | None:
-        # The class before the code, as everybody does: of a hundred at once, one after the other finds its place.
+        # The class before the code, as everybody does: of a hundred at once, one after the other finds its seat.
         group = await classes.lock(session, scope)
         if not await self._is_in(session, scope):
             if not enrolling.takes_students(group) or not await invite_codes.update_used(session, scope):
                 return None
-            # Raised inside, which gives the use back: another place may become free.
-            await enrolling.check_place(session, scope, group)
+            # Raised inside, which gives the use back: another seat may become free.
+            await enrolling.check_seat(session, scope, group)
             code_id = str(scope.invite_code_id)
             (made,) = await enrolling.enrol(
                 session, scope, group, [scope.user_id], actor=caller, invite_code_id=code_id

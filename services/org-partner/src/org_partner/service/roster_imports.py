@@ -51,7 +51,7 @@ class Verdict:
 
 @dataclass
 class _Judge:
-    """Takes the rows in their order: the first ones get the places."""
+    """Takes the rows in their order: the first ones get the seats."""
 
     known: Mapping[str, UUID]
     there: Mapping[UUID, Row[UUID, str, UUID | None]]
@@ -135,7 +135,7 @@ class RosterImportService:
             known=known,
             there=await enrollments.list_statuses(session, scope, known.values()),
             invited=await invite_codes.list_recipients(session, scope, strangers),
-            left=await enrolling.places_left(session, scope, group),
+            left=await enrolling.seats_left(session, scope, group),
             invite_unknown=invite_unknown,
         )
         return [judge.verdict(row) for row in rows]
