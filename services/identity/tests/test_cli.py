@@ -110,6 +110,16 @@ async def test_who_cannot_become_a_supervisor(sql, run, account, stranger) -> No
     assert len(await sql.events(account.user_id)) == 1
 
 
+async def test_a_suspended_supervisor_loses_the_tier_too(sql, run, supervisor) -> None:
+    query = """UPDATE "user".app_user SET status = 'suspended' WHERE user_id = %s"""
+    await sql.rows(query, supervisor.user_id)
+    code, _, err = await run("revoke-supervisor", supervisor.email, password=None)
+
+    assert (code, err) == (0, "")
+    (row,) = await sql.rows('SELECT tier, status FROM "user".app_user WHERE user_id = %s', supervisor.user_id)
+    assert row == {"tier": "user", "status": "suspended"}
+
+
 async def test_the_last_supervisor_stays_one(sql, run, supervisor) -> None:
     query = """UPDATE "user".app_user SET tier = 'user' WHERE tier = 'supervisor' AND user_id <> %s"""
     await sql.rows(query, supervisor.user_id)

@@ -3,10 +3,16 @@
 from chassis import audit
 from chassis.database import Database
 from chassis.errors import NotFound
-from contracts.identity import Tier
+from contracts.identity import Tier, UserStatus
 from identity.crud import users
 from identity.errors import NO_SUCH_ACCOUNT
 from identity.service import changes
+
+# Also somebody who is locked out for now must be able to lose the tier.
+_MAY = {
+    Tier.SUPERVISOR: {UserStatus.ACTIVE},
+    Tier.USER: {UserStatus.ACTIVE, UserStatus.DEACTIVATED, UserStatus.SUSPENDED},
+}
 
 
 class SupervisorService:
@@ -24,7 +30,7 @@ class SupervisorService:
     async def revoke(self, email: str) -> None:
         """
         Raises:
-            NotFound: no account that may log in has the address.
+            NotFound: no account has the address.
             Conflict: it is the last supervisor.
         """
         await self._set(email, Tier.USER, action="supervisor.revoked")
@@ -37,7 +43,7 @@ class SupervisorService:
             if tier is Tier.USER:
                 await changes.spare_last_supervisor(session, found.user_id)
             user = await users.lock(session, found.user_id)
-            if user is None or user.status != "active":
+            if user is None or user.status not in _MAY[tier]:
                 raise NotFound(NO_SUCH_ACCOUNT)
             if user.tier == tier.value:
                 return
