@@ -34,19 +34,27 @@ async def grant(
 
     Raises:
         Invalid: the org takes members of its own domains alone, and this address is of none.
+        Conflict: somebody else gave it and took it away at the same time.
     """
-    before = await memberships.get(session, scope, user_id=user.user_id)
-    if before is not None:
-        return before
+    held = await memberships.get(session, scope, user_id=user.user_id)
+    if held is not None:
+        return held
     await domains.check_email(session, scope, user.email)
-    membership = await memberships.add(
-        session, scope, membership_id=new_id(), user_id=user.user_id, role=role.value
-    ) or await memberships.get(session, scope, user_id=user.user_id)
+    added = await memberships.add(session, scope, membership_id=new_id(), user_id=user.user_id, role=role.value)
+    if added is None:
+        return await _given_meanwhile(session, scope, user)
+    await tell_granted(session, added)
+    await _record(session, actor, "membership.granted", scope, added)
+    return added
+
+
+async def _given_meanwhile(
+    session: AsyncSession, scope: OrgScope | PartnerScope | InvitationScope, user: User
+) -> Membership:
+    membership = await memberships.get(session, scope, user_id=user.user_id)
     if membership is None:
-        # Given and taken away again while this one waited for the row.
+        # And taken away again since this one waited for the row.
         raise Conflict(MEMBERSHIP_NOT_FOUND)
-    await tell_granted(session, membership)
-    await _record(session, actor, "membership.granted", scope, membership)
     return membership
 
 
