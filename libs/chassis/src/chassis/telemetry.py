@@ -57,6 +57,6 @@ def install_logging(service: str, *, level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_JsonLines(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Their INFO lines repeat what the metrics count.
-    for noisy in ("httpx", "httpx2", "uvicorn.access", "faststream"):
+    # Their INFO lines repeat what the metrics count; httpcore's DEBUG lines hold what a server answers in its headers.
+    for noisy in ("httpx", "httpx2", "httpcore", "uvicorn.access", "faststream"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
