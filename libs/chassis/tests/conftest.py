@@ -102,6 +102,8 @@ class Unguarded:
     async def trade(self, api_key: str) -> str:
         raise Unauthenticated(API_KEY_INVALID)
 
+    def forget(self, api_key: str) -> None: ...
+
 
 @pytest.fixture(scope="session")
 def access_with() -> Callable[..., Access]:

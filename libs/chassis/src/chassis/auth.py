@@ -15,6 +15,7 @@ import httpx
 import jwt
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import State
 
 from chassis import origin
 from chassis.errors import (
@@ -169,6 +170,10 @@ class KeyTrade(Protocol):
         """
         ...
 
+    def forget(self, api_key: str) -> None:
+        """What was given for it is no longer believed; ask anew the next time."""
+        ...
+
 
 class RemoteKeyTrade:
     """Asks identity, and remembers the token until shortly before it expires; the key itself is not kept."""
@@ -176,32 +181,45 @@ class RemoteKeyTrade:
     def __init__(self, jwks_url: str) -> None:
         self._url = urljoin(jwks_url, EXCHANGE_PATH)
         self._tokens: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Task[tuple[str, float]]] = {}
 
     async def trade(self, api_key: str) -> str:
-        digest = hashlib.sha256(api_key.encode()).digest()
+        digest = _digest(api_key)
         token, good_until = self._tokens.get(digest, ("", 0.0))
         if time.monotonic() < good_until:
             return token
-        self._tokens.pop(digest, None)
+        # Requests that come together with the same key share one answer, whichever it is.
+        if digest not in self._asking:
+            self._asking[digest] = asyncio.create_task(self._ask(api_key))
+            self._asking[digest].add_done_callback(lambda _: self._asking.pop(digest, None))
+        token, seconds = await asyncio.shield(self._asking[digest])
+        self._tokens[digest] = (token, time.monotonic() + seconds - _MARGIN_SECONDS)
+        while len(self._tokens) > _KEYS_REMEMBERED:
+            self._tokens.popitem(last=False)
+        return token
+
+    def forget(self, api_key: str) -> None:
+        self._tokens.pop(_digest(api_key), None)
+
+    async def _ask(self, api_key: str) -> tuple[str, float]:
         # identity limits wrong keys by where they come from, which must not be this service for all of them.
         ip = origin.current().ip
         headers = {"X-Forwarded-For": ip} if ip else {}
         try:
             async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
                 answer = await client.post(self._url, json={"api_key": api_key}, headers=headers)
-        except httpx.HTTPError as error:
+            # 429: a right key is never limited, so this is one of too many wrong ones.
+            if answer.status_code in (401, 422, 429):
+                raise Unauthenticated(API_KEY_INVALID, headers=_CHALLENGE)
+            traded = answer.raise_for_status().json()
+            return str(traded["access_token"]), float(traded["expires_in"])
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            log.warning("identity does not trade API keys: %r", error)
             raise Unavailable(KEYS_UNAVAILABLE, headers={"Retry-After": "2"}) from error
-        # 429: a right key is never limited, so this is one of too many wrong ones.
-        if answer.status_code in (401, 422, 429):
-            raise Unauthenticated(API_KEY_INVALID, headers=_CHALLENGE)
-        if answer.status_code != 200:  # noqa: PLR2004  HTTP status
-            raise Unavailable(KEYS_UNAVAILABLE, headers={"Retry-After": "2"})
-        traded = answer.json()
-        token = str(traded["access_token"])
-        self._tokens[digest] = (token, time.monotonic() + float(traded["expires_in"]) - _MARGIN_SECONDS)
-        while len(self._tokens) > _KEYS_REMEMBERED:
-            self._tokens.popitem(last=False)
-        return token
+
+
+def _digest(api_key: str) -> bytes:
+    return hashlib.sha256(api_key.encode()).digest()
 
 
 def is_api_key(credential: str) -> bool:
@@ -249,19 +267,34 @@ async def _identify(request: Request, credentials: HTTPAuthorizationCredentials 
         raise Unauthenticated(TOKEN_MISSING, headers=_CHALLENGE)
     state = request.app.state
     token = credentials.credentials
-    if token.startswith("gfk_"):
-        if not is_api_key(token):
-            raise Unauthenticated(API_KEY_INVALID, headers=_CHALLENGE)
-        trade: KeyTrade = state.key_trade
-        token = await trade.trade(token)
-    verifier: Verifier = state.verifier
-    caller = await verifier.verify(token)
+    caller = await (_by_key(state, token) if token.startswith("gfk_") else _by_token(state, token))
     guard: Guard = state.platform
-    await guard.check(caller)
     limits: Counting = state.limits
     limits.count(caller.user_id, limit=await guard.value("api.requests_per_minute"))
     request.state.caller = caller
     return caller
+
+
+async def _by_token(state: State, token: str) -> Principal:
+    verifier: Verifier = state.verifier
+    guard: Guard = state.platform
+    caller = await verifier.verify(token)
+    await guard.check(caller)
+    return caller
+
+
+async def _by_key(state: State, api_key: str) -> Principal:
+    if not is_api_key(api_key):
+        raise Unauthenticated(API_KEY_INVALID, headers=_CHALLENGE)
+    trade: KeyTrade = state.key_trade
+    try:
+        return await _by_token(state, await trade.trade(api_key))
+    except Unauthenticated as error:
+        if error.code == API_KEY_INVALID.code:
+            raise
+    # Its token ended with all of the user's, by a new password for one; the key itself may still stand.
+    trade.forget(api_key)
+    return await _by_token(state, await trade.trade(api_key))
 
 
 def _check_scope(caller: Principal, request: Request) -> None:

@@ -55,6 +55,9 @@ class KeyTradeService:
     async def trade(self, api_key: str) -> str:
         return (await self.exchange(api_key)).access_token
 
+    def forget(self, api_key: str) -> None:
+        """Nothing is remembered here."""
+
     async def exchange(self, api_key: str) -> Traded:
         """
         Raises:
