@@ -31,7 +31,8 @@ ISOLATED = (
         user="owner_id",
         # A document of a teacher who works for no org, shared with a class: whoever sees the class sees it.
         readable="""rag.classes c WHERE c.class_id = ANY (
-            SELECT CASE WHEN s ~ '^class:[0-9a-f-]{36}$' THEN substr(s, 7)::uuid END FROM unnest(documents.scopes) s)""",
+            SELECT CASE WHEN s ~ '^class:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN substr(s, 7)::uuid END
+            FROM unnest(documents.scopes) s)""",
     ),
     tenant.isolation('"user".conversations', user="user_id"),
     tenant.isolation(

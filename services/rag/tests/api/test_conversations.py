@@ -4,6 +4,9 @@ from uuid import uuid4
 
 import pytest
 
+from contracts.audit import AuditOutcome
+from contracts.rag import AuditRecorded
+
 TEXT = "수료증은 과정이 끝난 뒤 7일 안에 발급합니다."
 
 
@@ -156,3 +159,18 @@ async def test_wrong_questions(client, person, problem, sql, body) -> None:
 async def test_ids_that_are_none(client, person, problem, bad) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/messages")):
         problem(await client.ask(person, method, f"/conversations/{bad}{path}"), 422, "validation_failed")
+
+
+async def test_a_deletion_stands_in_the_audit_log_once(client, library, another, sql) -> None:
+    school = await library.open_school()
+    conversation_id = await client.open(school.student, class_id=str(school.class_id), title="비밀 질문")
+    path, target = f"/conversations/{conversation_id}", f"conversation/{conversation_id}"
+    assert (await client.ask(another(), "DELETE", path)).status_code == 404
+    assert await sql.events(AuditRecorded, target=target) == []
+    answer = await client.ask(school.student, "DELETE", path)
+    assert (await client.ask(school.student, "DELETE", path)).status_code == 404
+
+    (entry,) = await sql.events(AuditRecorded, target=target)
+    assert (entry.action, entry.outcome, entry.detail) == ("conversation.deleted", AuditOutcome.SUCCEEDED, {})
+    assert (entry.actor_id, entry.request_id) == (school.student.user_id, answer.headers["x-request-id"])
+    assert (entry.org_id, entry.partner_id, entry.class_id) == (school.org_id, school.partner_id, school.class_id)

@@ -3,6 +3,7 @@
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import event
 
 from contracts.rag import UsageRecorded
 from contracts.usage import Operation, Outcome
@@ -153,6 +154,32 @@ async def test_a_search_is_booked_with_what_its_question_cost(client, person, sq
     assert (usage.provider, usage.model) == ("growfit-embedder", "multilingual-e5-small")
     assert 5 < usage.input_tokens < 60
     assert usage.tenant.model_dump(exclude_none=True) == {"user_id": person.user_id}
+
+
+async def test_a_search_takes_two_transactions_and_three_statements(library) -> None:
+    """Whose rows there are, what may be searched; and, beside the index, what the question cost."""
+    school = await library.open_school()
+    document_id = await library.add(CODE, scopes=[school.student.scope])
+    engine, seen = library.wired.database._engine.sync_engine, []
+
+    def note(_connection, _cursor, statement, *_) -> None:
+        seen.append(statement.split()[0])
+
+    def begin(_connection) -> None:
+        seen.append("BEGIN")
+
+    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "begin", begin)
+    try:
+        found = await library.wired.search.search(
+            school.student.user_id, QUESTION, top_k=5, class_id=school.class_id, document_ids=[]
+        )
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "begin", begin)
+
+    assert [UUID(hit.doc_id) for hit in found.hits] == [document_id]
+    assert seen == ["BEGIN", "SELECT", "SELECT", "BEGIN", "INSERT"]
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

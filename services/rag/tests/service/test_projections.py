@@ -62,6 +62,40 @@ async def test_an_older_version_that_comes_late_changes_nothing(library, known, 
     assert await known(document_id) == {"is_live": True, "version": 4, "title": "둘째 판", "scopes": [person.scope]}
 
 
+async def test_who_may_find_a_document_is_what_was_told_last(library, known, person) -> None:
+    """Ready, opened to a class, closed to it, deleted; in every order, and again."""
+    school = await library.open_school()
+    teacher = school.teacher
+    for order in permutations(range(4)):
+        event = library.embedded(uuid4(), scopes=[teacher.scope], title="교재")
+        facts = [
+            event,
+            library.shared(event, teacher.scope, school.scope, version=2),
+            library.shared(event, teacher.scope, version=3),
+            library.shared(event, teacher.scope, school.scope, version=4),
+        ]
+        await library.admit(*(facts[place] for place in order), *(facts[place] for place in order))
+        scopes = [teacher.scope, school.scope]
+        assert await known(event.document_id) == {"is_live": True, "version": 8, "title": "교재", "scopes": scopes}
+        await library.admit(library.deleted(event.document_id, teacher, version=4), *facts)
+        assert await known(event.document_id) == {"is_live": False, "version": 9, "title": "", "scopes": []}
+
+
+async def test_a_shared_document_may_be_talked_about_as_long_as_it_is(client, library, problem) -> None:
+    school = await library.open_school()
+    teacher, student = school.teacher, school.student
+    document_id = await library.add("초대 코드는 72시간 동안 씁니다.", scopes=[teacher.scope])
+    event = library.embedded(document_id, scopes=[teacher.scope])
+    asked = {"document_ids": [str(document_id)]}
+    problem(await client.ask(student, "POST", "/conversations", json=asked), 404, "document_not_found")
+    await library.admit(library.shared(event, teacher.scope, school.scope))
+    assert (await client.ask(student, "POST", "/conversations", json=asked)).status_code == 201
+
+    await library.admit(library.shared(event, teacher.scope, version=3))
+    problem(await client.ask(student, "POST", "/conversations", json=asked), 404, "document_not_found")
+    assert (await client.ask(teacher, "POST", "/conversations", json=asked)).status_code == 201
+
+
 async def test_a_delivery_counts_once(library, sql, person) -> None:
     fact, delivery = library.embedded(uuid4(), scopes=[person.scope]), Delivery("rag-admit_document", uuid4())
     await library.wired.documents.project(fact, once=delivery)

@@ -1,0 +1,92 @@
+"""The message door on a real bus: forged events are buried and change nothing, the next ones are taken."""
+
+import asyncio
+import time
+from uuid import uuid4
+
+import nats
+import pytest
+
+from chassis.bus import inbox_prefix
+from chassis.clock import now
+from contracts.envelope import encode, wrap
+from contracts.identity import UserAnonymised
+from contracts.org_partner import ClassOpened
+from contracts.rag import PersonalDataErased
+from rag.worker import create_worker
+
+
+@pytest.fixture
+async def publish(nats_server):
+    clients = {}
+
+    async def send(event) -> None:
+        package = event.publisher()
+        if package not in clients:
+            prefix = inbox_prefix(package).encode()
+            clients[package] = await nats.connect(
+                nats_server.url, nkeys_seed_str=nats_server.seed(package), inbox_prefix=prefix
+            )
+        body = encode(wrap(event, event_id=uuid4(), time=now()))
+        await clients[package].jetstream().publish(event.type, body, stream=package.upper())
+
+    yield send
+    for client in clients.values():
+        await client.close()
+
+
+@pytest.fixture
+async def worker(settings, nats_server):
+    wanted = {"nats_url": nats_server.url, "nats_nkey_seed": nats_server.seed("rag")}
+    made = create_worker(settings.model_copy(update=wanted))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+def until(sql):
+    async def asked(query: str, *values, expected) -> None:
+        deadline = time.monotonic() + 30
+        while (seen := await sql.rows(query, *values)) != expected and time.monotonic() < deadline:  # noqa: ASYNC110  the change is the server's
+            await asyncio.sleep(0.05)
+        assert seen == expected
+
+    return asked
+
+
+async def test_forged_events_are_buried_and_the_next_are_taken(library, publish, worker, until, sql) -> None:
+    school, other = await library.open_school(), await library.open_school()
+    teacher = school.teacher
+    event = library.embedded(uuid4(), scopes=[teacher.scope, school.scope], title="교재", place=school.place(teacher))
+    await publish(event)
+    document = "SELECT org_id, scopes, is_live, version FROM rag.documents WHERE document_id = %s"
+    admitted = {"org_id": school.org_id, "scopes": [teacher.scope, school.scope], "is_live": True, "version": 2}
+    await until(document, event.document_id, expected=[admitted])
+
+    elsewhere = other.place(teacher)
+    await publish(library.embedded(event.document_id, scopes=[teacher.scope], place=elsewhere, version=9))
+    await publish(library.shared(event, teacher.scope, other.scope, version=9))
+    await publish(library.deleted(event.document_id, elsewhere, version=9))
+    stolen = {"class_id": school.class_id, "course_id": uuid4(), "name": "가로챈 반", "version": 9}
+    await publish(ClassOpened(**other.ids, **stolen, opened_at=now()))
+    letters = "SELECT consumer, reason, count(*) FROM rag.dead_letters GROUP BY 1, 2 ORDER BY 1"
+    buried = [
+        {"consumer": "rag-admit_document", "reason": "document_contradicted", "count": 3},
+        {"consumer": "rag-project_tenancy", "reason": "tenant_contradicted", "count": 1},
+    ]
+    await until(letters, expected=buried)
+    assert await sql.rows(document, event.document_id) == [admitted]
+
+    await publish(library.shared(event, teacher.scope, version=2))
+    await until(document, event.document_id, expected=[admitted | {"scopes": [teacher.scope], "version": 4}])
+
+
+async def test_an_anonymised_user_is_erased_and_reported(library, publish, worker, until, another) -> None:
+    person = another()
+    await library.wired.conversations.open(person.user_id, title="", class_id=None, document_ids=[])
+    await publish(UserAnonymised(user_id=person.user_id, version=3, anonymised_at=now()))
+
+    await until('SELECT 1 FROM "user".conversations WHERE user_id = %s', person.user_id, expected=[])
+    reported = "SELECT payload->'data'->>'user_id' AS who FROM rag.outbox WHERE subject = %s"
+    await until(reported, PersonalDataErased.type, expected=[{"who": str(person.user_id)}])
