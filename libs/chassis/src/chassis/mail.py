@@ -9,7 +9,7 @@ import json
 import logging
 from datetime import timedelta
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate, parseaddr
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -55,7 +55,10 @@ class FileMailer:
 
     async def send(self, letter: EmailMessage) -> None:
         name = str(letter["Message-ID"]).strip("<>").partition("@")[0]
-        await asyncio.to_thread(self._write, name, bytes(letter))
+        try:
+            await asyncio.to_thread(self._write, name, bytes(letter))
+        except OSError as error:
+            raise MailRefused(repr(error)) from error
 
     def _write(self, name: str, content: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,8 +121,13 @@ class MailQueue:
         self._sender = sender
 
     async def put(self, session: AsyncSession, *, to: str, subject: str, text: str) -> None:
-        """In the caller's transaction; it is sent once that is committed."""
+        """In the caller's transaction; it is sent once that is committed.
+
+        Raises:
+            ValueError: it could never be sent: no address, or a line's end in the subject.
+        """
         mail_id = new_id()
+        self._letter(mail_id, to=to, subject=subject, text=text)
         sealed = self._sealer.seal(json.dumps([to, subject, text]), bound_to=f"mail:{mail_id}")
         await session.execute(insert(self._table).values(mail_id=mail_id, sealed=sealed))
 
@@ -162,20 +170,35 @@ class MailQueue:
         return True
 
     async def _try(self, mail_id: UUID, sealed: bytes) -> str:
+        """Why it was not sent; empty: it was."""
+        to = ""
         try:
             to, subject, text = json.loads(self._sealer.open(sealed, bound_to=f"mail:{mail_id}"))
             await self._mailer.send(self._letter(mail_id, to=to, subject=subject, text=text))
         except (MailRefused, SealBroken) as error:
-            log.warning("mail %s is not sent yet: %s", mail_id, error)
-            return str(error)[:500]
+            reason = str(error)
+            # Servers repeat the address in their answers; neither the table nor the log keeps it in clear.
+            for address in (to, _address(to)) if to else ():
+                reason = reason.replace(address, "…")
+            log.warning("mail %s is not sent yet: %s", mail_id, reason)
+            return reason[:500]
         return ""
 
     def _letter(self, mail_id: UUID, *, to: str, subject: str, text: str) -> EmailMessage:
         letter = EmailMessage()
-        letter["From"], letter["To"], letter["Subject"] = self._sender, to, subject
+        letter["From"], letter["To"], letter["Subject"] = self._sender, _address(to), subject
         letter["Date"] = formatdate(localtime=False)
         # The same id at every try: a server that took it before may know it again.
-        letter["Message-ID"] = f"<{mail_id}@{make_msgid().rpartition('@')[2].rstrip('>')}>"
+        letter["Message-ID"] = f"<{mail_id}@{parseaddr(self._sender)[1].rpartition('@')[2]}>"
         letter["Auto-Submitted"] = "auto-generated"
         letter.set_content(text)
         return letter
+
+
+def _address(to: str) -> str:
+    """As mail servers take it: a domain in other letters than theirs is written in their own."""
+    name, at, domain = to.rpartition("@")
+    ascii_domain = domain.encode("idna").decode()
+    if not (name and at and ascii_domain) or set(to) & set("\r\n,<>"):
+        raise ValueError("no single e-mail address")
+    return f"{name}@{ascii_domain}"
