@@ -177,6 +177,7 @@ async def start_worker(store: Any, settings: ServiceSettings, eventually: Any) -
         background: Any = None,
         open_: Any = (),
         close: Any = (),
+        follows: Any = None,
         **handlers: Handler,
     ) -> Worker:
         its_own = settings.model_copy(update={"nats_url": nats_url or settings.nats_url})
@@ -187,6 +188,7 @@ async def start_worker(store: Any, settings: ServiceSettings, eventually: Any) -
             registry=CollectorRegistry(),
             open_=open_,
             close=close,
+            follows=follows,
         )
         for name, handler in handlers.items():
             made.subscriber(named(name, handler), give_up=give_up)
