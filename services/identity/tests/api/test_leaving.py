@@ -1,10 +1,13 @@
 """Leaving for now, and leaving for good."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
 from contracts.identity import SessionRevoked, UserAnonymised, UserChanged
+from identity.crud import users
+from identity.service import changes
 
 
 @pytest.fixture
@@ -146,13 +149,23 @@ async def test_the_last_supervisor_stays(client, alone, problem, how) -> None:
     assert (await client.with_token("GET", "/users/me", tokens["access_token"])).status_code == 200
 
 
-async def test_of_two_supervisors_who_leave_at_once_one_stays(client, alone, sql) -> None:
+async def test_of_two_supervisors_who_leave_at_once_one_stays(client, alone, sql, problem) -> None:
+    """The second one asks while the first one's leave is not committed yet, and must wait for what comes of it."""
     other = type(alone)()
     await client.wired.accounts.create_supervisor(**other.form, locale="ko")
-    both = [await client.login(each) for each in (alone, other)]
-    answers = await asyncio.gather(*(leave(client, tokens, "deactivate") for tokens in both))
+    tokens = await client.login(other)
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%%app_user%%'"
+    async with client.wired.database.transaction() as session:
+        first = UUID(alone.user_id)
+        await changes.spare_last_supervisor(session, first)
+        leaving = asyncio.create_task(leave(client, tokens, "deactivate"))
+        while not leaving.done() and not await sql.rows(waiting):
+            pass
+        user = await users.lock(session, first)
+        assert user is not None
+        await users.update(session, user, status="deactivated")
 
-    assert sorted(answer.status_code for answer in answers) == [204, 409]
+    problem(await leaving, 409, "last_supervisor")
     query = """SELECT count(*) AS left FROM "user".app_user WHERE tier = 'supervisor' AND status = 'active'"""
     assert await sql.rows(query) == [{"left": 1}]
 
