@@ -77,7 +77,7 @@ class HttpxProvider:
         try:
             async with (
                 asyncio.timeout(self._total_seconds),
-                pinned_client(endpoint, trusted=self._trusted) as client,
+                pinned_client(endpoint, trusted=self._authorities()) as client,
                 client.stream("GET", endpoint.url + path, headers=headers) as answer,
             ):
                 return Reply(answer.status_code, await _read(answer))
@@ -87,6 +87,12 @@ class HttpxProvider:
             raise Unreachable("tls" if _is_tls(error) else "connection") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise Unreachable("protocol") from error
+
+    def _authorities(self) -> ssl.SSLContext:
+        # Read from a file of some hundred certificates, so once.
+        if self._trusted is None:
+            self._trusted = httpx.create_ssl_context(trust_env=False)
+        return self._trusted
 
 
 async def _read(answer: httpx.Response) -> bytes:
