@@ -74,12 +74,13 @@ def _api_key(world: World) -> dict[str, str]:
 
 
 def _user(world: World) -> dict[str, str]:
-    return {"user_id": world.people.person("fresh").user_id}
+    person = world.people.person("fresh")
+    return {"user_id": person.user_id, "user_email": person.email}
 
 
 def _anonymised(world: World) -> dict[str, str]:
     user = _user(world)
-    world.ask(world.supervisor, "POST", f"/users/{user['user_id']}/anonymise", json={"confirm": "anonymise"})
+    world.ask(world.supervisor, "POST", f"/users/{user['user_id']}/anonymise", json={"confirm": user["user_email"]})
     return user
 
 
@@ -127,6 +128,14 @@ def _invite_code(world: World) -> dict[str, str]:
 
 def _enrollment(world: World) -> dict[str, str]:
     return {"enrollment_id": world.student_of(world.ours.code)[1]}
+
+
+def _own_enrollment(world: World) -> dict[str, str]:
+    """Of the student who asks, in a class that they may leave."""
+    class_id = _class("open")(world)["class_id"]
+    body = {"expires_in_hours": 1, "max_uses": 1}
+    code = world.ask(world.ours.owner, "POST", f"/classes/{class_id}/invite-codes", json=body)["code"]
+    return world.ask(world.ours.student, "POST", "/invite-codes/redeem", json={"code": code})
 
 
 def _paused(world: World) -> dict[str, str]:
@@ -194,7 +203,7 @@ def _upload(_world: World, _ids: Ids) -> dict[str, Any]:
 
 
 def _policy_body(_world: World, _ids: Ids) -> dict[str, Any]:
-    day = f"2{uuid4().int % 900 + 100}-01-01"
+    day = f"21{uuid4().int % 90 + 10}-01-01"
     return {"kind": "fixed_fee", "fixed_fee": 300_000, "currency": "KRW", "effective_from": day}
 
 
@@ -245,12 +254,11 @@ REQUESTS: Mapping[str, Request] = {
     "POST /users/me/mfa/recovery-codes": Request(sending(**WRONG_PASSWORD)),
     "DELETE /users/me/mfa/totp": Request(sending(**WRONG_PASSWORD)),
     "POST /users/me/mfa/totp/confirm": Request(sending(code="123456")),
-    "DELETE /users/me/sessions": Request(new_login=True),
     "DELETE /users/me/sessions/{session_id}": Request(fresh=_session),
     # ---- identity: supervision
     "POST /users/invitations": Request(made(lambda _world, _ids: {"email": somebody()})),
     "DELETE /users/invitations/{invitation_id}": Request(fresh=_user_invitation),
-    "POST /users/{user_id}/anonymise": Request(sending(confirm="anonymise"), fresh=_user),
+    "POST /users/{user_id}/anonymise": Request(made(lambda _world, ids: {"confirm": ids["user_email"]}), fresh=_user),
     "GET /users/{user_id}/erasure": Request(fresh=_anonymised),
     "POST /users/{user_id}/reset-mfa": Request(fresh=_user),
     "POST /users/{user_id}/restore": Request(fresh=_user),
@@ -292,7 +300,7 @@ REQUESTS: Mapping[str, Request] = {
         made(lambda world, _ids: {"org_id": world.theirs.ids["org_id"]}), fresh=_partner
     ),
     "POST /partners/{partner_id}/classes": Request(
-        made(lambda world, _ids: {"course_id": world.ours.ids["course_id"], "name": "새 강의", "status": "draft"})
+        made(lambda _world, ids: {"course_id": ids["course_id"], "name": "새 강의", "status": "draft"})
     ),
     "POST /partners/{partner_id}/invitations": Request(
         made(lambda _world, _ids: {"email": somebody(), "role": "assistant"})
@@ -307,7 +315,7 @@ REQUESTS: Mapping[str, Request] = {
     "PATCH /partners/{partner_id}/members/{membership_id}": Request(sending(role="instructor")),
     "DELETE /partners/{partner_id}/members/{membership_id}": Request(fresh=_member),
     "POST /partners/{partner_id}/members/{membership_id}/move": Request(
-        made(lambda world, _ids: {"partner_id": world.ours.ids["sibling_id"]}), fresh=_member
+        made(lambda _world, ids: {"partner_id": ids["sibling_id"]}), fresh=_member
     ),
     # ---- org-partner: classes
     "PATCH /classes/{class_id}": Request(sending(name="월수 저녁반")),
@@ -320,6 +328,7 @@ REQUESTS: Mapping[str, Request] = {
     "POST /classes/{class_id}/materials": Request(made(lambda _world, ids: {"document_id": ids["document_id"]})),
     "DELETE /classes/{class_id}/materials/{document_id}": Request(fresh=_material),
     "POST /classes/{class_id}/students/import": Request(_roster),
+    "POST /enrollments/{enrollment_id}/leave": Request(fresh=_own_enrollment),
     "POST /enrollments/{enrollment_id}/pause": Request(fresh=_enrollment),
     "POST /enrollments/{enrollment_id}/resume": Request(fresh=_paused),
     "POST /enrollments/{enrollment_id}/end": Request(fresh=_enrollment),

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 
 from growfit_local.stack import Stack
 from isolation_world.people import CALLERS, People, Person, expired_token, wrong_scope_keys
@@ -31,6 +32,7 @@ class Org:
 class World:
     def __init__(self, stack: Stack, http: httpx.Client, supervisor: Person) -> None:
         self._http = http
+        self._url = stack.layout.database_url("postgres", driver="postgresql")
         self.people = People(http)
         self.supervisor = supervisor
         self.user = self.people.person("user")
@@ -129,7 +131,15 @@ class World:
         made["org_invitation_id"] = self.ask(admin, "POST", f"{org}/invitations", json=invited)["invitation_id"]
         made["domain"] = f"{uuid4().hex[:8]}.example.com"
         self.ask(self.supervisor, "POST", f"{org}/domains", json={"domain": made["domain"]})
+        self._let_hold(self.policy(admin, made["org_id"]))
         made["policy_id"] = self.policy(admin, made["org_id"])
+
+    def _let_hold(self, policy_id: str) -> None:
+        """A policy is made for days to come; only time would make one hold today."""
+        times = "adopted_at = now() - interval '2 days', effective_from = now() - interval '1 day'"
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            sql = f"UPDATE partner.settlement_policies SET {times} WHERE policy_id = %s"
+            assert connection.execute(sql.encode(), [policy_id]).rowcount == 1
 
     def policy(self, admin: Person, org_id: str) -> str:
         body = {
@@ -143,7 +153,8 @@ class World:
         return str(made.json()["policy_id"]) if made.status_code == 201 else self.policy(admin, org_id)
 
     def _own(self, made: dict[str, str], owner: Person) -> None:
-        made["user_id"] = owner.user_id
+        spare = self.people.person("spare")
+        made["user_id"], made["user_email"] = spare.user_id, spare.email
         made["document_id"] = self.document(owner, made["class_id"])
         body = {"title": "질문", "class_id": made["class_id"], "document_ids": [made["document_id"]]}
         made["conversation_id"] = self.ask(owner, "POST", "/conversations", json=body)["conversation_id"]
