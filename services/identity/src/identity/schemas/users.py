@@ -54,4 +54,4 @@ class Anonymisation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     password: str = PRESENT_PASSWORD
-    confirm: Literal["anonymise"] = Field(description="So that it happens to nobody by mistake")
+    confirm: Literal["anonymise"] = Field(description="So that it happens to nobody by mistake", examples=["anonymise"])
