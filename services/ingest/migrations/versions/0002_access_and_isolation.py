@@ -16,7 +16,7 @@ GRANTS = {
     "ingest.platform_settings": "SELECT, INSERT, UPDATE",
     "ingest.request_counts": "SELECT, INSERT, UPDATE, DELETE",
     "ingest.tenants": "SELECT, INSERT, UPDATE",
-    "ingest.shares": "SELECT, INSERT, UPDATE, DELETE",
+    "ingest.document_classes": "SELECT, INSERT, UPDATE, DELETE",
     "ingest.class_materials": "SELECT, INSERT, UPDATE",
     "ingest.erased_users": "SELECT, INSERT, UPDATE",
     "ingest.memberships": "DELETE",
@@ -32,11 +32,14 @@ ISOLATED = (
         '"user".documents',
         user="owner_id",
         # A document of a teacher who works for no org, shared with a class: whoever sees the class sees it.
-        readable="ingest.shares s WHERE s.document_id = documents.document_id",
+        readable="ingest.document_classes s WHERE s.document_id = documents.document_id",
     ),
     tenant.isolation('"user".chunks', org=None, through='"user".documents d WHERE d.document_id = chunks.document_id'),
     tenant.isolation(
-        "ingest.shares", org=None, user="owner_id", through="ingest.classes c WHERE c.class_id = shares.class_id"
+        "ingest.document_classes",
+        org=None,
+        user="owner_id",
+        through="ingest.classes c WHERE c.class_id = document_classes.class_id",
     ),
     tenant.isolation("ingest.class_materials"),
     tenant.isolation("ingest.erased_users", org=None, user="user_id"),
@@ -47,7 +50,7 @@ WALLED = (
     "ingest.tenants",
     '"user".documents',
     '"user".chunks',
-    "ingest.shares",
+    "ingest.document_classes",
     "ingest.class_materials",
     "ingest.erased_users",
 )
@@ -112,19 +115,21 @@ def upgrade() -> None:
 
 def _sharing() -> None:
     op.create_table(
-        "shares",
+        "document_classes",
         sa.Column("document_id", sa.Uuid(), nullable=False),
         sa.Column("class_id", sa.Uuid(), nullable=False),
         sa.Column("owner_id", sa.Uuid(), nullable=False),
         sa.Column("by_upload", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("is_listed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.ForeignKeyConstraint(
-            ["document_id"], ["user.documents.document_id"], name=op.f("fk_shares_document_id_documents")
+            ["document_id"], ["user.documents.document_id"], name=op.f("fk_document_classes_document_id_documents")
         ),
-        sa.PrimaryKeyConstraint("document_id", "class_id", name=op.f("pk_shares")),
+        sa.PrimaryKeyConstraint("document_id", "class_id", name=op.f("pk_document_classes")),
         schema="ingest",
     )
-    op.create_index(op.f("ix_shares_class_id"), "shares", ["class_id"], unique=False, schema="ingest")
+    op.create_index(
+        op.f("ix_document_classes_class_id"), "document_classes", ["class_id"], unique=False, schema="ingest"
+    )
     op.create_table(
         "class_materials",
         sa.Column("class_id", sa.Uuid(), nullable=False),
@@ -147,10 +152,10 @@ def _sharing() -> None:
         schema="user",
         postgresql_where=sa.text("state = 'ready' AND indexed_version < version"),
     )
-    # PostgreSQL reads no index of arrays below a policy: array overlap is not leakproof. The shares have one of ids.
+    # PostgreSQL reads no index of arrays below a policy: array overlap is not leakproof.
     op.drop_index("ix_documents_scopes", table_name="documents", schema="user", postgresql_using="gin")
     op.execute("""
-        INSERT INTO ingest.shares (document_id, class_id, owner_id, by_upload)
+        INSERT INTO ingest.document_classes (document_id, class_id, owner_id, by_upload)
         SELECT d.document_id, d.class_id, d.owner_id, true FROM "user".documents d
         WHERE 'class:' || d.class_id = ANY (d.scopes) AND d.state NOT IN ('deleting', 'deleted')
     """)
@@ -170,8 +175,8 @@ def downgrade() -> None:
     op.drop_column("documents", "indexed_version", schema="user")
     op.drop_index(op.f("ix_class_materials_org_id"), table_name="class_materials", schema="ingest")
     op.drop_table("class_materials", schema="ingest")
-    op.drop_index(op.f("ix_shares_class_id"), table_name="shares", schema="ingest")
-    op.drop_table("shares", schema="ingest")
+    op.drop_index(op.f("ix_document_classes_class_id"), table_name="document_classes", schema="ingest")
+    op.drop_table("document_classes", schema="ingest")
     op.drop_table("tenants", schema="ingest")
     op.drop_table("request_counts", schema="ingest")
     op.drop_table("platform_settings", schema="ingest")

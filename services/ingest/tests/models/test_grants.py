@@ -22,7 +22,7 @@ RIGHTS = {
     # A deleted document keeps its row as the receipt, an erased user keeps the mark that they are.
     "user.documents": CHANGE,
     "user.chunks": CHANGE | {"DELETE"},
-    "ingest.shares": CHANGE | {"DELETE"},
+    "ingest.document_classes": CHANGE | {"DELETE"},
     "ingest.class_materials": CHANGE,
     "ingest.erased_users": CHANGE,
 }

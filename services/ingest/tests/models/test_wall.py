@@ -13,7 +13,7 @@ from contracts.tenancy import Tenant
 
 TABLES = [
     *('"user".documents', '"user".chunks', "ingest.memberships", "ingest.classes", "ingest.tenants"),
-    *("ingest.shares", "ingest.class_materials", "ingest.erased_users"),
+    *("ingest.document_classes", "ingest.class_materials", "ingest.erased_users"),
 ]
 NEW = """INSERT INTO "user".documents
     (document_id, owner_id, org_id, scopes, title, media_type, size_bytes, sha256, storage_key)
@@ -62,7 +62,7 @@ async def test_a_person_sees_their_own_rows_and_their_orgs_and_no_others(schools
         assert set(await run(context, 'SELECT document_id FROM "user".documents')) == documents
         assert set(await run(context, 'SELECT DISTINCT document_id FROM "user".chunks')) == documents
         assert await run(context, "SELECT class_id FROM ingest.classes") == [school.class_id]
-        assert await run(context, "SELECT document_id FROM ingest.shares") == [own["shared"]]
+        assert await run(context, "SELECT document_id FROM ingest.document_classes") == [own["shared"]]
         assert documents & set(foreign.values()) == set()
 
 
@@ -124,9 +124,8 @@ async def test_a_document_of_no_org_is_seen_through_the_class_it_is_shared_with_
     (school, _), (other, _) = schools
     owner = another()
     document_id = await ingest.put(words(40, seed=9), person=owner)
-    share = (
-        "INSERT INTO ingest.shares (document_id, class_id, owner_id, is_listed) VALUES (:id, :class_id, :owner, true)"
-    )
+    share = """INSERT INTO ingest.document_classes (document_id, class_id, owner_id, is_listed)
+        VALUES (:id, :class_id, :owner, true)"""
     await run(tenant.PLATFORM, share, id=document_id, class_id=school.class_id, owner=owner.user_id)
     query = 'SELECT count(*) FROM "user".documents WHERE document_id = :id'
     student = tenant.of_user(school.student.user_id)

@@ -62,7 +62,7 @@ async def gone(ingest, stored, document_id: UUID) -> None:
     assert await ingest.vectors(document_id) == 0
     assert not [path for path in stored() if str(document_id) in path]
     assert len(await ingest.sql.events(document_id, DocumentDeleted)) == 1
-    assert await ingest.sql.rows("SELECT 1 FROM ingest.shares WHERE document_id = %s", document_id) == []
+    assert await ingest.sql.rows("SELECT 1 FROM ingest.document_classes WHERE document_id = %s", document_id) == []
 
 
 async def test_everything_of_the_user_goes_and_nothing_of_others(ingest, library, erase, reports, stored) -> None:

@@ -50,15 +50,15 @@ def make(ingest, words, stand_in):
 
 @pytest.fixture
 def stands(ingest):
-    """Row, shares, index and events agree: who else than its owner finds the document."""
+    """Row, classes, index and events agree: who else than its owner finds the document."""
 
     async def check(document_id: UUID, *scopes: str) -> dict[str, Any]:
         row = await ingest.sql.document(document_id)
         own = f"user:{row['owner_id']}"
         assert (row["scopes"][0], set(row["scopes"][1:])) == (own, set(scopes))
-        query = "SELECT class_id FROM ingest.shares WHERE document_id = %s"
-        shares = await ingest.sql.rows(query, document_id)
-        assert {f"class:{share['class_id']}" for share in shares} == set(scopes)
+        query = "SELECT class_id FROM ingest.document_classes WHERE document_id = %s"
+        held = await ingest.sql.rows(query, document_id)
+        assert {f"class:{each['class_id']}" for each in held} == set(scopes)
         if row["state"] == "ready":
             assert row["indexed_version"] == row["version"]
             items = [item[2] for item in await ingest.wired.index.scroll() if item[2]["doc_id"] == str(document_id)]
@@ -318,7 +318,7 @@ async def test_a_delivery_counts_once(ingest, school, make) -> None:
 async def test_row_and_event_of_a_share_are_written_by_one_transaction(ingest, school, make) -> None:
     document_id = await make(school.teacher)
     await ingest.share(school.lists(document_id, version=1))
-    query = """SELECT s.xmin::text = o.xmin::text AS together FROM ingest.shares s, ingest.outbox o
+    query = """SELECT s.xmin::text = o.xmin::text AS together FROM ingest.document_classes s, ingest.outbox o
         WHERE s.document_id = %s AND o.subject = 'ingest.document.shared.v1'
         AND o.payload->'data'->>'document_id' = s.document_id::text"""
 
@@ -417,7 +417,7 @@ async def test_a_deleted_document_leaves_its_classes_and_no_list_brings_it_back(
     await ingest.wired.deletion.delete(school.teacher.principal, document_id)
     await ingest.share(school.lists(document_id, version=2), school.lists(document_id, version=3))
 
-    assert await ingest.sql.rows("SELECT 1 FROM ingest.shares WHERE document_id = %s", document_id) == []
+    assert await ingest.sql.rows("SELECT 1 FROM ingest.document_classes WHERE document_id = %s", document_id) == []
     assert await ingest.found_by(school.scope) == set()
     (gone,) = await ingest.sql.events(document_id, DocumentDeleted)
     assert gone.version == version

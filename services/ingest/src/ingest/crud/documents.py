@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
-from ingest.models import GONE, WORKING, Document, Share, State
+from ingest.models import GONE, WORKING, Document, DocumentClass, State
 
 # Written out: with a parameter in it, PostgreSQL would not see that the index fits.
 _BEHIND = text("state = 'ready' AND indexed_version < version")
@@ -33,7 +33,7 @@ async def get_visible(
     session: AsyncSession, document_id: UUID, *, user_id: UUID, class_ids: Sequence[UUID]
 ) -> Document | None:
     """Of this owner, or shared with one of these classes."""
-    shared = exists().where(Share.document_id == document_id, Share.class_id.in_(class_ids))
+    shared = exists().where(DocumentClass.document_id == document_id, DocumentClass.class_id.in_(class_ids))
     query = select(Document).where(
         Document.document_id == document_id, or_(Document.owner_id == user_id, shared), Document.state.not_in(GONE)
     )
@@ -52,12 +52,12 @@ async def list_visible(
 ) -> list[Document]:
     """`class_id`: those that were uploaded for the class, and those that are shared with it."""
     own = select(Document.document_id).where(Document.owner_id == user_id)
-    shared = select(Share.document_id).where(Share.class_id.in_(class_ids))
+    shared = select(DocumentClass.document_id).where(DocumentClass.class_id.in_(class_ids))
     query = select(Document).where(Document.document_id.in_(union(own, shared)), Document.state.not_in(GONE))
     if state is not None:
         query = query.where(Document.state == state)
     if class_id is not None:
-        there = select(Share.document_id).where(Share.class_id == class_id)
+        there = select(DocumentClass.document_id).where(DocumentClass.class_id == class_id)
         query = query.where(or_(Document.class_id == class_id, Document.document_id.in_(there)))
     if title:
         query = query.where(Document.title.icontains(title, autoescape=True))
@@ -97,7 +97,7 @@ async def list_ids_behind(session: AsyncSession, *, limit: int, class_id: UUID |
     """Ready ones whose index has yet to be told who may find them; with `class_id`, those that it is about."""
     query = select(Document.document_id).where(_BEHIND).limit(limit)
     if class_id is not None:
-        about = select(Share.document_id).where(Share.class_id == class_id)
+        about = select(DocumentClass.document_id).where(DocumentClass.class_id == class_id)
         query = query.where(Document.document_id.in_(about))
     return list((await session.execute(query)).scalars())
 

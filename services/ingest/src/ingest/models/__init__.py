@@ -1,9 +1,10 @@
 """ingest's tables. Importing this package knows them all, which migrations need."""
 
 from ingest.models.base import ACCESS, PLUMBING, SCHEMA, TENANCY, Base
+from ingest.models.class_materials import ClassMaterials
+from ingest.models.document_classes import DocumentClass
 from ingest.models.documents import GONE, WORKING, Chunk, Document, State
 from ingest.models.erased_users import ErasedUser
-from ingest.models.sharing import ClassMaterials, Share
 
 __all__ = [
     "ACCESS",
@@ -16,7 +17,7 @@ __all__ = [
     "Chunk",
     "ClassMaterials",
     "Document",
+    "DocumentClass",
     "ErasedUser",
-    "Share",
     "State",
 ]

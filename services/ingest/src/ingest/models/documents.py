@@ -54,7 +54,7 @@ class Document(Base):
     org_id: Mapped[UUID | None]
     partner_id: Mapped[UUID | None]
     class_id: Mapped[UUID | None] = mapped_column(index=True)
-    # Who may find it: the owner, and the classes of its shares. No index ever shows it to anybody else.
+    # Who may find it: the owner, and the classes that it is open to. No index ever shows it to anybody else.
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     # The version whose scopes the index is known to hold; while it is behind, the index has yet to be told.
     indexed_version: Mapped[int] = mapped_column(server_default="1")

@@ -15,7 +15,7 @@ from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Unavailable
 from contracts.ingest import DocumentDeleted
 from contracts.usage import Outcome
-from ingest.crud import chunks, documents, shares
+from ingest.crud import chunks, document_classes, documents
 from ingest.errors import DELETION_INCOMPLETE, DOCUMENT_NOT_FOUND, NOT_THE_OWNER
 from ingest.models import Document, State
 from ingest.ports import Storage
@@ -117,7 +117,7 @@ class DeletionService:
                 session, row, model=self._recipe.model, provider=self._recipe.provider, outcome=Outcome.CANCELLED
             )
             rows = await chunks.delete_for_document(session, document_id)
-            await shares.delete_for_document(session, document_id)
+            await document_classes.delete_for_document(session, document_id)
             receipt = {
                 "deleted": {"vectors": vectors, "objects": objects, "chunks": rows},
                 "remaining": {

@@ -23,7 +23,7 @@ from chassis.ids import named_id
 from chassis.tenant import Context
 from contracts.ingest import ChunksEmbedded, DocumentFailed, DocumentUploaded
 from contracts.usage import Outcome
-from ingest.crud import chunks, documents, shares
+from ingest.crud import chunks, document_classes, documents
 from ingest.errors import DOCUMENT_NOT_FOUND, INDEX_UNAVAILABLE, PROCESSING_FAILED, REJECTING, NotEmbedded, Unreadable
 from ingest.models import GONE, WORKING, Chunk, Document, State
 from ingest.ports import Embedded, Embedder, PageText, Parser, Storage
@@ -147,7 +147,7 @@ class ProcessingService:
                 document.state, document.reason, document.attempts = State.UPLOADED.value, None, 0
             if document.state not in WORKING:
                 return None
-            held = await shares.list_for_document(session, document.document_id)
+            held = await document_classes.list_for_document(session, document.document_id)
             document.claim_id = claim_id
             document.attempts += 1
             document.state = State.VALIDATING.value

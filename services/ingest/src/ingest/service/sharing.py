@@ -18,7 +18,7 @@ from chassis.database import Database
 from chassis.delivery import Delivery
 from contracts.ingest import DocumentShared
 from contracts.org_partner import ClassConfigured, MembershipGranted
-from ingest.crud import class_materials, documents, shares
+from ingest.crud import class_materials, document_classes, documents
 from ingest.models import TENANCY, ClassMaterials, Document, State
 from ingest.service.indexing import index_errors
 from ingest.service.permission import scopes_of
@@ -62,7 +62,7 @@ class SharingService:
         listed = {each for listing in listings for each in listing.material_ids}
         own = await documents.list_living_for_update(session, listed, owner_id=event.user_id) if listed else []
         for listing in listings:
-            held = {each.document_id for each in await shares.list_for_class(session, listing.class_id)}
+            held = {each.document_id for each in await document_classes.list_for_class(session, listing.class_id)}
             new = [each for each in own if each.document_id in listing.material_ids and each.document_id not in held]
             await self._open(session, listing, new)
         return [each.document_id for each in own]
@@ -74,7 +74,11 @@ class SharingService:
                 document = await documents.get(session, document_id)
                 if document is None or document.state != State.READY or document.indexed_version >= document.version:
                     return
-                staying = [each.class_id for each in await shares.list_for_document(session, document_id) if each.stays]
+                staying = [
+                    each.class_id
+                    for each in await document_classes.list_for_document(session, document_id)
+                    if each.stays
+                ]
             wanted = scopes_of(document.owner_id, staying)
             async with index_errors():
                 await self._index.update_scopes(str(document_id), wanted, version=document.version)
@@ -99,18 +103,18 @@ class SharingService:
         values = {"class_id": event.class_id, **place, "material_ids": listed}
         if not await class_materials.update_newer(session, version=event.version, **values):
             return
-        before = {each.document_id for each in await shares.list_for_class(session, event.class_id)}
+        before = {each.document_id for each in await document_classes.list_for_class(session, event.class_id)}
         # All of them at once: two messages that each took one lock after another could wait for each other.
         locked = await documents.list_living_for_update(session, before | set(listed))
-        # Again, because a document's shares stand still only while it is locked.
-        held = {each.document_id: each for each in await shares.list_for_class(session, event.class_id)}
+        # Again, because a document's classes stand still only while it is locked.
+        held = {each.document_id: each for each in await document_classes.list_for_class(session, event.class_id)}
         # Those on their way out are among them: what is listed again before it has wholly left stays.
         turned = [
             each
             for each in locked
-            if (share := held.get(each.document_id)) and share.is_listed != (each.document_id in listed)
+            if (known := held.get(each.document_id)) and known.is_listed != (each.document_id in listed)
         ]
-        await shares.update_listed(session, event.class_id, listed)
+        await document_classes.update_listed(session, event.class_id, listed)
         for document in turned:
             if not held[document.document_id].by_upload:
                 await self._rescope(session, document)
@@ -118,16 +122,16 @@ class SharingService:
         await self._open(session, ClassMaterials(version=event.version, **values), new)
 
     async def _open(self, session: AsyncSession, listing: ClassMaterials, candidates: list[Document]) -> None:
-        """Share with the class those that it may show; the documents are locked."""
+        """DocumentClass with the class those that it may show; the documents are locked."""
         owners = {each.owner_id for each in candidates}
         staff = await staff_of(session, TENANCY, org_id=listing.org_id, user_ids=owners) if owners else []
         for document in candidates:
             if _may_share(document, listing, staff) and await self._has_room(session, document, listing.class_id):
-                await shares.add(session, document, listing.class_id, by_upload=False)
+                await document_classes.add(session, document, listing.class_id, by_upload=False)
                 await self._rescope(session, document)
 
     async def _has_room(self, session: AsyncSession, document: Document, class_id: UUID) -> bool:
-        held = len(await shares.list_for_document(session, document.document_id))
+        held = len(await document_classes.list_for_document(session, document.document_id))
         # The owner's scope, and this class's, have to fit as well.
         if held + 2 > MAX_SCOPES:
             log.warning("%s is open to %d classes, and not to %s", document.document_id, held, class_id)
@@ -135,15 +139,15 @@ class SharingService:
         return True
 
     async def _rescope(self, session: AsyncSession, document: Document) -> None:
-        """The row's word after its shares have changed; the index is told afterwards, by `settle`."""
-        held = await shares.list_for_document(session, document.document_id)
+        """The row's word after its classes have changed; the index is told afterwards, by `settle`."""
+        held = await document_classes.list_for_document(session, document.document_id)
         staying = scopes_of(document.owner_id, [each.class_id for each in held if each.stays])
         promised = scopes_of(document.owner_id, [each.class_id for each in held])
         document.updated_at = now()
         if document.state != State.READY:
             # It is in no index beyond what its upload gave. What is ready later is told of then.
             document.scopes = staying
-            await shares.delete_leaving(session, document.document_id)
+            await document_classes.delete_leaving(session, document.document_id)
             return
         gains = set(promised) > set(document.scopes)
         if gains:
@@ -161,7 +165,7 @@ class SharingService:
         if document.version != version:
             return False
         document.indexed_version = version
-        await shares.delete_leaving(session, document_id)
+        await document_classes.delete_leaving(session, document_id)
         if document.scopes != scopes:
             document.scopes = scopes
             await outbox.add(session, shared_event(document))

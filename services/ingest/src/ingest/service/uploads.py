@@ -15,7 +15,7 @@ from chassis.errors import SESSION_ENDED, Conflict, Invalid, TooLarge, Unauthent
 from chassis.ids import new_id
 from contracts.ingest import DocumentUploaded
 from contracts.tenancy import Tenant
-from ingest.crud import documents, erased_users, shares
+from ingest.crud import document_classes, documents, erased_users
 from ingest.errors import DOCUMENT_DUPLICATE, DOCUMENT_EMPTY, DOCUMENT_TOO_LARGE, DOCUMENT_TOO_SMALL
 from ingest.models import Document
 from ingest.ports import Storage
@@ -164,7 +164,7 @@ class UploadService:
                     document_id=twin.document_id if twin else None,
                 )
             if placement.class_id:
-                await shares.add(session, document, placement.class_id, by_upload=True)
+                await document_classes.add(session, document, placement.class_id, by_upload=True)
             await outbox.add(session, uploaded_event(document))
         return document
 
