@@ -397,3 +397,16 @@ async def test_an_hour_later_the_address_is_forgotten(world, school, sql, monkey
     assert await outcome(world, person, issued.code) == "enrolled"
     await world.wired.periods.tick()
     assert await sql.rows("SELECT 1 FROM org_partner.guessing_sources") == []
+
+
+async def test_all_addresses_of_one_ipv6_line_are_one(world, school, monkeypatch, address) -> None:
+    monkeypatch.setattr(guessing, "MAX_REFUSALS_AT_ADDRESS", 2)
+    issued = await world.code(school)
+    for one in ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff"):
+        origin.set_current(Origin(ip=one))
+        assert await outcome(world, await world.person(), codes.new_code()) == "invite_code_refused"
+
+    origin.set_current(Origin(ip="2001:db8:0:1::2"))
+    assert await outcome(world, await world.person(), issued.code) == "too_many_wrong_codes_here"
+    origin.set_current(Origin(ip="2001:db8:0:2::2"))
+    assert await outcome(world, await world.person(), issued.code) == "enrolled"

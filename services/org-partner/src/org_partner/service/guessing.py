@@ -4,6 +4,7 @@ Counted by account, exactly, and by address, where many accounts may come from. 
 the audit log, once an hour.
 """
 
+import ipaddress
 import math
 from datetime import timedelta
 
@@ -34,9 +35,8 @@ async def refuse(session: AsyncSession, scope: OwnScope, message: Message) -> No
     wait = await refused_redemptions.get_wait(session, scope, limit=MAX_REFUSALS, window=WINDOW)
     if wait is not None:
         raise _limited(message, wait.total_seconds())
-    address = origin.current().ip
-    if address is not None:
-        source = f"ip:{address}"
+    source = _network(origin.current().ip)
+    if source is not None:
         seconds = await guessing_sources.get_wait(session, scope, source, limit=MAX_REFUSALS_AT_ADDRESS)
         if seconds is not None:
             raise _limited(TOO_MANY_WRONG_CODES_HERE, seconds)
@@ -50,9 +50,19 @@ async def count(session: AsyncSession, scope: OwnScope) -> None:
     # Whoever goes on for hours reaches the limit again and again; within one, only the first time is told.
     if spent and await guessing_sources.add(session, scope, f"user:{scope.user_id}") == 1:
         await _alarm(session, scope, source="account", refusals=MAX_REFUSALS)
-    address = origin.current().ip
-    if address is not None and await guessing_sources.add(session, scope, f"ip:{address}") == MAX_REFUSALS_AT_ADDRESS:
+    network = _network(origin.current().ip)
+    if network is not None and await guessing_sources.add(session, scope, network) == MAX_REFUSALS_AT_ADDRESS:
         await _alarm(session, scope, source="address", refusals=MAX_REFUSALS_AT_ADDRESS)
+
+
+def _network(address: str | None) -> str | None:
+    """Of IPv6 the 64 bits that one line has, as the gateway counts too: within them addresses cost nothing."""
+    if address is None or ":" not in address:
+        return address and f"ip:{address}"
+    try:
+        return f"ip:{ipaddress.IPv6Network((address.partition('%')[0], 64), strict=False)}"
+    except ValueError:
+        return f"ip:{address}"
 
 
 async def _alarm(session: AsyncSession, scope: OwnScope, *, source: str, refusals: int) -> None:
