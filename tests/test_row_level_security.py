@@ -23,11 +23,23 @@ WITHOUT_TENANT = {
     "identity.recovery_codes": "of a person, read at the login before anybody is known",
     "identity.sessions": "of a person, read before anybody is known",
     "identity.refresh_tokens": "of a session",
+    "identity.account_tokens": "of a person, found by the hash of a letter's link before anybody is known",
+    "identity.attempts": "counts of guesses, by keyed hashes of who and where",
+    "identity.totp_factors": "of a person, needed while they log in",
+    "identity.recovery_codes": "of a person, needed while they log in",
+    "identity.mfa_challenges": "of a login that is not finished",
+    "identity.linked_identities": "of a person, found by a provider's own id before anybody is known",
+    "identity.oidc_logins": "of a login that is not finished",
+    "identity.api_keys": "of a person, found by a key before anybody is known",
+    "identity.sign_up_invitations": "of the platform, to people without an account",
+    "identity.erasures": "what services reported of a person who is gone",
     "identity.signing_keys": "the platform's",
     "identity.totp_factors": "of a person, read at the login before anybody is known",
     "org_partner.guessing_sources": "wrong codes counted by where they came from, for an hour or two",
+    "org_partner.guessing_sources": "counts of guesses, by where they come from",
     "org_partner.users": "names and addresses of persons, joined to rows that are behind the wall",
     "supervisor.platform_setting": "the platform's",
+    "supervisor.platform_setting_changes": "the platform's",
 }
 
 
