@@ -143,6 +143,16 @@ async def test_pauses_and_ends_at_once_follow_one_another(world, school, sql) ->
     assert [told_of[change[2]] for change in changes] == [kind for kind, _ in events]
 
 
+@pytest.mark.parametrize(("step", "kind"), [("pause", EnrollmentPaused), ("end", EnrollmentEnded)])
+async def test_ten_of_the_same_at_once_are_one(world, school, sql, step, kind) -> None:
+    _, enrollment_id = await world.enrolled(school)
+    act = getattr(world.wired.attendance, step)
+
+    await asyncio.gather(*(act(school.owner.caller, enrollment_id) for _ in range(10)))
+
+    assert await told(sql, enrollment_id) == [(StudentEnrolled, 1), (kind, 2)]
+
+
 async def test_an_end_makes_room_and_a_pause_does_not(world) -> None:
     school = await world.another_class(await world.school(), capacity=1)
     _, enrollment_id = await world.enrolled(school)
