@@ -61,6 +61,30 @@ def test_every_query_over_everybodys_rows_asks_for_a_proof() -> None:
     assert asked.keys() == EVERYBODYS.keys()
 
 
+# What no caller asks for: settings as they act, roles that decide on a second factor, keys that everybody may have.
+FOR_NOBODY = {"platform_settings.list_values", "memberships.list_roles", "signing_keys.list_public"}
+
+
+def test_every_list_asks_for_a_proof() -> None:
+    free = set()
+    for name, tree in modules():
+        for node in tree.body:
+            if name.startswith("crud/") and isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("list"):
+                asked = {ast.unparse(each.annotation) for each in node.args.args if each.annotation}
+                if not asked & PROOFS:
+                    free.add(f"{Path(name).stem}.{node.name}")
+    assert free == FOR_NOBODY
+
+
+def test_another_s_account_is_named_in_the_routes_of_supervision_alone() -> None:
+    naming = set()
+    for name, tree in modules():
+        for node in ast.walk(tree):
+            if name.startswith("api/") and isinstance(node, ast.AsyncFunctionDef):
+                naming |= {name for each in node.args.args if each.arg == "user_id"}
+    assert naming == {"api/admin_users.py"}
+
+
 def caller(tier: str) -> Principal:
     return Principal(uuid4(), tier, uuid4(), 0)
 
