@@ -13,6 +13,7 @@ from org_partner.models import ACCESS, MAILS, PLUMBING
 from org_partner.ports import Provider, Resolver
 from org_partner.service.acceptances import AcceptanceService
 from org_partner.service.activities import ActivityService
+from org_partner.service.activity_logs import ActivityLogService
 from org_partner.service.attendance import AttendanceService
 from org_partner.service.classes import ClassService
 from org_partner.service.courses import CourseService
@@ -62,6 +63,7 @@ class Wired:
     users: UserService
     erasures: ErasureService
     activities: ActivityService
+    activity_logs: ActivityLogService
     dashboards: DashboardService
     settlement_policies: SettlementPolicyService
     llm_settings: LlmSettingsService
@@ -105,6 +107,7 @@ def wire(settings: Settings, *, resolver: Resolver | None = None, provider: Prov
         users=UserService(database),
         erasures=ErasureService(database),
         activities=ActivityService(database),
+        activity_logs=ActivityLogService(database),
         dashboards=DashboardService(database),
         settlement_policies=SettlementPolicyService(database),
         llm_settings=LlmSettingsService(database, addresses, llm_keys),

@@ -16,7 +16,7 @@ from contracts.org_partner import Role
 from contracts.rag import MessageAnswered
 from contracts.tenancy import Tenant
 from contracts.usage import Outcome
-from org_partner.service.activities import OfClass, OfOrg, OfPartner, Wanted
+from org_partner.service.activity_logs import OfClass, OfOrg, OfPartner, Wanted
 
 PAGE = Slice(limit=200)
 AT = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)  # The 21st in Seoul.
@@ -75,6 +75,11 @@ async def school(world):
 @pytest.fixture
 def log(world):
     return world.wired.activities
+
+
+@pytest.fixture
+def logs(world):
+    return world.wired.activity_logs
 
 
 @pytest.fixture
@@ -235,11 +240,11 @@ async def test_a_deletion_that_overtakes_the_upload_is_told_as_well(world, schoo
     assert [act["action"] for act in acts] == ["document.uploaded", "document.deleted"]
 
 
-async def test_who_did_what_with_names_newest_first(log, world, school) -> None:
+async def test_who_did_what_with_names_newest_first(logs, log, world, school) -> None:
     student = await world.student(school)
     await log.note_answer(answered(inside(school, student), at=datetime.now(UTC)), delivery("note_answer"))
 
-    rows = await log.list_of(school.owner.caller, OfClass(school.group.class_id), PAGE, Wanted())
+    rows = await logs.list_of(school.owner.caller, OfClass(school.group.class_id), PAGE, Wanted())
 
     assert rows[0].action == "question.answered"
     assert (rows[0].actor_name, rows[0].actor_email) == ("김민지", student.email)
@@ -247,13 +252,13 @@ async def test_who_did_what_with_names_newest_first(log, world, school) -> None:
     assert {"class.created", "invite_code.issued"} <= {row.action for row in rows}
 
 
-async def test_each_log_holds_its_own_place_alone(log, world, school) -> None:
+async def test_each_log_holds_its_own_place_alone(logs, log, world, school) -> None:
     sibling, other = await world.sibling(school), await world.school()
     for place in (school, sibling, other):
         await log.note_answer(answered(inside(place, await world.student(place))), delivery("note_answer"))
 
     async def classes(person, which) -> set:
-        rows = await log.list_of(person.caller, which, PAGE, Wanted(action="question.answered"))
+        rows = await logs.list_of(person.caller, which, PAGE, Wanted(action="question.answered"))
         return {row.class_id for row in rows}
 
     mine, theirs = school.group.class_id, sibling.group.class_id
@@ -263,16 +268,16 @@ async def test_each_log_holds_its_own_place_alone(log, world, school) -> None:
     assert await classes(await world.supervisor(), OfOrg(other.org.org_id)) == {other.group.class_id}
 
 
-async def test_acts_above_a_class_are_in_the_log_above_alone(log, school) -> None:
-    org = await log.list_of(school.admin.caller, OfOrg(school.org.org_id), PAGE, Wanted())
-    partner = await log.list_of(school.owner.caller, OfPartner(school.partner.partner_id), PAGE, Wanted())
+async def test_acts_above_a_class_are_in_the_log_above_alone(logs, school) -> None:
+    org = await logs.list_of(school.admin.caller, OfOrg(school.org.org_id), PAGE, Wanted())
+    partner = await logs.list_of(school.owner.caller, OfPartner(school.partner.partner_id), PAGE, Wanted())
 
     assert {row.action for row in org} >= {"org.created", "partner.created", "class.created"}
     assert {row.partner_id for row in partner} == {school.partner.partner_id}
     assert "org.created" not in {row.action for row in partner}
 
 
-async def test_filters_each_and_together(log, world, school) -> None:
+async def test_filters_each_and_together(logs, log, world, school) -> None:
     sibling, student = await world.sibling(school), await world.student(school)
     fact = answered(inside(school, student))
     await log.note_answer(fact, delivery("note_answer"))
@@ -280,7 +285,7 @@ async def test_filters_each_and_together(log, world, school) -> None:
     org = OfOrg(school.org.org_id)
 
     async def count(**wanted) -> int:
-        return len(await log.list_of(school.admin.caller, org, PAGE, Wanted(**wanted)))
+        return len(await logs.list_of(school.admin.caller, org, PAGE, Wanted(**wanted)))
 
     asked = {"action": "question.answered"}
     assert await count(**asked) == await count(action_prefix="question.") == 2
@@ -300,8 +305,8 @@ async def test_filters_each_and_together(log, world, school) -> None:
         await count(first=day, last=day - timedelta(days=1))
 
 
-async def test_who_may_read(log, world, school) -> None:
-    logs = (OfOrg(school.org.org_id), OfPartner(school.partner.partner_id), OfClass(school.group.class_id))
+async def test_who_may_read(logs, world, school) -> None:
+    places = (OfOrg(school.org.org_id), OfPartner(school.partner.partner_id), OfClass(school.group.class_id))
     people = {
         "admin": school.admin,
         "owner": school.owner,
@@ -315,8 +320,8 @@ async def test_who_may_read(log, world, school) -> None:
     async def answer(person, which) -> list[str]:
         outcomes = []
         for call in (
-            lambda: log.list_of(person.caller, which, PAGE, Wanted()),
-            lambda: log.export(person.caller, which, Wanted(), locale=Locale.KO),
+            lambda: logs.list_of(person.caller, which, PAGE, Wanted()),
+            lambda: logs.export(person.caller, which, Wanted(), locale=Locale.KO),
         ):
             try:
                 await call()
@@ -327,7 +332,7 @@ async def test_who_may_read(log, world, school) -> None:
 
     found = {}
     for name, person in people.items():
-        both = [await answer(person, which) for which in logs]
+        both = [await answer(person, which) for which in places]
         assert all(first == second for first, second in both)
         found[name] = [first for first, _ in both]
     assert found == {
@@ -347,7 +352,7 @@ async def read(lines) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
 
 
-async def test_an_export_holds_all_of_it_and_is_an_activity_itself(log, world, school, sql) -> None:
+async def test_an_export_holds_all_of_it_and_is_an_activity_itself(logs, world, school, sql) -> None:
     student = await world.student(school)
     await sql.rows(
         """INSERT INTO partner.activities (activity_id, org_id, partner_id, class_id, actor_id, action, target, detail)
@@ -358,7 +363,7 @@ async def test_an_export_holds_all_of_it_and_is_an_activity_itself(log, world, s
         student.user_id,
     )
 
-    lines = await log.export(
+    lines = await logs.export(
         school.owner.caller, OfClass(school.group.class_id), Wanted(action="test.done"), locale=Locale.KO
     )
     head, *rows = await read(lines)
@@ -374,19 +379,19 @@ async def test_an_export_holds_all_of_it_and_is_an_activity_itself(log, world, s
 
 
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+82 10", "-1", "@sum", "＝1", 'a"b,c', "두\n줄"])
-async def test_no_cell_is_a_formula_and_none_is_cut_in_two(log, world, school, sql, name) -> None:
+async def test_no_cell_is_a_formula_and_none_is_cut_in_two(logs, world, school, sql, name) -> None:
     await sql.rows("UPDATE org_partner.users SET display_name = %s WHERE user_id = %s", name, school.owner.user_id)
 
-    lines = await log.export(school.owner.caller, OfClass(school.group.class_id), Wanted(), locale=Locale.EN)
+    lines = await logs.export(school.owner.caller, OfClass(school.group.class_id), Wanted(), locale=Locale.EN)
     _, *rows = await read(lines)
 
     shown = {row[2] for row in rows if row[4] == str(school.owner.user_id)}
     assert shown == {f"'{name}" if name[0] in "=+-@＝" else name}
 
 
-async def test_an_export_ends_when_the_right_to_it_does(log, world, school, sql) -> None:
+async def test_an_export_ends_when_the_right_to_it_does(logs, world, school, sql) -> None:
     person = await world.staff(school, Role.INSTRUCTOR)
-    lines = await log.export(person.caller, OfClass(school.group.class_id), Wanted(), locale=Locale.KO)
+    lines = await logs.export(person.caller, OfClass(school.group.class_id), Wanted(), locale=Locale.KO)
 
     await sql.rows("DELETE FROM partner.memberships WHERE user_id = %s", person.user_id)
 

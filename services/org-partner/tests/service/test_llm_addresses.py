@@ -117,6 +117,7 @@ INSIDE = [
     "172.31.255.255",
     "192.168.1.1",
     "169.254.169.254",
+    "168.63.129.16",
     "100.64.0.1",
     "100.127.255.255",
     "192.0.0.192",
@@ -206,7 +207,18 @@ async def test_an_operator_can_allow_private_addresses_with_http_too(ip) -> None
 
 
 @pytest.mark.parametrize(
-    "ip", ["169.254.169.254", "100.64.0.1", "0.0.0.0", "64:ff9b::a00:1", "2002:a00:1::", "fe80::1", "::7f00:1"]
+    "ip",
+    [
+        "169.254.169.254",
+        "168.63.129.16",
+        "fd00:ec2::254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+        "fe80::1",
+        "::7f00:1",
+    ],
 )
 async def test_what_is_neither_public_nor_ones_own_network_stays_refused(ip) -> None:
     assert await refused(addresses([ip], private=True), "https://api.example.com") == "llm_address_private"

@@ -20,7 +20,7 @@ from org_partner.schemas.activities import (
     PartnerActivityPageQuery,
     PartnerActivityQuery,
 )
-from org_partner.service.activities import Log, OfClass, OfOrg, OfPartner, Wanted
+from org_partner.service.activity_logs import Log, OfClass, OfOrg, OfPartner, Wanted
 
 router = APIRouter(tags=["activities"])
 
@@ -87,14 +87,14 @@ async def _list(
     query: ActivityPageQuery | PartnerActivityPageQuery | OrgActivityPageQuery,
 ) -> Page[ActivityOut]:
     page = slice_of(query.limit, query.cursor)
-    rows = await services.activities.list_of(caller, log, page, _wanted(query))
+    rows = await services.activity_logs.list_of(caller, log, page, _wanted(query))
     return page_of(rows, page, place=lambda row: (row.occurred_at, row.activity_id), item=ActivityOut.model_validate)
 
 
 async def _export(
     services: Services, caller: Caller, log: Log, query: ActivityQuery, request: Request
 ) -> StreamingResponse:
-    lines = await services.activities.export(caller, log, _wanted(query), locale=locale_of(request))
+    lines = await services.activity_logs.export(caller, log, _wanted(query), locale=locale_of(request))
     headers = {"Content-Disposition": 'attachment; filename="activities.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 

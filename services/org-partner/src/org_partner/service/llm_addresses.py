@@ -4,10 +4,8 @@ A name is looked up and every address it has is checked; who connects afterwards
 the name may mean another one by then.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import urlsplit
 
 import idna
@@ -21,8 +19,8 @@ from org_partner.errors import (
     LLM_HTTPS_NEEDED,
 )
 from org_partner.ports import Endpoint, HostUnknown, Resolver
-
-IP = IPv4Address | IPv6Address
+from org_partner.service import ip_addresses
+from org_partner.service.ip_addresses import IP
 
 MAX_LENGTH = 500
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -33,38 +31,6 @@ _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 # What getaddrinfo takes for an IPv4 address though it is not written as one: 2130706433, 0x7f.1, 127.1, 0177.0.0.1.
 _NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
-
-# Of IPv6 only what is handed out as global unicast, without the parts that lead to IPv4 addresses or to nobody.
-_GLOBAL_6 = ipaddress.ip_network("2000::/3")
-_NEVER = tuple(
-    ipaddress.ip_network(text)
-    for text in (
-        "0.0.0.0/8",
-        "100.64.0.0/10",
-        "169.254.0.0/16",
-        "192.0.0.0/24",
-        "192.0.2.0/24",
-        "192.88.99.0/24",
-        "198.18.0.0/15",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "224.0.0.0/4",
-        "240.0.0.0/4",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "2001::/23",
-        "2001:db8::/32",
-        "2002::/16",
-        "3fff::/20",
-        "fe80::/10",
-        "ff00::/8",
-    )
-)
-# What an operator can allow: one's own networks, never a cloud's metadata.
-_PRIVATE = tuple(
-    ipaddress.ip_network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "::1/128", "fc00::/7")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +84,15 @@ class Addresses:
         Raises:
             Invalid: the host is not known, or one of its addresses must not be reached.
         """
-        found = [_ip(text) for text in await self._resolve(address)]
+        found = [ip_addresses.of_text(text) for text in await self._resolve(address)]
         if not all(self._may_reach(ip) for ip in found):
             raise Invalid(LLM_ADDRESS_PRIVATE, host=address.host)
-        if address.scheme == "http" and not all(_is_private(ip) for ip in found):
+        if address.scheme == "http" and not all(ip_addresses.is_private(ip) for ip in found):
             raise Invalid(LLM_HTTPS_NEEDED)
         return Endpoint(address.url, address.scheme, address.host, address.port, tuple(map(str, found)))
 
     async def _resolve(self, address: Address) -> list[str]:
-        literal = _literal(address.host)
+        literal = ip_addresses.literal(address.host)
         if literal is not None:
             return [str(literal)]
         try:
@@ -135,7 +101,7 @@ class Addresses:
             raise Invalid(LLM_HOST_UNKNOWN, host=address.host) from error
 
     def _may_reach(self, ip: IP) -> bool:
-        return is_public(ip) or (self._private_allowed and _is_private(ip))
+        return ip_addresses.is_public(ip) or (self._private_allowed and ip_addresses.is_private(ip))
 
 
 def parse(text: str) -> Address:
@@ -164,51 +130,18 @@ def parse(text: str) -> Address:
     return Address(parts.scheme, host, port, path)
 
 
-def is_public(ip: IP) -> bool:
-    ip = _unwrapped(ip)
-    if isinstance(ip, IPv6Address) and ip not in _GLOBAL_6:
-        return False
-    return ip.is_global and not _in(ip, _NEVER)
-
-
 def _host(text: str) -> str:
-    literal = _literal(text)
+    literal = ip_addresses.literal(text)
     if literal is not None:
-        return str(_unwrapped(literal))
+        return str(ip_addresses.unwrapped(literal))
     try:
         # Full-width digits and letters become plain ones here, so the numeric forms are looked for afterwards.
         host = idna.encode(text.removesuffix("."), uts46=True).decode()
     except (idna.IDNAError, UnicodeError) as error:
         raise _invalid("host") from error
-    if _literal(host) is None and (_NUMERIC.fullmatch(host) or not _HOST.fullmatch(host)):
+    if ip_addresses.literal(host) is None and (_NUMERIC.fullmatch(host) or not _HOST.fullmatch(host)):
         raise _invalid("host")
     return host
-
-
-def _literal(host: str) -> IP | None:
-    try:
-        ip = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    # A zone names a network card of this machine.
-    return None if isinstance(ip, IPv6Address) and ip.scope_id else ip
-
-
-def _ip(text: str) -> IP:
-    return _unwrapped(ipaddress.ip_address(text.partition("%")[0]))
-
-
-def _unwrapped(ip: IP) -> IP:
-    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
-    return mapped if mapped is not None else ip
-
-
-def _is_private(ip: IP) -> bool:
-    return _in(_unwrapped(ip), _PRIVATE)
-
-
-def _in(ip: IP, networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]) -> bool:
-    return any(ip.version == network.version and ip in network for network in networks)
 
 
 def _pattern(text: str) -> str:
