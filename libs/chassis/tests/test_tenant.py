@@ -22,9 +22,12 @@ TABLES = """
     CREATE TABLE IF NOT EXISTS usage_metrics.parts (user_id uuid, org_id uuid, is_active bool);
     CREATE TABLE IF NOT EXISTS usage_metrics.rooms (room_id uuid PRIMARY KEY, org_id uuid, owner_id uuid, hash bytea);
     CREATE TABLE IF NOT EXISTS usage_metrics.chairs (chair_id uuid PRIMARY KEY, room_id uuid);
-    GRANT SELECT, INSERT, UPDATE, DELETE ON usage_metrics.parts, usage_metrics.rooms, usage_metrics.chairs
-        TO usage_metrics;
-    TRUNCATE usage_metrics.parts, usage_metrics.rooms, usage_metrics.chairs;
+    CREATE TABLE IF NOT EXISTS usage_metrics.notes (note_id uuid PRIMARY KEY, org_id uuid, reader_id uuid);
+    GRANT SELECT, INSERT, UPDATE, DELETE ON usage_metrics.parts, usage_metrics.rooms, usage_metrics.chairs,
+        usage_metrics.notes TO usage_metrics;
+    TRUNCATE usage_metrics.parts, usage_metrics.rooms, usage_metrics.chairs, usage_metrics.notes;
+    DROP POLICY IF EXISTS tenant ON usage_metrics.notes;
+    DROP POLICY IF EXISTS shared ON usage_metrics.notes;
     DROP POLICY IF EXISTS tenant ON usage_metrics.parts;
     DROP POLICY IF EXISTS tenant ON usage_metrics.rooms;
     DROP POLICY IF EXISTS tenant ON usage_metrics.chairs;
@@ -32,6 +35,7 @@ TABLES = """
 WALLS = (
     *tenant.isolation("usage_metrics.parts", user="user_id"),
     *tenant.isolation("usage_metrics.rooms", user="owner_id", proof="hash"),
+    *tenant.isolation("usage_metrics.notes", readable="usage_metrics.parts p WHERE p.user_id = notes.reader_id"),
     *tenant.isolation(
         "usage_metrics.chairs", org=None, through="usage_metrics.rooms r WHERE r.room_id = chairs.room_id"
     ),
@@ -256,3 +260,27 @@ async def test_a_person_cannot_name_their_own_orgs(rooms) -> None:
             user_id=uuid4(), org_id=org,
         )  # fmt: skip
     assert await rooms.seen(tenant.of_user(stranger)) == set()
+
+
+async def test_what_is_shared_is_read_and_neither_changed_nor_locked(rooms) -> None:
+    """Shared with a person in another org: what they see is the owner's all the same."""
+    reader, stranger, there = uuid4(), uuid4(), uuid4()
+    for person in (reader, stranger):
+        await rooms.joins(person, uuid4())
+    sql = "INSERT INTO usage_metrics.notes VALUES (gen_random_uuid(), :org_id, :reader_id) RETURNING org_id"
+    await rooms.run(tenant.PLATFORM, sql, org_id=there, reader_id=reader)
+    notes, context = "SELECT org_id FROM usage_metrics.notes", tenant.of_user(reader)
+    assert await rooms.run(context, notes) == [there]
+    assert await rooms.run(tenant.of_user(stranger), notes) == []
+    assert await rooms.run(None, notes) == []
+    for attempt in (
+        "UPDATE usage_metrics.notes SET reader_id = NULL RETURNING org_id",
+        "UPDATE usage_metrics.notes SET org_id = (SELECT max(org_id::text)::uuid FROM usage_metrics.parts) RETURNING 1",
+        "DELETE FROM usage_metrics.notes RETURNING org_id",
+        "SELECT org_id FROM usage_metrics.notes FOR UPDATE",
+        "SELECT org_id FROM usage_metrics.notes FOR SHARE",
+    ):
+        assert await rooms.run(context, attempt) == [], attempt
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        await rooms.run(context, sql, org_id=there, reader_id=reader)
+    assert await rooms.run(context, notes) == [there]
