@@ -70,9 +70,13 @@ async def test_forged_events_are_buried_and_the_real_document_becomes_ready(
     for each in [*forged, stolen, other.lists(document_id, version=5, class_id=school.class_id)]:
         await publish(each)
 
-    letters = "SELECT consumer, reason, count(*) FROM ingest.dead_letters GROUP BY 1, 2 ORDER BY 1"
+    # The bus is the whole run's; what others left on it is not looked at.
+    letters = """SELECT consumer, reason, count(*) FROM ingest.dead_letters
+        WHERE body LIKE ANY (%s) GROUP BY 1, 2 ORDER BY 1"""
+    about = [f"%{each}%" for each in (document_id, forged[-1].document_id, school.class_id)]
     await until(
         letters,
+        about,
         expected=[
             {"consumer": "ingest-process_document", "reason": "document_not_found", "count": len(forged)},
             {"consumer": "ingest-project_tenancy", "reason": "tenant_contradicted", "count": 1},
@@ -96,5 +100,6 @@ async def test_an_anonymised_user_is_erased_and_reported(ingest, publish, worker
     await until(
         'SELECT state FROM "user".documents WHERE document_id = %s', document_id, expected=[{"state": "deleted"}]
     )
-    reported = "SELECT payload->'data'->>'user_id' AS who FROM ingest.outbox WHERE subject = %s"
-    await until(reported, PersonalDataErased.type, expected=[{"who": str(person.user_id)}])
+    reported = """SELECT payload->'data'->'remaining' AS remaining FROM ingest.outbox
+        WHERE subject = %s AND payload->'data'->>'user_id' = %s"""
+    await until(reported, PersonalDataErased.type, str(person.user_id), expected=[{"remaining": 0}])

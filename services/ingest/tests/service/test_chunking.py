@@ -84,6 +84,14 @@ async def test_the_last_sentence_opens_the_next_chunk_when_it_is_short() -> None
         assert next_one.text.startswith(last)
 
 
+async def test_an_overlap_does_not_make_a_chunk_too_large() -> None:
+    """A short sentence before one that fills a chunk by itself."""
+    full = " ".join(["가득"] * 29) + " 찬다."
+    made = await chunk([PageText(1, 1, f"처음 문장은 그리 길지 않다. 짧다. {full}")], size=32, count_tokens=words)
+
+    assert [each.text for each in made] == ["처음 문장은 그리 길지 않다. 짧다.", full]
+
+
 async def test_a_sentence_longer_than_the_size_stands_alone_and_is_not_repeated() -> None:
     long = " ".join(["아주"] * 90) + " 길다."
     made = await chunk([PageText(1, 1, f"짧다. {long} 끝이다.")], size=10, count_tokens=words)

@@ -90,7 +90,9 @@ def _pack(sentences: Sequence[Span], *, size: int) -> Iterator[tuple[int, int]]:
         if held and used + sentence.tokens > size:
             yield held[0].start, held[-1].end
             last = held[-1]
-            keeps = len(held) > 1 and last.tokens <= size * _MAX_OVERLAP_SHARE
+            # An overlap that leaves the next sentence no room is none.
+            fits = last.tokens + sentence.tokens <= size
+            keeps = fits and len(held) > 1 and last.tokens <= size * _MAX_OVERLAP_SHARE
             held, used = ([last], last.tokens) if keeps else ([], 0)
         held.append(sentence)
         used += sentence.tokens
