@@ -245,9 +245,11 @@ async def client(settings: Settings, signer: Signer) -> AsyncIterator[Client]:
     app = create_app(settings)
     app.state.verifier = signer.verifier
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://org-partner") as http:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://org-partner") as http,
+    ):
         yield Client(http, signer)
-    await app.state.wired.database.close()
 
 
 @pytest.fixture(scope="module")

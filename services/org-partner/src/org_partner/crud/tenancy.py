@@ -160,6 +160,14 @@ async def is_active(session: AsyncSession, org_id: UUID, partner_id: UUID | None
     return bool((await session.execute(query)).scalar_one_or_none())
 
 
+async def is_class_of(session: AsyncSession, class_id: UUID, *, org_id: UUID, partner_id: UUID | None) -> bool:
+    """`partner_id` None: of any partner of the org."""
+    query = exists().where(Class.class_id == class_id, Class.org_id == org_id)
+    if partner_id is not None:
+        query = query.where(Class.partner_id == partner_id)
+    return (await session.execute(select(query))).scalar_one()
+
+
 async def holds_together(session: AsyncSession, org_id: UUID, partner_id: UUID | None, class_id: UUID | None) -> bool:
     """Whether there is such an org, with that partner, with that class."""
     query = select(exists().where(Org.org_id == org_id))

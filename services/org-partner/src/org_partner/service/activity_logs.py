@@ -64,11 +64,12 @@ class ActivityLogService:
     ) -> Sequence[Row[*tuple[Any, ...]]]:
         """
         Raises:
-            NotFound: no such org, partner or class for the caller.
+            NotFound: no such org, partner or class for the caller, or a filter names one that is not in there.
             Forbidden: the caller neither administers the org nor teaches in the partner or class.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await _enter(session, caller, log)
+            await permission.narrowed(session, scope, partner_id=wanted.partner_id, class_id=wanted.class_id)
             return await activities.list_for_scope(session, scope, page, _filter(wanted))
 
     async def export(self, caller: Principal, log: Log, wanted: Wanted, *, locale: Locale) -> AsyncIterator[bytes]:
@@ -81,6 +82,7 @@ class ActivityLogService:
         _filter(wanted)
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await _enter(session, caller, log)
+            await permission.narrowed(session, scope, partner_id=wanted.partner_id, class_id=wanted.class_id)
             filters = {name: str(value) for name, value in asdict(wanted).items() if value is not None}
             await acts.record(session, caller, "activities.exported", scope, target=_target(log), filters=filters)
         return self._lines(caller, log, wanted, locale)

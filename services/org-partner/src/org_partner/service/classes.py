@@ -75,10 +75,13 @@ class ClassService:
     ) -> Sequence[Class]:
         """
         Raises:
-            NotFound: no such partner, or the caller has no role in it.
+            NotFound: no such partner, or the caller has no role in it; or no such course in its org.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.ASSIST)
+            course_id = wanted.get("course_id")
+            if course_id is not None and await courses.get(session, scope, course_id) is None:
+                raise NotFound(COURSE_NOT_FOUND)
             return await classes.list_for_partner(session, scope, page, **wanted)
 
     async def get(self, caller: Principal, class_id: UUID) -> tuple[Class, bool]:

@@ -72,11 +72,12 @@ class EnrollmentService:
         class_id: UUID | None = None,
         **wanted: Unpack[StudentFilter],
     ) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Across the partner's classes; whoever is in two of them is there twice. Another's `class_id`: nobody.
+        """Across the partner's classes; whoever is in two of them is there twice.
 
         Raises:
-            NotFound: no such partner, or the caller has no role in it.
+            NotFound: no such partner, or the caller has no role in it; or no such class of the partner.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.ASSIST)
+            await permission.narrowed(session, scope, class_id=class_id)
             return await rosters.list_students(session, scope, page, class_id=class_id, **wanted)

@@ -112,11 +112,12 @@ class InvitationService:
         """Those to its partners as well.
 
         Raises:
-            NotFound: no such org for the caller.
+            NotFound: no such org for the caller, or no such partner in it.
             Forbidden: the caller does not administer the org.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ADMINISTER)
+            await permission.narrowed(session, scope, partner_id=partner_id)
             return await invitations.list_for_scope(session, scope, page, Filter(state, partner_id, text))
 
     async def list_for_partner(

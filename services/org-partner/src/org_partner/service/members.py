@@ -37,11 +37,12 @@ class MemberService:
         """Of the org and of all its partners. `text`: a part of name or address; `ended`: who was a member before.
 
         Raises:
-            NotFound: no such org for the caller.
+            NotFound: no such org for the caller, or no such partner in it.
             Forbidden: the caller does not administer the org.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ADMINISTER)
+            await permission.narrowed(session, scope, partner_id=partner_id)
             return await rows.list_for_scope(session, scope, page, rows.Filter(role, partner_id, text, ended))
 
     async def list_for_partner(

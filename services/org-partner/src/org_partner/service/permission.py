@@ -280,6 +280,27 @@ async def by_invitation(session: AsyncSession, caller: Principal, token_hash: by
     return InvitationScope(invitation.invitation_id, invitation.org_id, invitation.partner_id, caller.user_id)
 
 
+async def narrowed(
+    session: AsyncSession,
+    scope: OrgScope | PartnerScope | ClassScope,
+    *,
+    partner_id: UUID | None = None,
+    class_id: UUID | None = None,
+) -> None:
+    """Whether the partner and the class that a filter names lie within the scope.
+
+    Raises:
+        NotFound: one of them does not, whether it is elsewhere or nowhere.
+    """
+    inside = scope.partner_id if isinstance(scope, PartnerScope | ClassScope) else None
+    if partner_id is not None and not await tenancy.holds_together(session, scope.org_id, partner_id, None):
+        raise NotFound(PARTNER_NOT_FOUND)
+    if class_id is not None and not await tenancy.is_class_of(
+        session, class_id, org_id=scope.org_id, partner_id=inside
+    ):
+        raise NotFound(CLASS_NOT_FOUND)
+
+
 async def check_event_tenant(session: AsyncSession, told: Tenant) -> None:
     """Whether what another service says of an object's tenant is so here, where tenants are made.
 
