@@ -1,5 +1,8 @@
 """`GET /documents`: newest first, page by page, filtered."""
 
+from typing import Any
+from uuid import uuid4
+
 import pytest
 
 
@@ -92,18 +95,33 @@ async def test_an_unknown_state_is_refused(client, library, problem) -> None:
     problem(answer, 422, "validation_failed")
 
 
-async def test_by_class(client, ingest, words) -> None:
+async def test_by_class(client, ingest, words, problem) -> None:
     school, other = await ingest.open_school(), await ingest.open_school()
     inside = await ingest.put(words(30), person=school.teacher, class_id=school.class_id)
     await ingest.put(words(31), person=school.teacher)
 
-    async def found(person, class_id) -> list[str]:
-        answer = await client.ask(person, "GET", "/documents", params={"class_id": class_id})
-        return [item["document_id"] for item in answer.json()["items"]]
+    async def ask(person, class_id) -> Any:
+        return await client.ask(person, "GET", "/documents", params={"class_id": str(class_id)})
 
-    assert await found(school.teacher, school.class_id) == [str(inside)]
-    assert await found(school.teacher, other.class_id) == []
-    assert await found(other.teacher, school.class_id) == []
+    found = (await ask(school.teacher, school.class_id)).json()["items"]
+    assert [item["document_id"] for item in found] == [str(inside)]
+    assert (await ask(other.teacher, other.class_id)).json()["items"] == []
+    for person, class_id in (
+        (school.teacher, other.class_id),
+        (other.teacher, school.class_id),
+        (school.teacher, uuid4()),
+    ):
+        problem(await ask(person, class_id), 404, "class_not_found")
+
+
+async def test_whoever_left_a_class_still_finds_what_they_put_there(client, ingest, words) -> None:
+    school, other = await ingest.open_school(), await ingest.open_school()
+    theirs = await ingest.put(words(30), person=school.teacher, class_id=school.class_id)
+    await ingest.sql.rows("DELETE FROM ingest.memberships WHERE user_id = %s", school.teacher.user_id)
+
+    answer = await client.ask(school.teacher, "GET", "/documents", params={"class_id": str(school.class_id)})
+    assert [item["document_id"] for item in answer.json()["items"]] == [str(theirs)]
+    assert (await client.ask(other.teacher, "GET", "/documents")).json()["items"] == []
 
 
 async def test_the_failed_one_says_why_in_the_callers_language(client, library) -> None:

@@ -70,7 +70,7 @@ async def test_documents_and_classes_of_others_are_not_there(client, library, pe
     assert (await client.ask(person, "GET", "/conversations")).json()["items"] == []
 
 
-async def test_pages_and_filters(client, library) -> None:
+async def test_pages_and_filters(client, library, problem) -> None:
     school = await library.open_school()
     person = school.student
     titles = ["100% 답", "10_점", "수업 질문", "Guide"]
@@ -86,7 +86,9 @@ async def test_pages_and_filters(client, library) -> None:
     assert await listed(title="_") == ["10_점"]
     assert await listed(title="guide") == ["Guide"]
     assert await listed(class_id=str(school.class_id)) == ["수업 질문"]
-    assert await listed(class_id=str(uuid4())) == []
+    problem(
+        await client.ask(person, "GET", "/conversations", params={"class_id": str(uuid4())}), 404, "class_not_found"
+    )
     first = (await client.ask(person, "GET", "/conversations", params={"limit": 3})).json()
     assert [item["title"] for item in first["items"]] == titles[:0:-1]
     rest = {"limit": 3, "cursor": first["next_cursor"]}

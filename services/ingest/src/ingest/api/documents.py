@@ -90,7 +90,7 @@ async def upload_document(
     return present(document, locale_of(request))
 
 
-@router.get("/documents", responses=responses(*_ERRORS))
+@router.get("/documents", responses=responses(*_ERRORS, NotFound))
 async def list_documents(
     request: Request,
     caller: Caller,

@@ -9,7 +9,7 @@ from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.paging import Slice
 from ingest.crud import documents
-from ingest.errors import DOCUMENT_NOT_FOUND
+from ingest.errors import CLASS_NOT_FOUND, DOCUMENT_NOT_FOUND
 from ingest.models import WORKING, Document, State
 from ingest.service import permission
 
@@ -37,9 +37,13 @@ class DocumentService:
     async def list_page(
         self, user_id: UUID, page: Slice, *, state: str | None, class_id: UUID | None, title: str | None
     ) -> list[Document]:
+        """
+        Raises:
+            NotFound: a class that the user is not in, and of which they have no document.
+        """
         async with self._database.transaction(tenant.of_user(user_id)) as session:
             visible = await permission.visible_to(session, user_id)
-            return await documents.list_visible(
+            found = await documents.list_visible(
                 session,
                 page,
                 user_id=visible.user_id,
@@ -48,6 +52,10 @@ class DocumentService:
                 class_id=class_id,
                 title=title,
             )
+        # Whoever has left a class may still ask for what they once put there.
+        if class_id is not None and not found and page.after is None and class_id not in visible.class_ids:
+            raise NotFound(CLASS_NOT_FOUND)
+        return found
 
     async def follow(self, user_id: UUID, document_id: UUID) -> AsyncIterator[Document]:
         """The document now and at every change, until it has come to an end.

@@ -52,8 +52,16 @@ class ConversationService:
     async def list_page(
         self, user_id: UUID, page: Slice, *, class_id: UUID | None, title: str | None
     ) -> list[Conversation]:
+        """
+        Raises:
+            NotFound: a class that the user is not in, and in which they have no conversation.
+        """
         async with self._database.transaction(tenant.of_user(user_id)) as session:
-            return await conversations.list_page(session, page, user_id=user_id, class_id=class_id, title=title)
+            found = await conversations.list_page(session, page, user_id=user_id, class_id=class_id, title=title)
+            # Whoever has left a class may still ask for what they once said there.
+            if class_id is not None and not found and page.after is None:
+                await permission.attended(session, user_id, class_id)
+        return found
 
     async def list_messages(self, user_id: UUID, conversation_id: UUID, page: Slice) -> list[Message]:
         """Raises NotFound."""

@@ -31,6 +31,16 @@ class Searchable:
         return found
 
 
+async def attended(session: AsyncSession, user_id: UUID, class_id: UUID) -> None:
+    """
+    Raises:
+        NotFound: the user is not in the class, or there is none.
+    """
+    access = await access_of(session, TENANCY, user_id)
+    if class_id not in access.classes:
+        raise NotFound(CLASS_NOT_FOUND)
+
+
 async def searchable(
     session: AsyncSession, user_id: UUID, *, class_id: UUID | None, document_ids: Sequence[UUID]
 ) -> Searchable:
