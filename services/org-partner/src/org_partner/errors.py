@@ -327,7 +327,7 @@ CSV_UNREADABLE = Message(
 CSV_COLUMNS_MISSING = Message(
     "csv_columns_missing",
     "첫 줄에 '이메일'(또는 email) 열이 한 번 있어야 합니다.",
-    "The first line must name one column `email` (or 이메일).",
+    "The first line must name one column `email`.",
 )
 CSV_TOO_MANY_ROWS = Message(
     "csv_too_many_rows",
@@ -340,26 +340,6 @@ CSV_EMPTY = Message(
     "There are no rows. Write one e-mail address a line below the first line.",
 )
 # What a report says of each row of a roster.
-ROW_ENROLLED = Message("enrolled", "수강 등록했습니다.", "Enrolled.")
-ROW_ALREADY = Message("already", "이미 이 강의의 학생입니다.", "A student of this class already.")
-ROW_INVITED = Message("invited", "가입 안내와 초대 코드를 이메일로 보냅니다.", "An invitation is sent by e-mail.")
-ROW_INVITED_BEFORE = Message(
-    "invited", "전에 보낸 초대 코드를 아직 쓸 수 있습니다.", "An invitation that was sent before can still be used."
-)
-ROW_UNKNOWN_USER = Message(
-    "unknown_user",
-    "이 이메일로 가입한 사용자가 없습니다. 먼저 가입하게 하거나 invite_unknown을 true로 보내세요.",
-    "Nobody has signed up with this address. Let them sign up first, or send `invite_unknown` true.",
-)
-ROW_INVALID = Message("invalid", "이메일 주소가 아닙니다. 고쳐서 다시 보내세요.", "Not an e-mail address. Mend it.")
-ROW_REPEATED = Message(
-    "invalid",
-    "{first_row}행과 같은 주소입니다. 한 번만 쓰세요.",
-    "The same address as in row {first_row}. Write it once.",
-)
-ROW_CLASS_FULL = Message(
-    "class_full", "강의 정원이 찼습니다. 정원을 늘리고 다시 보내세요.", "The class is full. Give it more seats."
-)
 POLICY_NOT_FOUND = Message(
     "policy_not_found",
     "그런 정산 정책이 없거나, 그날 적용되는 정책이 없습니다.",

@@ -21,7 +21,10 @@ from chassis.mail import MailQueue
 from org_partner.crud import classes, enrollments, invite_codes, users
 from org_partner.crud.enrollments import IN_CLASS
 from org_partner.crud.scopes import ClassScope
-from org_partner.errors import (
+from org_partner.models import Class
+from org_partner.service import acts, codes, enrolling, letters, permission, roster_csv
+from org_partner.service.roster_csv import RosterRow
+from org_partner.service.roster_outcomes import (
     ROW_ALREADY,
     ROW_CLASS_FULL,
     ROW_ENROLLED,
@@ -31,9 +34,6 @@ from org_partner.errors import (
     ROW_REPEATED,
     ROW_UNKNOWN_USER,
 )
-from org_partner.models import Class
-from org_partner.service import acts, codes, enrolling, letters, permission, roster_csv
-from org_partner.service.roster_csv import RosterRow
 
 # Of the personal code in an invitation.
 LIFETIME = timedelta(days=14)
