@@ -10,7 +10,7 @@ export PYTHONUNBUFFERED := 1
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: .venv/installed ## Find Python 3.12 or newer, install the locked packages, prepare the embedding model
@@ -42,6 +42,14 @@ demo: override export ASK := $(value ASK)
 .PHONY: test
 test: setup ## All tests, on real PostgreSQL, NATS, gateway and model (ARGS="-k name")
 	@$(PY) -m pytest -q $(ARGS)
+
+.PHONY: test-isolation
+test-isolation: setup ## Every operation for every kind of caller, against tests/isolation/expected.yaml
+	@$(PY) -m pytest -q tests/isolation $(ARGS)
+
+.PHONY: test-fuzz
+test-fuzz: setup ## schemathesis over all five API descriptions, through the gateway, on a stack of its own
+	@PYTHONPATH=tests/isolation $(PY) tests/fuzz/run.py
 
 .PHONY: check
 check: setup ## Format, lint, types, imports, migrations, compose file; changes nothing
