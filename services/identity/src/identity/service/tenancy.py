@@ -14,4 +14,4 @@ class TenancyService:
 
     async def project(self, event: Event, *, once: Delivery) -> None:
         async with self._database.transaction(tenant.PLATFORM, once=once) as session:
-            await project(session, TENANCY, event)
+            await project(session, TENANCY, event, attempt=once.attempt)

@@ -22,7 +22,7 @@ class TenancyService:
             await places.note(session, pairs_of(_chain(event)))
             user_id = getattr(event, "user_id", None)
             if user_id is None or not await erased_users.is_erased(session, user_id):
-                await project(session, TENANCY, event)
+                await project(session, TENANCY, event, attempt=once.attempt)
 
 
 def _chain(event: Any) -> Chain:
