@@ -12,7 +12,7 @@ from growfit_local.stack import Stack
 
 ROUTES = {
     "identity": ["/auth/login", "/users/me", "/platform-settings", "/.well-known/jwks.json"],
-    "org-partner": ["/orgs", "/partners/1", "/courses", "/classes/1/students", "/invite-codes/redeem", "/enrollments"],
+    "org-partner": ["/orgs", "/partners/1", "/classes/1/students", "/invite-codes/redeem", "/enrollments"],
     "ingest": ["/documents", "/documents/1/events"],
     "rag": ["/conversations/1/messages", "/search"],
     "usage-metrics": ["/usage/summary", "/audit-events/export"],

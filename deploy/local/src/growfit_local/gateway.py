@@ -39,6 +39,7 @@ def flags(layout: Layout) -> list[str]:
     return [
         *FLAGS,
         f"--entryPoints.web.address={layout.host}:{layout.ports['gateway']}",
+        f"--entryPoints.web.forwardedHeaders.trustedIPs={layout.settings['TRUSTED_PROXIES']}",
         f"--entryPoints.ping.address={LOOPBACK}:{layout.ports['traefik-ping']}",
         f"--providers.file.filename={REPOSITORY / 'deploy' / 'traefik' / 'dynamic.yaml'}",
     ]

@@ -63,6 +63,7 @@ class FileMailer:
     def _write(self, name: str, content: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = self._folder / f".{name}.part"
+        part.touch(mode=0o600)
         part.write_bytes(content)
         part.rename(self._folder / f"{name}.eml")
 

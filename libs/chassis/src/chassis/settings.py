@@ -1,14 +1,24 @@
 """Settings that every service reads from the environment. Built when a door opens, never at import."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import BeforeValidator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PUBLIC_URL = "http://localhost:8000"
+
+
+def _or_default(value: str) -> str:
+    # Compose passes what nobody set as an empty text.
+    return value or _PUBLIC_URL
 
 
 class MailSettings(BaseSettings):
     """For services that write letters. `public_url`: where people open the links in them."""
 
-    public_url: str = "http://localhost:8000"
+    model_config = SettingsConfigDict(extra="ignore")
+
+    public_url: Annotated[str, BeforeValidator(_or_default)] = _PUBLIC_URL
     mail_url: str = ""
     mail_from: str = "GrowFit <no-reply@growfit.invalid>"
 

@@ -8,7 +8,6 @@ READ, WRITE = "read", "write"
 AREAS = (
     "orgs",
     "partners",
-    "courses",
     "classes",
     "invite-codes",
     "enrollments",
