@@ -136,6 +136,9 @@ async def test_left_out_keeps_the_key_null_removes_it_and_text_sets_it(llm, scho
     [
         {"base_url": "https://llm.example.com/v1"},
         {"base_url": "https://api.openai.com:8443/v1"},
+        {"base_url": "https://api.openai.com/v2"},
+        {"base_url": "https://api.openai.com/V1"},
+        {"base_url": "https://api.openai.com"},
         {"provider": "other"},
         {"provider": None, "base_url": None},
     ],
@@ -157,7 +160,7 @@ async def test_a_key_does_not_follow_to_another_place(llm, school, sql, change) 
         assert again.own.has_key
 
 
-@pytest.mark.parametrize("url", ["https://API.openai.com:443/v1/", "https://api.openai.com/v2"])
+@pytest.mark.parametrize("url", ["https://API.openai.com:443/v1/", "https://api.openai.com./v1"])
 async def test_the_same_place_written_otherwise_keeps_the_key(llm, school, url) -> None:
     level = AtOrg(school.org.org_id)
     await llm.llm_settings.save(school.admin.caller, level, whole(api_key="sk-1"))

@@ -69,7 +69,7 @@ class LlmSettingsIn(BaseModel):
     api_key: ApiKey | None = Field(
         None,
         description="Never given back. Left out: the stored one stays; null: it is removed. "
-        "Needed when `provider` or the host of `base_url` changes.",
+        "Needed when `provider` or `base_url` changes, be it the path alone.",
         json_schema_extra={"writeOnly": True},
         examples=["sk-…"],
     )

@@ -48,11 +48,6 @@ class Address:
         port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.path}"
 
-    @property
-    def origin(self) -> tuple[str, str, int]:
-        """What a key is for: the same scheme, host and port."""
-        return self.scheme, self.host, self.port
-
 
 class Addresses:
     """`allowed_hosts`: names, or `*.suffix` for what is below one, divided by commas; empty: every public host."""

@@ -19,7 +19,7 @@ from org_partner.crud import classes, llm_settings
 from org_partner.crud.scopes import OrgScope, PartnerScope
 from org_partner.errors import KEY_REQUIRED, LLM_PROVIDER_INCOMPLETE, LLM_PROVIDER_RESERVED
 from org_partner.models import LlmSettings
-from org_partner.service import acts, effective_models, llm_addresses, llm_levels, permission
+from org_partner.service import acts, effective_models, llm_levels, permission
 from org_partner.service.effective_models import PLATFORM_PROVIDER, Effective
 from org_partner.service.llm_addresses import Address, Addresses
 from org_partner.service.llm_keys import LlmKeys
@@ -198,12 +198,13 @@ def _check_models(view: View, wanted: Wanted) -> None:
 
 
 def _goes_elsewhere(before: LlmSettings, wanted: Wanted, address: Address | None) -> bool:
-    """Whether the stored key would be sent to a place that it was not given for."""
-    if not before.has_key or before.base_url is None:
+    """Whether the stored key would be sent to a place that it was not given for.
+
+    The whole URL is the place, in its one spelling: gateways that many share name the tenant in the path.
+    """
+    if not before.has_key:
         return False
-    if address is None or before.provider != wanted.provider:
-        return True
-    return llm_addresses.parse(before.base_url).origin != address.origin
+    return address is None or (before.provider, before.base_url) != (wanted.provider, address.url)
 
 
 def _fate_of_key(wanted: Wanted) -> str:
