@@ -18,12 +18,15 @@ class Tier(StrEnum):
 
 
 class UserRegistered(Event, type="identity.user.registered.v1", key="user_id"):
+    """`email_verified`: whether somebody has shown that the address is theirs; absent in what was written before."""
+
     user_id: UUID
     email: str
     display_name: str
     tier: Tier
     locale: str
     registered_at: AwareDatetime
+    email_verified: bool | None = None
 
 
 class UserStatus(StrEnum):
@@ -34,7 +37,10 @@ class UserStatus(StrEnum):
 
 
 class UserChanged(Event, type="identity.user.changed.v1", key="user_id"):
-    """The account as it is now. A token with an older epoch is refused from now on."""
+    """The account as it is now. A token with an older epoch is refused from now on.
+
+    `email_verified`: whether somebody has shown that the address is theirs; absent in what was written before.
+    """
 
     user_id: UUID
     email: str
@@ -45,6 +51,7 @@ class UserChanged(Event, type="identity.user.changed.v1", key="user_id"):
     token_epoch: int
     version: int
     changed_at: AwareDatetime
+    email_verified: bool | None = None
 
 
 class UserAnonymised(Event, type="identity.user.anonymised.v1", key="user_id"):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from contracts.identity import UserChanged
+from contracts.identity import UserChanged, UserRegistered
 
 ANSWER = {"accepted": True}
 
@@ -41,8 +41,10 @@ async def test_a_letter_verifies_the_address_once(client, account, letters, sql,
     assert (answer.status_code, answer.content) == (204, b"")
     assert (await me(client, tokens))["email_verified"]
     problem(await client.post("/auth/verify-email", {"token": letter.token}), 422, "link_invalid")
-    _, changed = await sql.events(account.user_id)
+    registered, changed = await sql.events(account.user_id)
+    assert isinstance(registered, UserRegistered)
     assert isinstance(changed, UserChanged)
+    assert (registered.email_verified, changed.email_verified) == (False, True)
     assert (changed.version, changed.token_epoch, changed.status) == (2, 0, "active")
     assert "user.email_verified" in [entry["action"] for entry in await sql.audited(f"user/{account.user_id}")]
 

@@ -30,6 +30,7 @@ async def announce(session: AsyncSession, user: User) -> None:
             token_epoch=user.token_epoch,
             version=user.version,
             changed_at=now(),
+            email_verified=user.email_verified_at is not None,
         ),
     )
 

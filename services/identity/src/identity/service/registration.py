@@ -47,6 +47,7 @@ async def register(
         tier=tier,
         locale=locale,
         registered_at=now(),
+        email_verified=is_verified,
     )
     await outbox.add(session, event)
     await audit.record(session, "user.signed_up", actor=None, target=f"user/{user.user_id}", **facts)
