@@ -23,6 +23,8 @@ class Org:
     ids: dict[str, str]
     admin: Person
     owner: Person
+    instructor: Person
+    assistant: Person
     sibling: Person
     student: Person
     code: str
@@ -33,7 +35,7 @@ class World:
     def __init__(self, stack: Stack, http: httpx.Client, supervisor: Person) -> None:
         self._http = http
         self._url = stack.layout.database_url("postgres", driver="postgresql")
-        self.people = People(http)
+        self.people = People(http, supervisor)
         self.supervisor = supervisor
         self.user = self.people.person("user")
         self.ours, self.theirs = self._org("ours"), self._org("theirs")
@@ -48,6 +50,8 @@ class World:
             "other_admin": self.theirs.admin,
             "supervisor": self.supervisor,
             "owner": self.ours.owner,
+            "instructor": self.ours.instructor,
+            "assistant": self.ours.assistant,
         }
         assert set(self._holders) | {"no_token", "expired", "wrong_scope"} == set(CALLERS)
 
@@ -104,7 +108,7 @@ class World:
         made["org_id"] = self.ask(self.supervisor, "POST", "/orgs", json={"name": f"{name} 학원"})["org_id"]
         org = f"/orgs/{made['org_id']}"
         admin, owner, sibling = (self.people.person(who) for who in ("admin", "owner", "sibling"))
-        instructor = self.people.person("instructor")
+        instructor, assistant = self.people.person("instructor"), self.people.person("assistant")
         self.ask(self.supervisor, "POST", f"{org}/admins", json={"email": admin.email})
         for person, key in ((owner, "partner_id"), (sibling, "sibling_id")):
             body = {"name": f"{name} 강사", "owner_email": person.email}
@@ -117,13 +121,15 @@ class World:
         issued = self.ask(owner, "POST", f"{class_}/invite-codes", json={"expires_in_hours": 24, "max_uses": 1000})
         made["invite_code_id"] = issued["invite_code_id"]
         student, made["enrollment_id"] = self.student_of(issued["code"])
-        self._staff(made, admin=admin, owner=owner, instructor=instructor)
+        for person, role in ((instructor, "instructor"), (assistant, "assistant")):
+            self.ask(owner, "POST", f"{partner}/members", json={"email": person.email, "role": role})
+        self._staff(made, admin=admin, owner=owner)
         self._own(made, owner)
-        return Org(made, admin, owner, sibling, student, issued["code"])
+        return Org(made, admin, owner, instructor, assistant, sibling, student, issued["code"])
 
-    def _staff(self, made: dict[str, str], *, admin: Person, owner: Person, instructor: Person) -> None:
+    def _staff(self, made: dict[str, str], *, admin: Person, owner: Person) -> None:
         org, partner = f"/orgs/{made['org_id']}", f"/partners/{made['partner_id']}"
-        body = {"email": instructor.email, "role": "instructor"}
+        body = {"email": self.people.person("spare").email, "role": "instructor"}
         made["membership_id"] = self.ask(owner, "POST", f"{partner}/members", json=body)["membership_id"]
         invited = {"email": f"{uuid4().hex[:8]}@example.com", "role": "instructor"}
         made["partner_invitation_id"] = self.ask(owner, "POST", f"{partner}/invitations", json=invited)["invitation_id"]
