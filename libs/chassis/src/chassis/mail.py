@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import aiosmtplib
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import Table, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -172,14 +173,16 @@ class MailQueue:
 
     async def _try(self, mail_id: UUID, sealed: bytes) -> str:
         """Why it was not sent; empty: it was."""
-        to = ""
+        to = written = ""
         try:
             to, subject, text = json.loads(self._sealer.open(sealed, bound_to=f"mail:{mail_id}"))
+            written = _address(to)
             await self._mailer.send(self._letter(mail_id, to=to, subject=subject, text=text))
-        except (MailRefused, SealBroken) as error:
+        # ValueError: it was put when other rules held.
+        except (MailRefused, SealBroken, ValueError) as error:
             reason = str(error)
             # Servers repeat the address in their answers; neither the table nor the log keeps it in clear.
-            for address in (to, _address(to)) if to else ():
+            for address in filter(None, (to, written)):
                 reason = reason.replace(address, "…")
             log.warning("mail %s is not sent yet: %s", mail_id, reason)
             return reason[:500]
@@ -197,9 +200,13 @@ class MailQueue:
 
 
 def _address(to: str) -> str:
-    """As mail servers take it: a domain in other letters than theirs is written in their own."""
-    name, at, domain = to.rpartition("@")
-    ascii_domain = domain.encode("idna").decode()
-    if not (name and at and ascii_domain) or set(to) & set("\r\n,<>"):
-        raise ValueError("no single e-mail address")
-    return f"{name}@{ascii_domain}"
+    """As mail servers take it: a domain in other letters than theirs is written in their own.
+
+    By the rules of 2008, by which addresses are stored. Those of 2003, which are Python's own, make ss of ß: another
+    domain, so that somebody else would get the link.
+    """
+    try:
+        found = validate_email(to, check_deliverability=False)
+    except EmailNotValidError:
+        raise ValueError("no single e-mail address") from None
+    return f"{found.local_part}@{found.ascii_domain}"
