@@ -97,7 +97,9 @@ class World:
         self.wired = wired
         self._sql = sql
 
-    async def person(self, *, tier: Tier = Tier.USER, announced: bool = True, email: str = "") -> Person:
+    async def person(
+        self, *, tier: Tier = Tier.USER, announced: bool = True, email: str = "", verified: bool = True
+    ) -> Person:
         """`announced` False: signed up, but identity's event has not arrived here yet."""
         user_id = uuid4()
         email = email or f"{user_id.hex}@example.com"
@@ -105,10 +107,10 @@ class World:
         await self._sql.rows(query, user_id, email, "김민지", tier.value)
         person = Person(Principal(user_id, tier.value, uuid4(), 0), email)
         if announced:
-            await self.announce(person)
+            await self.announce(person, verified=verified)
         return person
 
-    async def announce(self, person: Person) -> None:
+    async def announce(self, person: Person, *, verified: bool | None = True) -> None:
         fact = UserRegistered(
             user_id=person.user_id,
             email=person.email,
@@ -116,6 +118,7 @@ class World:
             tier=Tier(person.caller.tier),
             locale="ko",
             registered_at=now(),
+            email_verified=verified,
         )
         await self.wired.users.register(fact, Delivery("org_partner-register_user", uuid4()))
 
@@ -210,6 +213,7 @@ def settings(database: TestDatabase) -> Settings:
         nats_nkey_seed="",
         jwks_url="http://127.0.0.1:1/jwks.json",
         key_encryption_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+        llm_allowed_hosts="*",
     )
 
 

@@ -132,6 +132,11 @@ USER_UNKNOWN = Message(
     "이 이메일로 가입한 사용자가 없습니다. 먼저 가입하게 하고, 방금 가입했다면 잠시 후 다시 시도하세요.",
     "Nobody has signed up with this e-mail address. Let them sign up first; if they just did, try again in a moment.",
 )
+USER_UNVERIFIED = Message(
+    "user_unverified",
+    "이 사용자는 아직 이메일 주소를 확인하지 않았습니다. 받은 확인 편지의 링크를 열게 하거나, 초대장을 보내세요.",
+    "This user has not verified the address yet. Let them open the link in their letter, or send an invitation.",
+)
 # One answer for wrong, expired, used up and revoked: whoever guesses learns nothing.
 INVITE_CODE_REFUSED = Message(
     "invite_code_refused",
@@ -187,6 +192,12 @@ KEY_REQUIRED = Message(
     "key_required",
     "provider나 base_url을 바꾸려면 api_key를 다시 보내거나, null을 보내 저장된 키를 지우세요.",
     "To change `provider` or `base_url`, send `api_key` again, or null to remove the stored one.",
+)
+LLM_ADDRESS_BY_ADMIN = Message(
+    "llm_address_by_admin",
+    "provider, base_url, api_key는 조직 관리자만 바꾸고 시험할 수 있습니다. 값을 그대로 두거나 관리자에게 요청하세요.",
+    "Only the org's administrators change and test `provider`, `base_url` and `api_key`. Leave them as they are, or "
+    "ask an administrator.",
 )
 LLM_NOT_CONFIGURED = Message(
     "llm_not_configured",

@@ -185,3 +185,14 @@ async def test_whoever_has_a_role_keeps_it_under_the_limit(world, strict) -> Non
     assert await world.wired.orgs.get(school.owner.caller, school.org.org_id)
     same = await world.wired.orgs.add_admin(school.admin.caller, school.org.org_id, email=school.admin.email)
     assert same.user_id == school.admin.user_id
+
+
+async def test_under_the_limit_a_letter_proves_an_address_of_the_domain(world, strict, postbox) -> None:
+    school, _, domain = strict
+    person = await world.person(email=f"new@{domain}", verified=False)
+    await world.wired.invitations.invite_to_org(
+        school.admin.caller, school.org.org_id, email=person.email, locale=Locale.EN
+    )
+
+    accepted = await world.wired.acceptances.accept(person.caller, await postbox.token(person.email))
+    assert accepted.role == Role.ORG_ADMIN

@@ -315,3 +315,21 @@ async def test_lists_show_who_was_invited_where_and_how_it_ended(world, sql, pos
     assert {row.invitation_id for row in mine} == {row.invitation_id for row in sent.values()}
     with pytest.raises(Forbidden):
         await world.wired.invitations.list_for_partner(people["accepted"].caller, school.partner.partner_id, PAGE)
+
+
+async def test_the_letter_is_proof_enough_for_who_never_verified_the_address(world, school, postbox) -> None:
+    person = await world.person(verified=False)
+    await invite(world, school, person.email)
+
+    assert await outcome(world, person, await postbox.token(person.email)) == "accepted"
+
+
+async def test_a_member_who_merely_names_the_address_keeps_no_invitation_from_its_holder(
+    world, school, sql, postbox
+) -> None:
+    member, address = await world.staff(school, Role.ASSISTANT), f"{uuid4().hex}@example.com"
+    taken = "UPDATE org_partner.users SET email = %s, email_verified = false WHERE user_id = %s"
+    await sql.rows(taken, address, member.user_id)
+
+    assert (await invite(world, school, address)).state == "pending"
+    assert len(await postbox.letters(address)) == 1

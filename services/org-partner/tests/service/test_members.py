@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from chassis.errors import Conflict, Forbidden, NotFound
+from chassis.errors import Conflict, Forbidden, Invalid, NotFound
 from chassis.paging import Slice
 from contracts.org_partner import MembershipGranted, MembershipRevoked, Role
 from org_partner.service.permission import Where
@@ -287,3 +287,44 @@ async def test_members_are_listed_with_names_and_found_by_role_partner_and_text(
         (sibling.owner.user_id, Role.PARTNER_OWNER, sibling.owner.email, sibling.partner.name),
         (assistant.user_id, Role.ASSISTANT, assistant.email, sibling.partner.name),
     }
+
+
+@pytest.mark.parametrize("told", [False, None])
+async def test_who_has_not_verified_the_address_is_given_no_role_until_they_do(world, school, sql, told) -> None:
+    person = await world.person(announced=False)
+    await world.announce(person, verified=told)
+    wired, org_id, partner_id = world.wired, school.org.org_id, school.partner.partner_id
+
+    for way in (
+        wired.orgs.add_admin(school.admin.caller, org_id, email=person.email),
+        wired.members.add(school.owner.caller, partner_id, email=person.email, role=Role.ASSISTANT),
+        wired.partners.create(school.admin.caller, org_id, name="x", owner_email=person.email),
+    ):
+        with pytest.raises(Conflict) as caught:
+            await way
+        assert caught.value.code == "user_unverified"
+    assert await sql.events(user_id=person.user_id) == []
+    assert await sql.rows("SELECT 1 FROM partner.partners WHERE name = 'x' AND org_id = %s", org_id) == []
+
+    await sql.rows("UPDATE org_partner.users SET email_verified = true WHERE user_id = %s", person.user_id)
+    assert (await add(world, school.owner, school, Role.ASSISTANT, person))[1].user_id == person.user_id
+
+
+async def test_an_unverified_member_moves_but_counts_for_no_domain(world, sql) -> None:
+    school, supervisor, domain = await world.school(), await world.supervisor(), f"{uuid4().hex[:12]}.example.com"
+    sibling = await world.sibling(school)
+    person = await world.person(email=f"t@{domain}")
+    _, membership = await add(world, school.owner, school, Role.ASSISTANT, person)
+    await world.wired.domains.add(supervisor.caller, school.org.org_id, domain=domain)
+    limit = {"members_only_from_domains": True}
+    await world.wired.orgs.update(school.admin.caller, school.org.org_id, changes=limit)
+    verified = "UPDATE org_partner.users SET email_verified = %s WHERE user_id = %s"
+    where = (school.admin.caller, school.partner.partner_id, membership.membership_id)
+    await sql.rows(verified, False, person.user_id)
+
+    with pytest.raises(Invalid) as caught:
+        await world.wired.members.move(*where, into_id=sibling.partner.partner_id)
+    assert caught.value.code == "email_domain_refused"
+
+    await sql.rows(verified, True, person.user_id)
+    assert await world.wired.members.move(*where, into_id=sibling.partner.partner_id)

@@ -239,8 +239,8 @@ async def test_a_thousand_at_once(world, sql) -> None:
         WITH made AS (INSERT INTO "user".app_user (user_id, email, display_name, tier)
             SELECT gen_random_uuid(), 'mass-' || n || %s, '학생', 'user' FROM generate_series(1, 1000) n
             RETURNING user_id, email)
-        INSERT INTO org_partner.users (user_id, email, display_name, told_at)
-        SELECT user_id, email, '학생', now() FROM made"""
+        INSERT INTO org_partner.users (user_id, email, email_verified, display_name, told_at)
+        SELECT user_id, email, true, '학생', now() FROM made"""
     domain = f"@{school.org.org_id.hex}.example.com"
     await sql.rows(query, domain)
 
@@ -316,3 +316,16 @@ async def test_an_export_is_told_to_the_log(world, sql) -> None:
 
     query = "SELECT actor_id FROM partner.activities WHERE action = 'students.exported' AND class_id = %s"
     assert await sql.rows(query, school.group.class_id) == [{"actor_id": school.owner.user_id}]
+
+
+async def test_whoever_has_not_verified_the_address_is_a_stranger(world, postbox) -> None:
+    school = await world.school()
+    person = await world.person(verified=False)
+
+    assert await send(world, school, [person.email]) == ["unknown_user"]
+    assert await send(world, school, [person.email], invite_unknown=True) == ["invited"]
+
+    assert await in_class(world, school) == set()
+    ((_, text),) = await postbox.letters(person.email)
+    await world.wired.redemptions.redeem(person.caller, text.split("join#code=", 1)[1].split()[0])
+    assert await in_class(world, school) == {person.user_id}

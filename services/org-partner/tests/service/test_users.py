@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from chassis.delivery import AlreadyHandled, Delivery
-from chassis.errors import NotFound
+from chassis.errors import Conflict, Locale, NotFound
 from contracts.identity import Tier, UserChanged, UserRegistered, UserStatus
 
 
@@ -17,6 +17,7 @@ def fact(**changes) -> UserRegistered:
         "tier": Tier.USER,
         "locale": "ko",
         "registered_at": datetime(2026, 11, 1, tzinfo=UTC),
+        "email_verified": True,
     }
     return UserRegistered(**(values | changes))
 
@@ -36,6 +37,7 @@ def change(user_id, version: int, **changes) -> UserChanged:
         "token_epoch": 0,
         "version": version,
         "changed_at": datetime(2026, 11, version, tzinfo=UTC),
+        "email_verified": True,
     }
     return UserChanged(**(values | changes))
 
@@ -69,6 +71,50 @@ async def test_the_same_delivery_twice_has_one_effect(world, sql) -> None:
         await world.wired.users.register(event, once)
 
     assert len(await known(sql, event.user_id)) == 1
+
+
+async def verified(sql, user_id) -> bool:
+    (row,) = await sql.rows("SELECT email_verified FROM org_partner.users WHERE user_id = %s", user_id)
+    return row["email_verified"]
+
+
+@pytest.mark.parametrize(("told", "kept"), [(True, True), (False, False), (None, False)])
+async def test_an_address_counts_as_verified_only_when_that_was_told(world, sql, told, kept) -> None:
+    event = fact(email_verified=told)
+    await world.wired.users.register(event, delivery())
+    assert await verified(sql, event.user_id) is kept
+
+    await world.wired.users.register(change(event.user_id, 2, email_verified=not kept), delivery())
+    assert await verified(sql, event.user_id) is not kept
+    # What is older than that changes nothing.
+    await world.wired.users.register(change(event.user_id, 1, email_verified=kept), delivery())
+    await world.wired.users.register(event, delivery())
+    assert await verified(sql, event.user_id) is not kept
+
+
+async def test_a_new_address_has_to_be_verified_anew(world, school) -> None:
+    person = await world.person()
+    new = f"new-{uuid4().hex}@example.com"
+    await world.wired.users.register(change(person.user_id, 2, email=new, email_verified=False), delivery())
+
+    with pytest.raises(Conflict) as caught:
+        await world.wired.orgs.add_admin(school.admin.caller, school.org.org_id, email=new)
+    assert caught.value.code == "user_unverified"
+
+
+async def test_who_verified_an_address_once_and_gave_it_up_is_not_its_holder(world, school) -> None:
+    before, now_ = await world.person(announced=False), await world.person(announced=False)
+    email = f"{uuid4().hex}@example.com"
+    for person, year, proven in ((before, 2024, True), (now_, 2026, False)):
+        told = {"registered_at": datetime(year, 1, 1, tzinfo=UTC), "email_verified": proven}
+        await world.wired.users.register(fact(user_id=person.user_id, email=email, **told), delivery())
+
+    with pytest.raises(Conflict):
+        await world.wired.orgs.add_admin(school.admin.caller, school.org.org_id, email=email)
+    verdicts = await world.wired.roster_imports.run(
+        school.owner.caller, school.group.class_id, f"email\n{email}\n".encode(), locale=Locale.EN
+    )
+    assert [each.message.code for each in verdicts] == ["unknown_user"]
 
 
 async def test_the_same_user_in_another_event_changes_nothing(world, sql) -> None:

@@ -35,7 +35,7 @@ State = Annotated[MemberState, Query(description="`ended`: the role was taken aw
 
 @router.post("/orgs/{org_id}/admins", responses=_CHANGE)
 async def add_admin(org_id: UUID, body: AdminIn, caller: Caller, services: Services) -> MembershipOut:
-    """Let a user who has signed up administer the org. Again: the same membership."""
+    """Let a user who has signed up and verified the address administer the org. Again: the same membership."""
     return MembershipOut.model_validate(await services.orgs.add_admin(caller, org_id, email=body.email))
 
 
@@ -83,7 +83,7 @@ async def list_partner_members(
 
 @router.post("/partners/{partner_id}/members", responses=_CHANGE)
 async def add_partner_member(partner_id: UUID, body: MemberIn, caller: Caller, services: Services) -> MembershipOut:
-    """Give a user who has signed up a role. Owners give the roles below theirs, the org's administrators all."""
+    """Give a user who has verified the address a role. Owners give those below theirs, the org's administrators all."""
     added = await services.members.add(caller, partner_id, email=body.email, role=Role(body.role))
     return MembershipOut.model_validate(added)
 

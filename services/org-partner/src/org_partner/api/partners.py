@@ -18,7 +18,7 @@ _READ = responses(Unauthenticated, Forbidden, NotFound, Invalid, Unavailable)
 _CHANGE = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, Unavailable)
 
 
-@router.post("/orgs/{org_id}/partners", status_code=201, responses=_READ)
+@router.post("/orgs/{org_id}/partners", status_code=201, responses=_CHANGE)
 async def create_partner(org_id: UUID, body: PartnerIn, caller: Caller, services: Services) -> PartnerOut:
     """The owner gets the role `partner_owner`: at once, or with `invite_owner` by a link that is mailed to them."""
     partner = await services.partners.create(

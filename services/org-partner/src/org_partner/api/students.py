@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
+from chassis import csv_cells
 from chassis.auth import Caller
 from chassis.errors import (
     Conflict,
@@ -60,7 +61,7 @@ async def _manner(
     *,
     dry_run: Annotated[bool, Query(description="Only say what would happen")] = False,
     invite_unknown: Annotated[
-        bool, Query(description="Send whoever has not signed up an invitation with a code of their own")
+        bool, Query(description="Send whoever has not signed up, or not verified the address, a code of their own")
     ] = False,
 ) -> Manner:
     return {"dry_run": dry_run, "invite_unknown": invite_unknown}
@@ -99,7 +100,7 @@ async def export_students(
 ) -> StreamingResponse:
     """The roster as CSV, its names in the language asked for. It can be sent back to `import`."""
     lines = await services.rosters.export(caller, class_id, locale=locale_of(request), status=status, text=text)
-    headers = {"Content-Disposition": 'attachment; filename="students.csv"', "Cache-Control": "no-store"}
+    headers = csv_cells.attachment("students.csv")
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 

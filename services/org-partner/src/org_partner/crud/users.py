@@ -13,10 +13,10 @@ ACTIVE = "active"
 ANONYMISED = "anonymised"
 
 
-async def add(session: AsyncSession, *, user_id: UUID, email: str, display_name: str, told_at: datetime) -> User:
+async def add(session: AsyncSession, *, user_id: UUID, **values: Any) -> User:
     """A user who is known already stays: a registration is the oldest fact there is about somebody. As they are now."""
-    values = {"user_id": user_id, "email": email, "display_name": display_name, "told_at": told_at}
-    await session.execute(insert(User).values(**values).on_conflict_do_nothing(index_elements=[User.user_id]))
+    statement = insert(User).values(user_id=user_id, **values)
+    await session.execute(statement.on_conflict_do_nothing(index_elements=[User.user_id]))
     return await session.get_one(User, user_id)
 
 
@@ -36,7 +36,8 @@ async def update_told(session: AsyncSession, *, user_id: UUID, version: int, **v
 
 async def update_anonymised(session: AsyncSession, *, user_id: UUID, version: int, told_at: datetime) -> None:
     """Name and address go; the row stays and says so, so that a fact that comes late brings nothing back."""
-    gone = {"email": None, "display_name": None, "status": ANONYMISED, "version": version, "told_at": told_at}
+    gone = {"email": None, "email_verified": False, "display_name": None}
+    gone |= {"status": ANONYMISED, "version": version, "told_at": told_at}
     statement = insert(User).values(user_id=user_id, **gone)
     await session.execute(statement.on_conflict_do_update(index_elements=[User.user_id], set_=gone))
 
@@ -53,17 +54,19 @@ async def lock_email(session: AsyncSession, user_id: UUID) -> str | None:
 
 
 async def get_by_email(session: AsyncSession, email: str) -> User | None:
-    """The address's present holder, held as `get` does."""
+    """The address's present holder, who may never have verified it, held as `get` does."""
     query = select(User).where(User.email == email, User.status == ACTIVE).order_by(User.told_at.desc()).limit(1)
     return (await session.execute(query.with_for_update(read=True))).scalar_one_or_none()
 
 
-async def list_by_email(session: AsyncSession, emails: Collection[str]) -> dict[str, UUID]:
-    """The present holders of those addresses that somebody has, held as `get` does."""
-    query = select(User.email, User.user_id).where(User.email.in_(emails), User.status == ACTIVE)
+async def list_verified(session: AsyncSession, emails: Collection[str]) -> dict[str, UUID]:
+    """The present holders of those addresses whose holder has verified them, held as `get` does."""
+    query = select(User.email, User.user_id, User.email_verified).where(User.email.in_(emails), User.status == ACTIVE)
     # In one order for all, and of one address the latest holder last.
     query = query.order_by(User.told_at, User.user_id).with_for_update(read=True)
-    return {email: user_id for email, user_id in await session.execute(query) if email is not None}
+    # The latest before the verified ones: whoever verified it once and gave it up is not its holder any more.
+    latest = {email: (user_id, verified) for email, user_id, verified in await session.execute(query)}
+    return {email: user_id for email, (user_id, verified) in latest.items() if email is not None and verified}
 
 
 async def count_personal(session: AsyncSession, user_id: UUID) -> int:

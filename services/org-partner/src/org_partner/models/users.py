@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Table, Text, Uuid
+from sqlalchemy import Column, DateTime, Table, Text, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chassis.migrations import FOREIGN
@@ -21,6 +21,8 @@ class User(Base):
     # Not unique: an address may pass to another account before the event about the first one arrives.
     # Both absent once the account is anonymised.
     email: Mapped[str | None] = mapped_column(Text, index=True)
+    # Whether somebody has shown that the address is theirs; without that, nothing is given to who merely names it.
+    email_verified: Mapped[bool] = mapped_column(server_default=text("false"))
     display_name: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default="active")
     version: Mapped[int] = mapped_column(server_default="1")

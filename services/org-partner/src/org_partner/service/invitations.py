@@ -79,7 +79,8 @@ class InvitationService:
         email = email.lower()
         await domains.check_email(session, scope, email)
         user = await users.get_by_email(session, email)
-        if user is not None and await memberships.get(session, scope, user_id=user.user_id):
+        # Who merely names the address keeps no invitation from whoever it belongs to.
+        if user is not None and user.email_verified and await memberships.get(session, scope, user_id=user.user_id):
             raise Conflict(ALREADY_MEMBER)
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         invitation = await invitations.add(

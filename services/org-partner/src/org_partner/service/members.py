@@ -70,7 +70,7 @@ class MemberService:
         Raises:
             NotFound: no such partner for the caller, or no such user.
             Forbidden: the caller may not give this role.
-            Conflict: the user has another role there.
+            Conflict: the user has another role there, or has not verified the address.
             Invalid: the org takes members of its own domains alone.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
@@ -122,7 +122,7 @@ class MemberService:
             NotFound: no such partner for the caller, no such member in it, or no such other partner in the org.
             Forbidden: the caller does not administer the org.
             Conflict: the member has a role there already, or is the last owner here.
-            Invalid: the org takes members of its own domains alone by now.
+            Invalid: the org takes members of its own domains alone by now, and the member's address is no such one.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.ADMINISTER)

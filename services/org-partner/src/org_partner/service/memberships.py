@@ -9,7 +9,7 @@ from chassis.ids import new_id
 from contracts.org_partner import MembershipGranted, MembershipRevoked, Role
 from org_partner.crud import memberships, users
 from org_partner.crud.scopes import InvitationScope, OrgScope, PartnerScope
-from org_partner.errors import LAST_ADMIN, LAST_OWNER, MEMBERSHIP_NOT_FOUND, USER_UNKNOWN
+from org_partner.errors import LAST_ADMIN, LAST_OWNER, MEMBERSHIP_NOT_FOUND, USER_UNKNOWN, USER_UNVERIFIED
 from org_partner.models import Membership, User
 from org_partner.service import acts, domains
 
@@ -17,13 +17,17 @@ _LAST = {Role.ORG_ADMIN: LAST_ADMIN, Role.PARTNER_OWNER: LAST_OWNER}
 
 
 async def find_user(session: AsyncSession, email: str) -> User:
-    """
+    """Whoever holds the address and has verified it: anybody can sign up with an address that is another's.
+
     Raises:
         NotFound: nobody signed up with it, or identity's event is still on its way.
+        Conflict: its holder has not verified it.
     """
     user = await users.get_by_email(session, email.lower())
     if user is None:
         raise NotFound(USER_UNKNOWN)
+    if not user.email_verified:
+        raise Conflict(USER_UNVERIFIED)
     return user
 
 
@@ -33,13 +37,15 @@ async def grant(
     """Whoever has a role in that very org or partner keeps it, and nothing is told.
 
     Raises:
-        Invalid: the org takes members of its own domains alone, and this address is of none.
+        Invalid: the org takes members of its own domains alone, and this address is of none or was not verified.
         Conflict: somebody else gave it and took it away at the same time.
     """
     held = await memberships.get(session, scope, user_id=user.user_id)
     if held is not None:
         return held
-    await domains.check_email(session, scope, user.email)
+    # Whoever holds the letter of an invitation has shown by it that the address is theirs.
+    proven = user.email_verified or isinstance(scope, InvitationScope)
+    await domains.check_email(session, scope, user.email if proven else None)
     added = await memberships.add(session, scope, membership_id=new_id(), user_id=user.user_id, role=role.value)
     if added is None:
         return await _given_meanwhile(session, scope, user)

@@ -133,6 +133,7 @@ class OrgService:
         """
         Raises:
             NotFound: no such org for the caller, or no such user.
+            Conflict: the user has not verified the address.
             Forbidden: the caller does not administer the org.
             Invalid: the org takes members of its own domains alone.
         """

@@ -129,7 +129,7 @@ class RosterImportService:
         invite_unknown: bool,
     ) -> list[Verdict]:
         emails = {row.email for row in rows if row.email}
-        known = await users.list_by_email(session, emails)
+        known = await users.list_verified(session, emails)
         strangers = [_digest(email) for email in emails - known.keys()]
         judge = _Judge(
             known=known,

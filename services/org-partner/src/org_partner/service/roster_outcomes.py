@@ -10,8 +10,8 @@ ROW_INVITED_BEFORE = Message(
 )
 ROW_UNKNOWN_USER = Message(
     "unknown_user",
-    "이 이메일로 가입한 사용자가 없습니다. 먼저 가입하게 하거나 invite_unknown을 true로 보내세요.",
-    "Nobody has signed up with this address. Let them sign up first, or send `invite_unknown` true.",
+    "이 이메일로 가입하고 주소를 확인한 사용자가 없습니다. 먼저 그렇게 하게 하거나 invite_unknown을 true로 보내세요.",
+    "Nobody has signed up with this address and verified it. Let them do so first, or send `invite_unknown` true.",
 )
 ROW_INVALID = Message("invalid", "이메일 주소가 아닙니다. 고쳐서 다시 보내세요.", "Not an e-mail address. Mend it.")
 ROW_REPEATED = Message(

@@ -22,12 +22,15 @@ class UserService:
             # `erase_user` forgets who is anonymised, and must still know the address when it does.
             return
         email = fact.email.lower()
+        # Not told is not verified: whoever wrote it knew nothing of it.
+        verified = fact.email_verified is True
         async with self._database.transaction(tenant.PLATFORM, once=delivery) as session:
             if isinstance(fact, UserRegistered):
                 user = await users.add(
                     session,
                     user_id=fact.user_id,
                     email=email,
+                    email_verified=verified,
                     display_name=fact.display_name,
                     told_at=fact.registered_at,
                 )
@@ -37,6 +40,7 @@ class UserService:
                     user_id=fact.user_id,
                     version=fact.version,
                     email=email,
+                    email_verified=verified,
                     display_name=fact.display_name,
                     status=fact.status.value,
                     told_at=fact.changed_at,
