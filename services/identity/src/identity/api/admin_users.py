@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from chassis import keyset
+from chassis import csv_cells, keyset
 from chassis.auth import Caller
 from chassis.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 from chassis.paging import Page
@@ -48,8 +48,7 @@ async def export_users(
     """The same list, all of it, as CSV (UTF-8 with BOM, times in Asia/Seoul). The audit log notes it."""
     pages = await services.admin_users.export(caller, _filters(query), _order(query))
     name = f"users_{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return CsvResponse(csv_of(_rows(pages)), headers=headers)
+    return CsvResponse(csv_of(_rows(pages)), headers=csv_cells.attachment(name))
 
 
 @router.get("/users/{user_id}", responses=_ONE)

@@ -1,33 +1,22 @@
-"""The users table as CSV that a spreadsheet opens rightly: Korean text is Korean, and no cell is a formula."""
+"""The users table as CSV."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from chassis import csv_cells
 from identity.schemas.admin_users import UserRow
 
 COLUMNS = tuple(UserRow.model_fields)
 _SEOUL = ZoneInfo("Asia/Seoul")
-_BOM = "\ufeff"
-# A spreadsheet runs a cell that begins so, and people choose their names themselves. The wide ones are typed by those
-# who type Korean or Japanese.
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 async def csv_of(pages: AsyncIterator[Sequence[UserRow]]) -> AsyncIterator[bytes]:
     """A piece for each page."""
-    yield (_BOM + _lines([COLUMNS])).encode()
+    yield csv_cells.head(COLUMNS)
     async for page in pages:
-        yield _lines([_cell(getattr(row, name)) for name in COLUMNS] for row in page).encode()
-
-
-def _lines(rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
+        yield b"".join(csv_cells.line(_cell(getattr(row, name)) for name in COLUMNS) for row in page)
 
 
 def _cell(value: Any) -> str:
@@ -38,5 +27,4 @@ def _cell(value: Any) -> str:
             return str(value).lower()
         case datetime():
             return value.astimezone(_SEOUL).isoformat(timespec="seconds")
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
+    return str(value)

@@ -4,6 +4,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
+from chassis import csv_cells
 from chassis.auth import Caller
 from chassis.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from chassis.locale import locale_of
@@ -95,7 +96,7 @@ async def _export(
     services: Services, caller: Caller, log: Log, query: ActivityQuery, request: Request
 ) -> StreamingResponse:
     lines = await services.activity_logs.export(caller, log, _wanted(query), locale=locale_of(request))
-    headers = {"Content-Disposition": 'attachment; filename="activities.csv"', "Cache-Control": "no-store"}
+    headers = csv_cells.attachment("activities.csv")
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 

@@ -1,13 +1,13 @@
-"""The activity log as a file that a spreadsheet opens; cells are guarded as a roster's are."""
+"""The activity log as a file that a spreadsheet opens."""
 
 import json
 from typing import Any
 
 from sqlalchemy import Row
 
+from chassis import csv_cells
 from chassis.errors import Locale
 from org_partner.schemas import seoul
-from org_partner.service import roster_csv
 
 _NAMES = {
     Locale.KO: ("시각", "활동", "이름", "이메일", "사용자 번호", "대상", "파트너 번호", "강의 번호", "내용"),
@@ -16,12 +16,12 @@ _NAMES = {
 
 
 def head(locale: Locale) -> bytes:
-    return roster_csv.head(_NAMES[locale])
+    return csv_cells.head(_NAMES[locale])
 
 
 def line(row: Row[*tuple[Any, ...]]) -> bytes:
     ids = (row.partner_id, row.class_id)
-    return roster_csv.line(
+    return csv_cells.line(
         (
             f"{seoul.local(row.occurred_at):%Y-%m-%d %H:%M:%S}",
             row.action,

@@ -1,17 +1,14 @@
-"""Rosters as CSV, as people's spreadsheets write and read them; Korean ones still save CP949.
-
-Source: RFC 4180; of formulas in cells, OWASP's page on CSV injection.
-"""
+"""Rosters as CSV, as people's spreadsheets write them; Korean ones still save CP949."""
 
 import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
 
+from chassis import csv_cells
 from chassis.errors import Invalid
 from org_partner.errors import (
     CSV_COLUMNS_MISSING,
@@ -24,15 +21,11 @@ from org_partner.errors import (
 MAX_BYTES = 1024 * 1024
 MAX_ROWS = 2_000
 
-_BOM = "\ufeff"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 # What no text has: a file with one of these is no text, whatever it can be decoded as.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _EMAIL = frozenset({"이메일", "이메일주소", "메일", "email", "e-mail", "emailaddress", "mail"})
 _LONGEST_SHOWN = 254
-# Spreadsheets run a cell that begins with one of these, also in the full width of Korean keyboards.
-_FORMULA = tuple("=+-@\t\r＝＋－＠")
-_GUARD = "'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +64,6 @@ def parse(content: bytes) -> list[RosterRow]:
     return rows
 
 
-def line(cells: Iterable[str]) -> bytes:
-    """Every cell in quotes, so that no other separator cuts it in two."""
-    buffer = io.StringIO()
-    csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(map(_guarded, cells))
-    return buffer.getvalue().encode()
-
-
-def head(names: Iterable[str]) -> bytes:
-    """The first line. Excel takes UTF-8 for CP949 without its mark."""
-    return _BOM.encode() + line(names)
-
-
 def _decode(content: bytes) -> str:
     if content.startswith(_UTF_16):
         raise Invalid(CSV_ENCODING_UNKNOWN)
@@ -111,8 +92,8 @@ def _email_column(cells: list[str]) -> int:
 
 def _row(number: int, cell: str) -> RosterRow:
     plain = _plain(cell)
-    if plain.startswith(_GUARD) and plain[1:].startswith(_FORMULA):
-        plain = plain[1:]
+    if plain.startswith(csv_cells.GUARD) and plain[1:].startswith(csv_cells.FORMULA_SIGNS):
+        plain = plain[1:]  # as an export of ours writes it
     return RosterRow(number, cell.strip()[:_LONGEST_SHOWN], _address(plain))
 
 
@@ -128,7 +109,3 @@ def _address(plain: str) -> str | None:
 def _plain(cell: str) -> str:
     """As it was meant: full-width letters of Korean keyboards and capitals do not count."""
     return unicodedata.normalize("NFKC", cell).strip().lower()
-
-
-def _guarded(cell: str) -> str:
-    return f"{_GUARD}{cell}" if cell.startswith(_FORMULA) else cell

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from chassis import tenant
+from chassis import csv_cells, tenant
 from chassis.auth import Principal
 from chassis.database import Database
 from chassis.errors import Locale
@@ -15,7 +15,7 @@ from chassis.paging import Slice
 from org_partner.crud import rosters
 from org_partner.crud.rosters import StudentFilter
 from org_partner.schemas import seoul
-from org_partner.service import acts, permission, roster_csv
+from org_partner.service import acts, permission
 
 _PAGE = 500
 _NAMES = {
@@ -46,7 +46,7 @@ class RosterService:
     async def _lines(
         self, caller: Principal, class_id: UUID, locale: Locale, **wanted: Unpack[StudentFilter]
     ) -> AsyncIterator[bytes]:
-        yield roster_csv.head(_NAMES[locale])
+        yield csv_cells.head(_NAMES[locale])
         after: tuple[datetime, UUID] | None = None
         more = True
         while more:
@@ -64,4 +64,4 @@ def _line(row: Row[*tuple[Any, ...]], locale: Locale) -> bytes:
     status = _STATUSES[row.status] if locale is Locale.KO else row.status
     when = f"{seoul.local(row.enrolled_at):%Y-%m-%d %H:%M:%S}"
     ids = (str(row.student_id), str(row.enrollment_id))
-    return roster_csv.line((row.email or "", row.display_name or "", status, when, *ids))
+    return csv_cells.line((row.email or "", row.display_name or "", status, when, *ids))

@@ -3,6 +3,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from chassis import csv_cells
 from chassis.auth import Caller
 from chassis.errors import Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 from chassis.paging import Page, page_of, slice_of
@@ -43,8 +44,7 @@ async def export_audit_events(
     """The same entries, all of them, as CSV (UTF-8 with BOM, times in Asia/Seoul). The export is an entry itself."""
     export = await services.audit.export(caller, _filters(query))
     name = f"audit-events_{export.period.first}_{export.period.last}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return CsvResponse(lines_of(export.pages), headers=headers)
+    return CsvResponse(lines_of(export.pages), headers=csv_cells.attachment(name))
 
 
 def _filters(query: AuditQuery) -> AuditFilters:
