@@ -5,22 +5,32 @@ import base64
 import email
 import json
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import default
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from sqlalchemy import func, select, update
 
+from chassis.clock import now
 from chassis.errors import DATABASE_UNAVAILABLE, Unavailable
 from chassis.mail import FileMailer, MailQueue, MailRefused, NoMailer, SmtpMailer, mailer
 from chassis.sealing import Sealer
 
+HOUR = timedelta(hours=1)
 TOKEN = "canary-token-0123456789"
 TO, SUBJECT, TEXT = "minji@example.com", "[GrowFit] 이메일 주소를 확인하세요", f"링크: https://x/#token={TOKEN}\n끝"
 SENDER = "GrowFit <no-reply@growfit.example>"
@@ -364,18 +374,53 @@ class Server:
         return AuthResult(success=data.password == b"p@ss:word")
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
+@asynccontextmanager
+async def listening(tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    """On this machine. `tls`: it offers STARTTLS."""
     found = Server()
 
     def connection() -> SMTP:
-        return SMTP(found, authenticator=found.authenticate, auth_require_tls=False)
+        return SMTP(found, authenticator=found.authenticate, auth_require_tls=False, tls_context=tls)
 
-    listening = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
-    found.port = listening.sockets[0].getsockname()[1]
+    door = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    found.port = door.sockets[0].getsockname()[1]
     yield found
-    listening.close()
-    await listening.wait_closed()
+    door.close()
+    await door.wait_closed()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """It offers no TLS."""
+    async with listening() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    """Of 127.0.0.1, signed by itself, with its key behind it."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
+    builder = x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now() - HOUR).not_valid_after(now() + HOUR)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    signed = builder.add_extension(names, critical=False).sign(key, SHA256())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path: Path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(signed.public_bytes(Encoding.PEM) + pem)
+    return path
+
+
+@pytest.fixture
+async def tls_server(certificate: Path) -> AsyncIterator[Server]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with listening(context) as found:
+        yield found
+
+
+@pytest.fixture
+def trusted(certificate: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
 
 
 async def test_letters_by_smtp(put, queue_with, server: Server, waiting) -> None:
@@ -402,16 +447,37 @@ async def test_a_recipient_that_the_server_refuses(put, queue_with, server: Serv
     assert f"{who}@example.com" not in row.last_error + caplog.text
 
 
-async def test_a_login_at_the_server(put, queue_with, server: Server, waiting) -> None:
+@pytest.mark.usefixtures("trusted")
+async def test_a_login_at_the_server(put, queue_with, tls_server: Server, waiting) -> None:
     await put()
-    await queue_with(mailer(f"smtp://grow%40fit:p%40ss%3Aword@127.0.0.1:{server.port}")).send_next()
-    assert server.logins == [(b"grow@fit", b"p@ss:word")]
-    assert (len(server.taken), await waiting()) == (1, [])
+    await queue_with(mailer(f"smtp://grow%40fit:p%40ss%3Aword@127.0.0.1:{tls_server.port}")).send_next()
+    assert tls_server.logins == [(b"grow@fit", b"p@ss:word")]
+    assert (len(tls_server.taken), await waiting()) == (1, [])
     await put()
-    await queue_with(mailer(f"smtp://grow%40fit:wrong@127.0.0.1:{server.port}")).send_next()
+    await queue_with(mailer(f"smtp://grow%40fit:wrong@127.0.0.1:{tls_server.port}")).send_next()
     (row,) = await waiting()
     assert "wrong" not in row.last_error
-    assert len(server.taken) == 1
+    assert len(tls_server.taken) == 1
+
+
+# 0.0.0.0 is this machine too, and not by its name.
+@pytest.mark.parametrize("at", ["grow%40fit:p%40ss%3Aword@127.0.0.1", "0.0.0.0"])
+async def test_a_server_without_tls_gets_neither_password_nor_letter(
+    put, queue_with, server: Server, waiting, at
+) -> None:
+    await put()
+    await queue_with(mailer(f"smtp://{at}:{server.port}")).send_next()
+    assert (server.logins, server.taken) == ([], [])
+    (row,) = await waiting()
+    assert "STARTTLS" in row.last_error
+
+
+async def test_nor_does_one_whose_certificate_nobody_trusts(put, queue_with, tls_server: Server, waiting) -> None:
+    await put()
+    await queue_with(mailer(f"smtp://grow%40fit:p%40ss%3Aword@127.0.0.1:{tls_server.port}")).send_next()
+    assert (tls_server.logins, tls_server.taken) == ([], [])
+    (row,) = await waiting()
+    assert "certificate" in row.last_error.lower()
 
 
 async def test_a_server_that_is_not_there(put, queue_with, waiting) -> None:

@@ -10,6 +10,7 @@ import logging
 from datetime import timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -70,10 +71,15 @@ class FileMailer:
 
 
 class SmtpMailer:
-    """`smtp://[user:password@]host[:port]` with STARTTLS where the server offers it, `smtps://…` with TLS at once."""
+    """`smtp://[user:password@]host[:port]` with STARTTLS, `smtps://…` with TLS at once.
+
+    A server that offers no TLS, or whose certificate is not good, gets nothing: letters carry tokens. On this machine
+    and without a password it may go without.
+    """
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
+        self._may_be_clear = _is_this_machine(self._parts.hostname or "") and not self._parts.username
 
     async def send(self, letter: EmailMessage) -> None:
         parts, tls = self._parts, self._parts.scheme == "smtps"
@@ -85,6 +91,8 @@ class SmtpMailer:
                 username=unquote(parts.username) if parts.username else None,
                 password=unquote(parts.password) if parts.password else None,
                 use_tls=tls,
+                # None: where it is offered.
+                start_tls=None if tls or self._may_be_clear else True,
                 timeout=_SECONDS,
             )
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
@@ -197,6 +205,13 @@ class MailQueue:
         letter["Auto-Submitted"] = "auto-generated"
         letter.set_content(text)
         return letter
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _address(to: str) -> str:
