@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from chassis.sealing import SealBroken, Sealer
+from chassis.sealing import SealBroken, Sealer, keys_of
 
 SECRET = "sk-canary-비밀-0123456789"
 ROW = "llm_setting:1"
@@ -80,6 +80,11 @@ def test_after_a_rotation_old_records_open_and_new_ones_take_the_new_key() -> No
     again = both.seal(SECRET, bound_to=ROW)
     assert both.is_current(again)
     assert Sealer(NEW).open(again, bound_to=ROW) == SECRET
+
+
+def test_one_key_or_several() -> None:
+    assert keys_of(OLD) == [base64.b64decode(OLD)]
+    assert keys_of(f"{NEW}, {OLD}") == [base64.b64decode(each) for each in (NEW, OLD)]
 
 
 def test_without_its_key_a_record_does_not_open() -> None:

@@ -23,15 +23,24 @@ class SealBroken(Exception):
     """The record was altered, belongs to something else, or was sealed with a key that is not here."""
 
 
+def keys_of(text: str) -> list[bytes]:
+    """KEY_ENCRYPTION_KEY: base64 of 32 bytes each, divided by commas. The first one is today's.
+
+    Raises:
+        ValueError: one of them is not that.
+    """
+    return [_key(part) for part in text.split(",")]
+
+
 class Sealer:
-    """`keys`: base64 of 32 bytes each, divided by commas. The first one seals; all of them open.
+    """`keys`: as `keys_of` takes them. The first one seals; all of them open.
 
     Raises:
         ValueError: one of them is not that.
     """
 
     def __init__(self, keys: str) -> None:
-        raws = [_key(text) for text in keys.split(",")]
+        raws = keys_of(keys)
         self._current = _id(raws[0])
         self._keys = {_id(raw): AESGCM(raw) for raw in raws}
 

@@ -33,7 +33,7 @@ class OidcProvider(BaseModel):
 
 
 class Settings(ServiceSettings, MailSettings):
-    """`key_encryption_key`: base64 of 32 bytes; seals the signing keys at rest."""
+    """`key_encryption_key`: base64 of 32 bytes, several divided by commas; the first seals, all of them open."""
 
     key_encryption_key: SecretStr
     # Not decoded by pydantic-settings: an empty value means none, and a wrong one is told in words.

@@ -5,10 +5,13 @@ import hashlib
 import hmac
 import secrets
 
+from chassis.sealing import keys_of
+
 
 class HmacRefreshSecrets:
     def __init__(self, *, key_encryption_key: str) -> None:
-        root = base64.b64decode(key_encryption_key, validate=True)
+        # The first of the keys: tokens outlive its change, but for one that is used twice within that moment.
+        root = keys_of(key_encryption_key)[0]
         self._key = hmac.digest(root, b"growfit refresh chain", "sha256")
 
     def first(self) -> str:

@@ -1,19 +1,21 @@
 """EdDSA access tokens (RFC 8037, RFC 9068) and the keys that sign them, sealed with AES-256-GCM at rest."""
 
-import base64
 import json
 import os
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import jwt
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from jwt.algorithms import OKPAlgorithm
 
 from chassis.auth import ACCESS_TOKEN_TYPE, ALGORITHM, AUDIENCE
 from chassis.clock import now
+from chassis.sealing import keys_of
 from identity.ports import Claims, KeyPair
 
 _NONCE_BYTES = 12
@@ -21,15 +23,12 @@ _NONCE_BYTES = 12
 
 class JwtSigner:
     def __init__(self, *, key_encryption_key: str, issuer: str) -> None:
-        """`key_encryption_key`: base64 of 32 bytes.
+        """`key_encryption_key`: as `chassis.sealing.keys_of` takes it. The first one seals; all of them open.
 
         Raises:
-            ValueError: it is not.
+            ValueError: it is not that.
         """
-        raw = base64.b64decode(key_encryption_key, validate=True)
-        if len(raw) != 32:  # noqa: PLR2004  bytes of an AES-256 key
-            raise ValueError("KEY_ENCRYPTION_KEY must be the base64 of 32 bytes: openssl rand -base64 32")
-        self._seal = AESGCM(raw)
+        self._seals = [AESGCM(raw) for raw in keys_of(key_encryption_key)]
         self._issuer = issuer
 
     def new_key(self) -> KeyPair:
@@ -37,12 +36,12 @@ class JwtSigner:
         kid = uuid4().hex
         nonce = os.urandom(_NONCE_BYTES)
         # The key's id is authenticated too: a sealed key moved to another row does not open.
-        sealed = nonce + self._seal.encrypt(nonce, private.private_bytes_raw(), kid.encode())
+        sealed = nonce + self._seals[0].encrypt(nonce, private.private_bytes_raw(), kid.encode())
         jwk = json.loads(OKPAlgorithm.to_jwk(private.public_key()))
         return KeyPair(kid, sealed, {**jwk, "kid": kid, "use": "sig", "alg": ALGORITHM})
 
     def sign(self, claims: Claims, *, key: KeyPair, lifetime: timedelta) -> str:
-        raw = self._seal.decrypt(key.sealed[:_NONCE_BYTES], key.sealed[_NONCE_BYTES:], key.kid.encode())
+        private = Ed25519PrivateKey.from_private_bytes(self._open(key))
         issued = now()
         payload: dict[str, Any] = {
             "iss": self._issuer,
@@ -59,7 +58,18 @@ class JwtSigner:
         if claims.scope is not None:
             payload["scope"] = claims.scope
         headers = {"kid": key.kid, "typ": ACCESS_TOKEN_TYPE}
-        return jwt.encode(payload, Ed25519PrivateKey.from_private_bytes(raw), algorithm=ALGORITHM, headers=headers)
+        return jwt.encode(payload, private, algorithm=ALGORITHM, headers=headers)
 
     def public_key(self, jwk: dict[str, Any]) -> Any:
         return jwt.PyJWK.from_dict(jwk).key
+
+    def _open(self, key: KeyPair) -> bytes:
+        """
+        Raises:
+            InvalidTag: it was altered, is another row's, or was sealed with a key that is not here.
+        """
+        nonce, sealed = key.sealed[:_NONCE_BYTES], key.sealed[_NONCE_BYTES:]
+        for seal in self._seals:
+            with suppress(InvalidTag):
+                return seal.decrypt(nonce, sealed, key.kid.encode())
+        raise InvalidTag
