@@ -134,7 +134,7 @@ async def test_a_stored_key_is_found_nowhere(client, world, school, sql, llm, lo
         texts.append(f"{answer.headers} {answer.text}")
         return answer.status_code
 
-    for person, path in ((school.admin, org), (school.owner, partner)):
+    for person, path in ((school.admin, org), (school.admin, partner)):
         assert await ask(person, "PUT", f"{path}/llm-settings", json=form()) == 200
         assert await ask(person, "POST", f"{path}/llm-settings/test") == 200
         for name, body in BROKEN.items():

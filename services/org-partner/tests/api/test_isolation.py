@@ -350,7 +350,7 @@ MONEY = (
         lambda scene: PLATFORM_MODEL,
     ),
     Operation("DELETE", "/partners/{partner_id}/llm-settings", succeeding_with(PARTNER_OWNED, 204)),
-    Operation("POST", "/partners/{partner_id}/llm-settings/test", succeeding_with(PARTNER_OWNED, 409)),
+    Operation("POST", "/partners/{partner_id}/llm-settings/test", succeeding_with(PARTNER_ADMINISTERED, 409)),
     Operation("GET", "/classes/{class_id}/llm-settings", CLASS_TAUGHT),
     Operation(
         "POST",

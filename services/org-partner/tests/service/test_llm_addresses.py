@@ -10,7 +10,7 @@ from org_partner.service.llm_addresses import Addresses
 PUBLIC = "93.184.215.14"
 
 
-def addresses(*answers: list[str], allowed: str = "", private: bool = False, host: str = "api.example.com"):
+def addresses(*answers: list[str], allowed: str = "*", private: bool = False, host: str = "api.example.com"):
     return Addresses(TableResolver({host: answers or [[PUBLIC]]}), allowed_hosts=allowed, private_allowed=private)
 
 
@@ -184,7 +184,7 @@ async def test_a_name_that_nobody_knows_is_told_clearly() -> None:
 
 async def test_an_address_is_not_looked_up() -> None:
     resolver = TableResolver({})
-    checked = Addresses(resolver, allowed_hosts="", private_allowed=False)
+    checked = Addresses(resolver, allowed_hosts="*", private_allowed=False)
 
     await checked.check(checked.parse("https://8.8.8.8/v1"))
 
@@ -244,6 +244,8 @@ async def test_plain_http_never_leaves_ones_own_network() -> None:
         (" api.a.com , *.한국 ", "예시.한국", True),
         ("api.a.com", "8.8.8.8", False),
         ("8.8.8.8", "8.8.8.8", True),
+        (" * ", "api.a.com", True),
+        ("", "api.openai.com", False),
     ],
 )
 def test_where_hosts_are_listed_no_other_passes(allowed, host, passes) -> None:
@@ -255,7 +257,9 @@ def test_where_hosts_are_listed_no_other_passes(allowed, host, passes) -> None:
         assert refusal(parse, f"https://{host}/v1") == "llm_host_not_allowed"
 
 
-@pytest.mark.parametrize("allowed", ["https://api.openai.com", "*", "a b", "*.", "127.1", "api.openai.com/v1"])
+@pytest.mark.parametrize(
+    "allowed", ["https://api.openai.com", "*,api.openai.com", "**", "a b", "*.", "127.1", "api.openai.com/v1"]
+)
 def test_a_list_that_is_none_is_told_at_the_start(allowed) -> None:
     with pytest.raises(ValueError, match="LLM_ALLOWED_HOSTS"):
         addresses(allowed=allowed)

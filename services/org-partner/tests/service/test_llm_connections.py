@@ -184,11 +184,11 @@ async def test_a_partner_without_its_own_place_tests_its_orgs(settings, school) 
     async with wired_with(settings, provider) as wired:
         test = wired.llm_connections.test
         with pytest.raises(Conflict):
-            await test(school.owner.caller, partner)
+            await test(school.admin.caller, partner)
         await wired.llm_settings.save(school.admin.caller, org, place("sk-org"))
-        await test(school.owner.caller, partner)
-        await wired.llm_settings.save(school.owner.caller, partner, place("sk-partner"))
-        await test(school.owner.caller, partner)
+        await test(school.admin.caller, partner)
+        await wired.llm_settings.save(school.admin.caller, partner, place("sk-partner"))
+        await test(school.admin.caller, partner)
         await test(school.admin.caller, org)
 
     assert [key for *_, key in provider.asked] == ["sk-org", "sk-partner", "sk-org"]
@@ -223,11 +223,12 @@ async def test_a_sealed_key_that_was_moved_to_another_org_does_not_open_there(se
     assert provider.asked == []
 
 
-async def test_who_may_not_change_the_settings_may_not_use_the_key(settings, world, school) -> None:
+async def test_who_may_not_change_the_address_may_not_use_the_key(settings, world, school) -> None:
     provider, partner = Scripted(listing("a")), AtPartner(school.partner.partner_id)
     async with wired_with(settings, provider) as wired:
         await wired.llm_settings.save(school.admin.caller, AtOrg(school.org.org_id), place())
         for person, error in (
+            (school.owner, Forbidden),
             (await world.staff(school, Role.INSTRUCTOR), Forbidden),
             (await world.staff(school, Role.ASSISTANT), Forbidden),
             (await world.student(school), NotFound),

@@ -221,11 +221,67 @@ async def test_a_partners_own_place_has_its_own_key_alone(llm, school) -> None:
     await llm.llm_settings.save(school.admin.caller, AtOrg(school.org.org_id), whole(api_key="sk-org"))
 
     view = await llm.llm_settings.save(
-        school.owner.caller, partner, wanted(provider="local", base_url="https://llm.example.com/v1")
+        school.admin.caller, partner, wanted(provider="local", base_url="https://llm.example.com/v1")
     )
 
     assert (view.effective.provider.value, view.effective.has_key.value) == ("local", False)
     assert view.inherited.has_key.value is True
+
+
+async def refused_owner(llm, school, form: Wanted | None) -> str:
+    """None: clearing."""
+    level = AtPartner(school.partner.partner_id)
+    save, clear = llm.llm_settings.save, llm.llm_settings.clear
+    with pytest.raises(Forbidden) as caught:
+        await (clear(school.owner.caller, level) if form is None else save(school.owner.caller, level, form))
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"base_url": "https://other.example.com/v1"},
+        {"base_url": f"{URL}/tenant"},
+        {"provider": "other"},
+        {"provider": None, "base_url": None},
+        {"api_key": "sk-owner"},
+        {"keeps_key": False},
+    ],
+)
+async def test_an_owner_changes_models_and_prices_and_nothing_of_the_address(llm, school, sql, change) -> None:
+    partner, prices = (
+        AtPartner(school.partner.partner_id),
+        {"gpt-4.1": {"input": "1", "output": "2", "currency": "USD"}},
+    )
+    save = llm.llm_settings.save
+    await save(school.admin.caller, AtOrg(school.org.org_id), whole())
+    for form in (whole(), whole(api_key="sk-owner"), wanted(provider="other", base_url="https://other.example.com")):
+        assert await refused_owner(llm, school, form) == "llm_address_by_admin"
+    assert (await save(school.owner.caller, partner, wanted(keeps_key=False))).own.version == 1
+
+    await save(school.admin.caller, partner, whole(api_key="sk-admin"))
+
+    for form in (whole(**change), None):
+        assert await refused_owner(llm, school, form) == "llm_address_by_admin"
+    form = whole(
+        base_url="https://API.openai.com/v1/", allowed_models=["gpt-4.1"], model="gpt-4.1", price_override=prices
+    )
+    saved = (await save(school.owner.caller, partner, form)).own
+    assert (saved.provider, saved.base_url, saved.has_key, saved.version) == ("openai", URL, True, 3)
+    assert (saved.allowed_models, saved.model, saved.price_override) == (["gpt-4.1"], "gpt-4.1", prices)
+    await llm.llm_settings.clear(school.admin.caller, partner)
+    await llm.llm_settings.clear(school.owner.caller, partner)
+
+
+async def test_an_owner_has_no_name_looked_up(settings, school) -> None:
+    resolver = TableResolver({})
+    wired = wire(settings, resolver=resolver)
+
+    with pytest.raises(Forbidden):
+        await wired.llm_settings.save(school.owner.caller, AtPartner(school.partner.partner_id), whole())
+
+    assert resolver.asked == []
+    await wired.database.close()
 
 
 async def test_clearing_gives_the_level_above_again_and_versions_go_on(llm, school, sql) -> None:

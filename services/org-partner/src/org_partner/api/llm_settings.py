@@ -64,14 +64,17 @@ async def read_partner_llm_settings(partner_id: UUID, caller: Caller, services: 
 async def save_partner_llm_settings(
     partner_id: UUID, body: LlmSettingsIn, caller: Caller, services: Services
 ) -> LlmSettingsOut:
-    """As for the org. `allowed_models` may only name what the org allows."""
+    """As for the org. `allowed_models` may only name what the org allows.
+
+    Owners send `provider` and `base_url` as they stand and no `api_key`: those are the org administrators'.
+    """
     saved = await services.llm_settings.save(caller, AtPartner(partner_id), _wanted(body))
     return LlmSettingsOut.model_validate(saved, from_attributes=True)
 
 
 @router.delete("/partners/{partner_id}/llm-settings", status_code=204, responses=_ERRORS)
 async def clear_partner_llm_settings(partner_id: UUID, caller: Caller, services: Services) -> Response:
-    """The org's settings hold again."""
+    """The org's settings hold again. Where the partner has a `base_url`, for the org's administrators alone."""
     await services.llm_settings.clear(caller, AtPartner(partner_id))
     return Response(status_code=204)
 
@@ -80,7 +83,7 @@ async def clear_partner_llm_settings(partner_id: UUID, caller: Caller, services:
 async def check_partner_llm_settings(
     partner_id: UUID, request: Request, caller: Caller, services: Services
 ) -> LlmTestOut:
-    """Asks the provider that holds for the partner: its own, else the org's."""
+    """Asks the provider that holds for the partner: its own, else the org's. For the org's administrators."""
     return _told(await services.llm_connections.test(caller, AtPartner(partner_id)), request)
 
 

@@ -23,6 +23,7 @@ from org_partner.service import ip_addresses
 from org_partner.service.ip_addresses import IP
 
 MAX_LENGTH = 500
+EVERY_HOST = "*"
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _FIRST_FREE_PORT = 1024
 _LAST_PORT = 65_535
@@ -50,7 +51,7 @@ class Address:
 
 
 class Addresses:
-    """`allowed_hosts`: names, or `*.suffix` for what is below one, divided by commas; empty: every public host."""
+    """`allowed_hosts`: names, or `*.suffix` for what is below one, divided by commas; `*`: every public host."""
 
     def __init__(self, resolver: Resolver, *, allowed_hosts: str, private_allowed: bool) -> None:
         """
@@ -58,7 +59,9 @@ class Addresses:
             ValueError: an allowed host is no host.
         """
         self._resolver = resolver
-        self._allowed = [_pattern(part.strip()) for part in allowed_hosts.split(",") if part.strip()]
+        parts = [part.strip() for part in allowed_hosts.split(",") if part.strip()]
+        self._all_allowed = parts == [EVERY_HOST]
+        self._allowed = [] if self._all_allowed else [_pattern(part) for part in parts]
         self._private_allowed = private_allowed
 
     def parse(self, text: str) -> Address:
@@ -69,7 +72,7 @@ class Addresses:
         address = parse(text)
         if address.scheme == "http" and not self._private_allowed:
             raise Invalid(LLM_HTTPS_NEEDED)
-        if self._allowed and not any(_matches(address.host, pattern) for pattern in self._allowed):
+        if not self._all_allowed and not any(_matches(address.host, pattern) for pattern in self._allowed):
             raise Invalid(LLM_HOST_NOT_ALLOWED, host=address.host)
         return address
 

@@ -71,11 +71,11 @@ class LlmConnectionService:
 
         Raises:
             NotFound: no such org or partner for the caller.
-            Forbidden: the caller neither administers the org nor owns the partner.
+            Forbidden: the caller does not administer the org.
             Conflict: no level gives an address.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
-            scope = await llm_levels.for_writing(session, caller, level)
+            scope = await llm_levels.for_addressing(session, caller, level)
             rows = [row for row in await llm_settings.list_levels(session, scope) if row.base_url is not None]
             if not rows:
                 raise Conflict(LLM_NOT_CONFIGURED)
@@ -83,7 +83,7 @@ class LlmConnectionService:
             sealed = await llm_settings.get_key(session, scope, row)
         finding = await self._ask(row, sealed)
         async with self._database.transaction(tenant.of(caller)) as session:
-            scope = await llm_levels.for_writing(session, caller, level)
+            scope = await llm_levels.for_addressing(session, caller, level)
             await acts.record(
                 session,
                 caller,

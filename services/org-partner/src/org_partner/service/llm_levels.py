@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.auth import Principal
+from chassis.errors import Forbidden
 from org_partner.crud.scopes import OrgScope, PartnerScope
+from org_partner.errors import LLM_ADDRESS_BY_ADMIN, ROLE_INSUFFICIENT
 from org_partner.service import permission
 
 
@@ -43,3 +45,20 @@ async def for_writing(session: AsyncSession, caller: Principal, level: Level) ->
     if isinstance(level, AtOrg):
         return await permission.in_org(session, caller, level.org_id, allowed=permission.ADMINISTER)
     return await permission.in_partner(session, caller, level.partner_id, allowed=permission.OWN)
+
+
+async def for_addressing(session: AsyncSession, caller: Principal, level: Level) -> OrgScope | PartnerScope:
+    """For where questions go and with whose key: what this service connects to, and what the org answers for.
+
+    Raises:
+        NotFound: no such org or partner for the caller.
+        Forbidden: the caller does not administer the org.
+    """
+    if isinstance(level, AtOrg):
+        return await for_writing(session, caller, level)
+    try:
+        return await permission.in_partner(session, caller, level.partner_id, allowed=permission.ADMINISTER)
+    except Forbidden as error:
+        if error.message is ROLE_INSUFFICIENT:
+            raise Forbidden(LLM_ADDRESS_BY_ADMIN) from error
+        raise

@@ -19,7 +19,7 @@ from org_partner.crud import classes, llm_settings
 from org_partner.crud.scopes import OrgScope, PartnerScope
 from org_partner.errors import KEY_REQUIRED, LLM_PROVIDER_INCOMPLETE, LLM_PROVIDER_RESERVED
 from org_partner.models import LlmSettings
-from org_partner.service import acts, effective_models, llm_levels, permission
+from org_partner.service import acts, effective_models, llm_addresses, llm_levels, permission
 from org_partner.service.effective_models import PLATFORM_PROVIDER, Effective
 from org_partner.service.llm_addresses import Address, Addresses
 from org_partner.service.llm_keys import LlmKeys
@@ -95,19 +95,24 @@ class LlmSettingsService:
 
         Raises:
             NotFound: no such org or partner for the caller.
-            Forbidden: the caller neither administers the org nor owns the partner.
+            Forbidden: the caller neither administers the org nor owns the partner, or is an owner who would change
+                its provider, address or key.
             Invalid: an address that must not be reached, a model that the level above does not allow, or a new
                 place for a key that was for another one.
         """
         _check_whole(wanted)
         # First, so that nobody has names looked up for them without a right to it.
         async with self._database.transaction(tenant.of(caller)) as session:
-            await llm_levels.for_writing(session, caller, level)
+            scope = await llm_levels.for_writing(session, caller, level)
+            if _changes_address(await llm_settings.get(session, scope), wanted):
+                await llm_levels.for_addressing(session, caller, level)
         address = await self._checked(wanted.base_url)
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await llm_levels.for_writing(session, caller, level)
             await llm_settings.lock(session, scope)
             before = await llm_settings.get(session, scope)
+            if _changes_address(before, wanted):
+                await llm_levels.for_addressing(session, caller, level)
             row = await self._write(session, scope, before, wanted, address)
             view = _view(scope, await llm_settings.list_levels(session, scope))
             _check_models(view, wanted)
@@ -119,7 +124,8 @@ class LlmSettingsService:
 
         Raises:
             NotFound: no such org or partner for the caller.
-            Forbidden: the caller neither administers the org nor owns the partner.
+            Forbidden: the caller neither administers the org nor owns the partner, or is an owner and it has an
+                address.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await llm_levels.for_writing(session, caller, level)
@@ -127,6 +133,8 @@ class LlmSettingsService:
             before = await llm_settings.get(session, scope)
             if before is None:
                 return
+            if before.base_url is not None:
+                await llm_levels.for_addressing(session, caller, level)
             row = await llm_settings.update_values(session, scope, before.settings_id, **_NOTHING)
             view = _view(scope, await llm_settings.list_levels(session, scope))
             await _tell(session, caller, scope, view, row, key="removed", cleared=True)
@@ -195,6 +203,14 @@ def _check_models(view: View, wanted: Wanted) -> None:
         effective_models.refuse_others(wanted.allowed_models, view.inherited.allowed_models.value)
     if wanted.model is not None:
         effective_models.refuse_others([wanted.model], view.effective.allowed_models.value)
+
+
+def _changes_address(before: LlmSettings | None, wanted: Wanted) -> bool:
+    """Whether provider, URL or key would be others than those that stand."""
+    url = llm_addresses.parse(wanted.base_url).url if wanted.base_url is not None else None
+    stands = (before.provider, before.base_url) if before else (None, None)
+    removes_key = not wanted.keeps_key and before is not None and before.has_key
+    return wanted.api_key is not None or removes_key or (wanted.provider, url) != stands
 
 
 def _goes_elsewhere(before: LlmSettings, wanted: Wanted, address: Address | None) -> bool:
