@@ -252,6 +252,16 @@ async def authenticate(
     return caller
 
 
+async def still_in(request: Request, caller: Principal) -> None:
+    """For an answer that takes long: whether the caller would still be let in. Costs nothing between two refreshes.
+
+    Raises:
+        Unauthenticated: the session has ended since.
+    """
+    guard: Guard = request.app.state.platform
+    await guard.check(caller)
+
+
 async def authenticate_enrolling(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Principal:

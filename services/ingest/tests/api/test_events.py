@@ -76,3 +76,13 @@ async def test_a_deletion_meanwhile_is_told(client, ingest, follow, person, word
 
     assert [name for name, _, _ in events] == ["progress", "deleted"]
     assert events[-1] == ("deleted", "2", {"document_id": str(document_id)})
+
+
+async def test_whoever_is_banned_meanwhile_sees_no_more(client, ingest, follow, person, words) -> None:
+    document_id = await ingest.put(words(100), person=person)
+    watching = asyncio.create_task(follow(person, document_id))
+    await ingest.sql.rows("INSERT INTO ingest.revocations (subject_id, least_epoch) VALUES (%s, 1)", person.user_id)
+    events = await watching
+
+    assert [name for name, _, _ in events] == ["progress", "error"]
+    assert (events[-1][2]["code"], events[-1][2]["status"]) == ("session_ended", 401)

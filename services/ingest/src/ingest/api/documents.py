@@ -1,5 +1,6 @@
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sse_starlette.event import ServerSentEvent
 from sse_starlette.sse import EventSourceResponse
 
-from chassis.auth import Caller
+from chassis.auth import Caller, still_in
 from chassis.errors import (
     Conflict,
     Forbidden,
@@ -21,7 +22,7 @@ from chassis.errors import (
 )
 from chassis.locale import locale_of
 from chassis.paging import Page, PageSlice, page_of
-from chassis.problems import responses
+from chassis.problems import body_of, responses
 from ingest.api.multipart import open_file
 from ingest.api.presenting import present
 from ingest.api.wired import Services
@@ -127,19 +128,26 @@ async def read_document(document_id: UUID, request: Request, caller: Caller, ser
 async def follow_document(
     document_id: UUID, request: Request, caller: Caller, services: Services
 ) -> EventSourceResponse:
-    """Server-sent events `progress`: the document at every change, until it is ready or has failed."""
+    """Server-sent events `progress`: the document at every change, until it is ready or has failed.
+
+    `deleted`: it is gone. `error` (a problem): the session has ended meanwhile.
+    """
     await services.documents.get(caller.user_id, document_id)
     locale = locale_of(request)
 
     async def events() -> AsyncIterator[ServerSentEvent]:
         number = 0
         try:
-            async for document in services.documents.follow(caller.user_id, document_id):
+            still = partial(still_in, request, caller)
+            async for document in services.documents.follow(caller.user_id, document_id, still=still):
                 number += 1
                 data = present(document, locale).model_dump_json()
                 yield ServerSentEvent(data, event="progress", id=str(number))
         except NotFound:
             yield ServerSentEvent(json.dumps({"document_id": str(document_id)}), event="deleted", id=str(number + 1))
+        except Unauthenticated as error:
+            problem = body_of(error.message, title=error.title, status=error.status, locale=locale)
+            yield ServerSentEvent(json.dumps(problem, ensure_ascii=False), event="error", id=str(number + 1))
 
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
     return EventSourceResponse(events(), headers=headers, ping=15)

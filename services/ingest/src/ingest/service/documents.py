@@ -1,7 +1,7 @@
 """Reading documents: one, a page of them, and how one's processing goes on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
 from chassis import tenant
@@ -57,14 +57,17 @@ class DocumentService:
             raise NotFound(CLASS_NOT_FOUND)
         return found
 
-    async def follow(self, user_id: UUID, document_id: UUID) -> AsyncIterator[Document]:
-        """The document now and at every change, until it has come to an end.
+    async def follow(
+        self, user_id: UUID, document_id: UUID, *, still: Callable[[], Awaitable[None]]
+    ) -> AsyncIterator[Document]:
+        """The document now and at every change, until it has come to an end. `still` raises when nobody may look on.
 
         Raises:
             NotFound: as `get`; also when it is deleted meanwhile.
         """
         seen: tuple[object, ...] | None = None
         while True:
+            await still()
             document = await self.get(user_id, document_id)
             place = (document.state, document.chunks_embedded, document.page_count, document.chunk_count)
             if place != seen:

@@ -1,8 +1,9 @@
 import json
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Request
 from sse_starlette.event import ServerSentEvent
 from sse_starlette.sse import EventSourceResponse
 
-from chassis.auth import Caller
+from chassis.auth import Caller, still_in
 from chassis.errors import (
     Conflict,
     Forbidden,
@@ -52,11 +53,14 @@ async def ask(
     `done` (model, tokens), when it is stored, or `error` (a problem). It is stored also when the connection breaks.
     """
     begun = await services.answers.begin(caller.user_id, conversation_id, body.text)
-    events = _events(services.answers, begun, locale_of(request))
+    still = partial(still_in, request, caller)
+    events = _events(services.answers, begun, locale_of(request), still)
     return EventSourceResponse(events, headers=_HEADERS, ping=15)
 
 
-async def _events(answers: AnswerService, begun: Begun, locale: Locale) -> AsyncGenerator[ServerSentEvent]:
+async def _events(
+    answers: AnswerService, begun: Begun, locale: Locale, still: Callable[[], Awaitable[None]]
+) -> AsyncGenerator[ServerSentEvent]:
     number = 0
     started = {"message_id": str(begun.message_id), "question_id": str(begun.question_id)}
     yield _event(number, "started", started)
@@ -64,6 +68,8 @@ async def _events(answers: AnswerService, begun: Begun, locale: Locale) -> Async
         # Closed with this stream: left to the collector, the answer would be stored at some later time, or never.
         async with aclosing(answers.stream(begun)) as events:
             async for event in events:
+                # Whoever is banned meanwhile reads no further.
+                await still()
                 shown = _shown(event)
                 if shown is not None:
                     number += 1
