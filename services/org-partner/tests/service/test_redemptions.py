@@ -375,22 +375,36 @@ async def test_many_accounts_behind_one_address_are_held_up_together(world, scho
         for _ in range(2):
             assert await outcome(world, person, codes.new_code()) == "invite_code_refused"
 
-    fresh = await world.person()
     with pytest.raises(RateLimited) as caught:
-        await world.wired.redemptions.redeem(fresh.caller, issued.code)
+        await world.wired.redemptions.redeem(person.caller, issued.code)
     assert caught.value.code == "too_many_wrong_codes_here"
     assert 0 < int(caught.value.headers["Retry-After"]) <= 3600
     (told,) = await alarms(sql, "address")
     assert (told["ip"], told["detail"]["refusals"]) == (address, 6)
 
     origin.set_current(Origin(ip="203.0.113.8"))
-    assert await outcome(world, fresh, issued.code) == "enrolled"
+    assert await outcome(world, person, issued.code) == "enrolled"
+
+
+async def test_an_address_at_its_limit_lets_a_right_code_of_somebody_who_never_guessed_through(
+    world, school, monkeypatch, address
+) -> None:
+    monkeypatch.setattr(guessing, "MAX_REFUSALS_AT_ADDRESS", 1)
+    issued, guesser = await world.code(school), await world.person()
+    assert await outcome(world, guesser, codes.new_code()) == "invite_code_refused"
+    assert await outcome(world, guesser, issued.code) == "too_many_wrong_codes_here"
+
+    assert await outcome(world, await world.person(), issued.code) == "enrolled"
+    # One guess more for each account, and no second one.
+    other = await world.person()
+    assert await outcome(world, other, codes.new_code()) == "invite_code_refused"
+    assert await outcome(world, other, codes.new_code()) == "too_many_wrong_codes_here"
 
 
 async def test_an_hour_later_the_address_is_forgotten(world, school, sql, monkeypatch, address) -> None:
     monkeypatch.setattr(guessing, "MAX_REFUSALS_AT_ADDRESS", 1)
     issued, person = await world.code(school), await world.person()
-    await outcome(world, await world.person(), codes.new_code())
+    await outcome(world, person, codes.new_code())
     assert await outcome(world, person, issued.code) == "too_many_wrong_codes_here"
     await sql.rows("UPDATE org_partner.guessing_sources SET hour = hour - 1")
 
@@ -404,9 +418,22 @@ async def test_all_addresses_of_one_ipv6_line_are_one(world, school, monkeypatch
     issued = await world.code(school)
     for one in ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff"):
         origin.set_current(Origin(ip=one))
-        assert await outcome(world, await world.person(), codes.new_code()) == "invite_code_refused"
+        person = await world.person()
+        assert await outcome(world, person, codes.new_code()) == "invite_code_refused"
 
     origin.set_current(Origin(ip="2001:db8:0:1::2"))
-    assert await outcome(world, await world.person(), issued.code) == "too_many_wrong_codes_here"
+    assert await outcome(world, person, issued.code) == "too_many_wrong_codes_here"
     origin.set_current(Origin(ip="2001:db8:0:2::2"))
-    assert await outcome(world, await world.person(), issued.code) == "enrolled"
+    assert await outcome(world, person, issued.code) == "enrolled"
+
+
+async def test_an_ipv4_address_in_ipv6_notation_is_itself_and_no_other(world, school, monkeypatch, address) -> None:
+    monkeypatch.setattr(guessing, "MAX_REFUSALS_AT_ADDRESS", 1)
+    issued, person = await world.code(school), await world.person()
+    origin.set_current(Origin(ip="::ffff:198.51.100.7"))
+    assert await outcome(world, person, codes.new_code()) == "invite_code_refused"
+
+    origin.set_current(Origin(ip="198.51.100.7"))
+    assert await outcome(world, person, issued.code) == "too_many_wrong_codes_here"
+    origin.set_current(Origin(ip="::ffff:198.51.100.8"))
+    assert await outcome(world, person, issued.code) == "enrolled"

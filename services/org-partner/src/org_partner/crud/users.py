@@ -36,7 +36,7 @@ async def update_told(session: AsyncSession, *, user_id: UUID, version: int, **v
 
 async def update_anonymised(session: AsyncSession, *, user_id: UUID, version: int, told_at: datetime) -> None:
     """Name and address go; the row stays and says so, so that a fact that comes late brings nothing back."""
-    gone = {"email": None, "email_verified": False, "display_name": None}
+    gone: dict[str, Any] = {"email": None, "email_verified": False, "display_name": None}
     gone |= {"status": ANONYMISED, "version": version, "told_at": told_at}
     statement = insert(User).values(user_id=user_id, **gone)
     await session.execute(statement.on_conflict_do_update(index_elements=[User.user_id], set_=gone))

@@ -1,27 +1,29 @@
 """Against guessing what lets its holder in: invite codes and the tokens of invitations, counted together.
 
-Counted by account, exactly, and by address, where many accounts may come from. Whoever reaches a limit is told of to
-the audit log, once an hour.
+Counted by account, exactly, and by address, where many accounts may come from. An address at its limit is shut to
+those accounts alone that had a wrong one themselves: one pupil who guesses must not keep a whole school from its codes.
+Whoever reaches a limit is told of to the audit log, once an hour.
 """
 
 import ipaddress
-import math
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import audit, origin
-from chassis.errors import Message, RateLimited
+from chassis.errors import Message
 from chassis.ids import new_id
 from contracts.audit import AuditOutcome
 from org_partner.crud import guessing_sources, refused_redemptions
 from org_partner.crud.scopes import OwnScope
 from org_partner.errors import TOO_MANY_WRONG_CODES_HERE
+from org_partner.service.rate_limits import limited
 
 # Wrong ones of one user in any hour. None is looked at beyond them, not even a right one.
 MAX_REFUSALS = 20
 WINDOW = timedelta(hours=1)
-# Of all users behind one address within an hour of the clock: a whole school may share one.
+# Of all users behind one address within an hour of the clock: a whole school may share one. Beyond them an account has
+# one wrong one, and right ones until then.
 MAX_REFUSALS_AT_ADDRESS = 100
 
 
@@ -34,12 +36,13 @@ async def refuse(session: AsyncSession, scope: OwnScope, message: Message) -> No
     await refused_redemptions.lock(session, scope)
     wait = await refused_redemptions.get_wait(session, scope, limit=MAX_REFUSALS, window=WINDOW)
     if wait is not None:
-        raise _limited(message, wait.total_seconds())
+        raise limited(message, wait)
     source = _network(origin.current().ip)
-    if source is not None:
+    guessed = await refused_redemptions.get_wait(session, scope, limit=1, window=WINDOW) is not None
+    if source is not None and guessed:
         seconds = await guessing_sources.get_wait(session, scope, source, limit=MAX_REFUSALS_AT_ADDRESS)
         if seconds is not None:
-            raise _limited(TOO_MANY_WRONG_CODES_HERE, seconds)
+            raise limited(TOO_MANY_WRONG_CODES_HERE, timedelta(seconds=seconds))
     await refused_redemptions.delete_old(session, scope, window=WINDOW)
 
 
@@ -56,13 +59,21 @@ async def count(session: AsyncSession, scope: OwnScope) -> None:
 
 
 def _network(address: str | None) -> str | None:
-    """Of IPv6 the 64 bits that one line has, as the gateway counts too: within them addresses cost nothing."""
-    if address is None or ":" not in address:
-        return address and f"ip:{address}"
+    """Of IPv6 the 64 bits that one line has, as the gateway counts too: within them addresses cost nothing.
+
+    An IPv4 address in IPv6's notation is the IPv4 address: all of them lie within the same 64 bits.
+    """
+    if address is None:
+        return None
     try:
-        return f"ip:{ipaddress.IPv6Network((address.partition('%')[0], 64), strict=False)}"
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return f"ip:{address}"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return f"ip:{ipaddress.IPv6Network((parsed, 64), strict=False)}"
+        parsed = parsed.ipv4_mapped
+    return f"ip:{parsed}"
 
 
 async def _alarm(session: AsyncSession, scope: OwnScope, *, source: str, refusals: int) -> None:
@@ -75,9 +86,3 @@ async def _alarm(session: AsyncSession, scope: OwnScope, *, source: str, refusal
         source=source,
         refusals=refusals,
     )
-
-
-def _limited(message: Message, wait_seconds: float) -> RateLimited:
-    seconds = max(1, math.ceil(wait_seconds))
-    minutes = math.ceil(seconds / 60)
-    return RateLimited(message, headers={"Retry-After": str(seconds)}, retry_after_minutes=minutes)
