@@ -77,7 +77,7 @@ class SecondFactor(Protocol):
 
 class Eraser(Protocol):
     async def __call__(self, session: AsyncSession, user_id: UUID) -> None:
-        """Delete what is kept of a user besides the account itself, in the transaction that anonymises it."""
+        """Delete something that is kept of a user besides the account itself, in the caller's transaction."""
         ...
 
 

@@ -1,10 +1,15 @@
 """A new password: forgotten or known, and which ones nobody may choose."""
 
 import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
 
+import pyotp
 import pytest
 
+from chassis.errors import Unauthenticated
 from contracts.identity import SessionRevoked, UserChanged
+from contracts.scopes import SCOPES
 
 NEW = "battery-staple-correct"
 
@@ -143,6 +148,104 @@ async def test_the_platform_sets_the_least_length(client, account, asked, strang
         assert "30" in body["detail"]
         problem(await client.post("/auth/sign-up", stranger().form), 422, "password_too_short")
         assert (await confirm(client, letter.token, "x1" * 15)).status_code == 204
+
+
+# --- somebody else is in
+
+
+@dataclass
+class Intruder:
+    """Somebody who got in before the owner of the address did, and has left ways back."""
+
+    session: dict
+    key: dict
+    token: str
+    app: pyotp.TOTP
+
+
+@pytest.fixture
+def intruder(client, sql):
+    async def get_in(account) -> Intruder:
+        session = await client.login(account)
+
+        async def ask(path: str, body: dict):
+            answer = await client.with_token("POST", path, session["access_token"], body)
+            assert answer.status_code in (200, 201), answer.text
+            return answer.json()
+
+        form = {"name": "모두", "scopes": sorted(SCOPES), "expires_in_days": 365}
+        key = await ask("/users/me/api-keys", form)
+        expired = await ask("/users/me/api-keys", form | {"name": "지난 것"})
+        query = "UPDATE identity.api_keys SET expires_at = now() - interval '1 second' WHERE api_key_id = %s"
+        await sql.rows(query, expired["api_key_id"])
+        app = pyotp.TOTP((await ask("/users/me/mfa/totp", {}))["secret"])
+        await ask("/users/me/mfa/totp/confirm", {"code": app.now()})
+        query = """INSERT INTO identity.linked_identities (identity_id, user_id, provider, issuer, subject, email)
+            VALUES (gen_random_uuid(), %s, 'one', 'https://one.example', %s, %s)"""
+        await sql.rows(query, account.user_id, account.user_id, account.email)
+        traded = await client.post("/auth/api-keys/token", {"api_key": key["api_key"]})
+        return Intruder(session, key, traded.json()["access_token"], app)
+
+    return get_in
+
+
+async def kept(sql, account) -> dict[str, int]:
+    tables = ("totp_factors", "recovery_codes", "linked_identities")
+    query = "SELECT count(*) AS n FROM identity.{} WHERE user_id = %s"
+    return {table: (await sql.rows(query.format(table), account.user_id))[0]["n"] for table in tables}
+
+
+async def is_out(client, problem, intruder: Intruder) -> None:
+    problem(await client.with_token("GET", "/users/me", intruder.session["access_token"]), 401, "session_ended")
+    problem(await client.refresh(intruder.session["refresh_token"]), 401, "refresh_refused")
+    problem(await client.with_token("GET", "/users/me", intruder.token), 401, "session_ended")
+    problem(await client.post("/auth/api-keys/token", {"api_key": intruder.key["api_key"]}), 401, "api_key_invalid")
+
+
+async def test_whoever_signed_up_with_anothers_address_is_out_once_its_owner_resets_the_password(
+    client, account, intruder, asked, letters, sql, problem
+) -> None:
+    attacker = await intruder(account)
+    assert (await confirm(client, (await asked(account)).token)).status_code == 204
+
+    await is_out(client, problem, attacker)
+    assert set((await kept(sql, account)).values()) == {0}
+    owner = (await client.post("/auth/login", account.login | {"password": NEW})).json()
+    assert "access_token" in owner, "nothing is asked for that only the attacker has"
+    letter = (await letters(account.email))[-1]
+    assert "API 키" in letter.text
+    assert "2단계 인증" in letter.text
+    (entry,) = [e for e in await sql.audited(f"user/{account.user_id}") if e["action"] == "user.password_reset"]
+    assert entry["detail"] == {"was_verified": False}
+    (*_, revoked, _) = await sql.audited(f"api_key/{attacker.key['api_key_id']}")
+    assert (revoked["action"], revoked["detail"]["reason"]) == ("api_key.revoked", "password reset")
+
+
+async def test_whoever_got_into_a_verified_account_is_out_and_the_owners_factor_stays(
+    client, account, intruder, asked, letters, sql, problem
+) -> None:
+    (letter,) = await letters(account.email)
+    await client.post("/auth/verify-email", {"token": letter.token})
+    attacker = await intruder(account)
+    before = await kept(sql, account)
+    assert (await confirm(client, (await asked(account)).token)).status_code == 204
+
+    await is_out(client, problem, attacker)
+    assert await kept(sql, account) == before == {"totp_factors": 1, "recovery_codes": 10, "linked_identities": 1}
+    assert (await client.post("/auth/login", account.login | {"password": NEW})).json()["mfa_required"] is True
+    letter = (await letters(account.email))[-1]
+    assert "API 키" in letter.text
+    assert "2단계 인증" not in letter.text
+
+
+async def test_no_key_is_made_while_the_password_is_reset(client, account, tokens, sql, problem) -> None:
+    """A request that had passed the door waits for the reset, and finds its session gone."""
+    caller = await client.app.state.verifier.verify(tokens["access_token"])
+    await sql.rows('UPDATE "user".app_user SET token_epoch = token_epoch + 1 WHERE user_id = %s', account.user_id)
+
+    with pytest.raises(Unauthenticated):
+        await client.wired.api_keys.issue(caller, name="x", scopes=["search:read"], lifetime=timedelta(days=1))
+    assert await sql.rows("SELECT 1 FROM identity.api_keys WHERE user_id = %s", account.user_id) == []
 
 
 # --- known

@@ -31,6 +31,10 @@ async def request_password_reset(body: EmailAddress, services: Services) -> Acce
 
 @router.post("/auth/password-reset/confirm", status_code=204, responses=responses(Invalid, Unavailable))
 async def reset_password(body: PasswordReset, services: Services) -> Response:
-    """Every session ends, and the address counts as verified."""
+    """Every session ends, every API key is revoked, and the address counts as verified.
+
+    If it did not before, the second factor, its recovery codes and linked identities go too: whoever made the account
+    need not have had the address.
+    """
     await services.own_password.reset(body.token, body.password)
     return Response(status_code=204)

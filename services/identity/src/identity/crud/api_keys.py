@@ -82,6 +82,12 @@ async def update_revoked(session: AsyncSession, own: Own, api_key_id: UUID) -> b
     return (await session.execute(statement)).scalar_one_or_none() is not None
 
 
+async def update_all_revoked(session: AsyncSession, user_id: UUID) -> Sequence[ApiKey]:
+    """Which these were; the expired ones too."""
+    statement = update(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+    return (await session.execute(statement.values(revoked_at=_NOW).returning(ApiKey))).scalars().all()
+
+
 async def update_all_forgotten(session: AsyncSession, user_id: UUID) -> None:
     """Revoke every key of a user who is gone, and take away its name, which they chose."""
     statement = update(ApiKey).where(ApiKey.user_id == user_id)

@@ -14,11 +14,11 @@ from chassis import audit, outbox
 from chassis.auth import Principal
 from chassis.clock import now
 from chassis.database import Database
-from chassis.errors import Conflict, NotFound
+from chassis.errors import SESSION_ENDED, Conflict, NotFound, Unauthenticated
 from chassis.ids import new_id
 from chassis.paging import Slice
 from contracts.identity import SessionRevoked
-from identity.crud import api_keys
+from identity.crud import api_keys, users
 from identity.crud.scopes import Own
 from identity.errors import (
     API_KEY_ENDED,
@@ -27,7 +27,7 @@ from identity.errors import (
     API_KEY_ROTATING,
     API_KEYS_FULL,
 )
-from identity.models import ApiKey
+from identity.models import ApiKey, User
 from identity.service import permission
 
 MOST_KEYS = 20
@@ -63,7 +63,7 @@ class ApiKeyService:
         """
         own = permission.own(caller)
         async with self._database.transaction() as session:
-            await api_keys.lock(session, own)
+            await self._lock(session, caller)
             if name in await self._room(session, own):
                 raise Conflict(API_KEY_NAME_TAKEN)
             issued = await self._add(session, own, name=name, scopes=scopes, lifetime=lifetime)
@@ -87,7 +87,7 @@ class ApiKeyService:
         """
         own = permission.own(caller)
         async with self._database.transaction() as session:
-            await api_keys.lock(session, own)
+            await self._lock(session, caller)
             old = await self._get(session, own, api_key_id)
             if old.state(now()) != "active":
                 raise Conflict(API_KEY_ENDED)
@@ -115,9 +115,25 @@ class ApiKeyService:
             if await self._end(session, caller, api_key_id):
                 await self._note(session, caller, "api_key.revoked", key)
 
+    async def revoke_all(self, session: AsyncSession, user: User, *, reason: str) -> None:
+        """Of a user whose row is locked, with nobody asking for it; a new epoch must end the tokens they got."""
+        for key in await api_keys.update_all_revoked(session, user.user_id):
+            target = f"api_key/{key.api_key_id}"
+            await audit.record(session, "api_key.revoked", actor=None, target=target, scopes=key.scopes, reason=reason)
+
     async def forget(self, session: AsyncSession, user_id: UUID) -> None:
         """End all keys of a user who goes, and forget what they were called; the epoch ends their tokens."""
         await api_keys.update_all_forgotten(session, user_id)
+
+    async def _lock(self, session: AsyncSession, caller: Principal) -> None:
+        """
+        Raises:
+            Unauthenticated: the session ended while this waited: with it went the keys, and there must be no new one.
+        """
+        await api_keys.lock(session, permission.own(caller))
+        user = await users.lock(session, caller.user_id)
+        if user is None or user.status != "active" or user.token_epoch != caller.token_epoch:
+            raise Unauthenticated(SESSION_ENDED)
 
     async def _get(self, session: AsyncSession, own: Own, api_key_id: UUID) -> ApiKey:
         key = await api_keys.get(session, own, api_key_id)

@@ -23,6 +23,8 @@ class Kind(StrEnum):
     ADDRESS_IN_USE = "address_in_use"
     RESET_PASSWORD = "reset_password"  # noqa: S105  the name of a letter
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  the name of a letter
+    PASSWORD_RESET = "password_was_reset"  # noqa: S105  the name of a letter
+    ACCOUNT_RECLAIMED = "account_reclaimed"
     INVITATION = "invitation"
     FACTOR_REMOVED = "factor_removed"
     RECOVERY_CODE_USED = "recovery_code_used"
@@ -65,6 +67,19 @@ _KO = {
     Kind.PASSWORD_CHANGED: _Letter(
         "[GrowFit] 비밀번호가 바뀌었습니다",
         "GrowFit 계정의 비밀번호가 바뀌었고, 다른 모든 로그인이 끝났습니다.\n\n"
+        "직접 바꾸지 않았다면 지금 비밀번호 재설정을 요청하고 운영자에게 알리세요.\n",
+    ),
+    Kind.PASSWORD_RESET: _Letter(
+        "[GrowFit] 비밀번호가 바뀌었습니다",
+        "이 주소로 보낸 편지로 GrowFit 계정의 비밀번호를 새로 정했습니다. 모든 로그인이 끝났고, 모든 API 키가 "
+        "폐기되었습니다. 쓰던 프로그램이 있으면 새 키를 만드세요.\n\n"
+        "직접 바꾸지 않았다면 지금 비밀번호 재설정을 요청하고 운영자에게 알리세요.\n",
+    ),
+    Kind.ACCOUNT_RECLAIMED: _Letter(
+        "[GrowFit] 비밀번호가 바뀌었습니다",
+        "이 주소로 보낸 편지로 GrowFit 계정의 비밀번호를 새로 정했고, 이메일 주소가 처음으로 확인되었습니다. "
+        "그 전에는 누구나 이 주소로 계정을 만들 수 있었으므로 모든 로그인, API 키, 2단계 인증, 복구 코드, "
+        "연결된 다른 로그인을 없앴습니다. 필요하면 다시 설정하세요.\n\n"
         "직접 바꾸지 않았다면 지금 비밀번호 재설정을 요청하고 운영자에게 알리세요.\n",
     ),
     Kind.INVITATION: _Letter(
@@ -121,6 +136,19 @@ _EN = {
     Kind.PASSWORD_CHANGED: _Letter(
         "[GrowFit] Your password was changed",
         "The password of your GrowFit account was changed, and all other sessions have ended.\n\n"
+        "If it was not you, ask for a password reset now and tell the operator.\n",
+    ),
+    Kind.PASSWORD_RESET: _Letter(
+        "[GrowFit] Your password was changed",
+        "A new password was chosen for your GrowFit account with a letter to this address. All sessions have ended, "
+        "and all API keys are revoked. If a program used one, make a new one.\n\n"
+        "If it was not you, ask for a password reset now and tell the operator.\n",
+    ),
+    Kind.ACCOUNT_RECLAIMED: _Letter(
+        "[GrowFit] Your password was changed",
+        "A new password was chosen for your GrowFit account with a letter to this address, which verified the address "
+        "for the first time. Until then anybody could have made the account, so all sessions, API keys, the second "
+        "factor, its recovery codes and linked logins were removed. Set up again what you need.\n\n"
         "If it was not you, ask for a password reset now and tell the operator.\n",
     ),
     Kind.INVITATION: _Letter(

@@ -1,5 +1,7 @@
 """A new password: for somebody who forgot theirs and reads their letters, and for somebody who knows it."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import audit, origin
@@ -11,9 +13,10 @@ from identity.crud import account_tokens as tokens
 from identity.crud import users
 from identity.errors import LINK_INVALID
 from identity.models import User
-from identity.ports import Passwords, Values
+from identity.ports import Eraser, Passwords, Values
 from identity.service import account_tokens, changes, password_policy
 from identity.service.account_tokens import Purpose
+from identity.service.api_keys import ApiKeyService
 from identity.service.attempts import Attempts, Limit
 from identity.service.letters import Kind, Letters
 from identity.service.networks import host_of
@@ -33,13 +36,19 @@ class OwnPasswordService:
         attempts: Attempts,
         letters: Letters,
         settings: Values,
+        *,
+        api_keys: ApiKeyService,
+        forget: Sequence[Eraser],
     ) -> None:
+        """`forget`: the second factor, linked identities: the ways in that whoever made an account may have left."""
         self._database = database
         self._passwords = passwords
         self._check = check
         self._attempts = attempts
         self._letters = letters
         self._settings = settings
+        self._api_keys = api_keys
+        self._forget = forget
 
     async def request_reset(self, email: str) -> None:
         """A letter to an address that has an account; for any other, nothing but the same work.
@@ -60,7 +69,9 @@ class OwnPasswordService:
                 await self._letters.put_token(session, user if may else None, Purpose.RESET_PASSWORD, to=email)
 
     async def reset(self, token: str, password: str) -> None:
-        """Every session ends, and the address is verified: its letters were read.
+        """Every session and API key ends, and the address is verified: its letters were read.
+
+        Until then anybody may have made the account, so with the first letter that is read their ways in go as well.
 
         Raises:
             Invalid: the token is wrong, too old or used; or the password is unfit.
@@ -79,11 +90,14 @@ class OwnPasswordService:
                 raise Invalid(LINK_INVALID)
             if not await tokens.use(session, digest):
                 raise Invalid(LINK_INVALID)
+            was_verified = user.email_verified_at is not None
+            await self._evict(session, user)
             await users.update(session, user, email_verified_at=user.email_verified_at or now())
-            await self._replace(session, user, hashed)
+            await self._replace(session, user, hashed, Kind.PASSWORD_RESET if was_verified else Kind.ACCOUNT_RECLAIMED)
             await changes.end_sessions(session, user, reason="password reset")
             await changes.announce(session, user)
-            await audit.record(session, "user.password_reset", actor=None, target=f"user/{user.user_id}")
+            target = f"user/{user.user_id}"
+            await audit.record(session, "user.password_reset", actor=None, target=target, was_verified=was_verified)
 
     async def change(self, caller: Principal, *, current: str, new: str) -> User:
         """All other sessions end. The caller's goes on with a new access token: those it had end too.
@@ -101,14 +115,20 @@ class OwnPasswordService:
             user = await users.lock(session, caller.user_id)
             if user is None or user.status != "active" or user.token_epoch != caller.token_epoch:
                 raise Unauthenticated(SESSION_ENDED)
-            await self._replace(session, user, hashed)
+            await self._replace(session, user, hashed, Kind.PASSWORD_CHANGED)
             await changes.end_sessions(session, user, reason="password changed", keep=caller.session_id)
             await changes.announce(session, user)
             await audit.record(session, "user.password_changed", actor=caller, target=f"user/{user.user_id}")
         return user
 
-    async def _replace(self, session: AsyncSession, user: User, hashed: str) -> None:
+    async def _evict(self, session: AsyncSession, user: User) -> None:
+        await self._api_keys.revoke_all(session, user, reason="password reset")
+        if user.email_verified_at is None:
+            for forget in self._forget:
+                await forget(session, user.user_id)
+
+    async def _replace(self, session: AsyncSession, user: User, hashed: str, letter: Kind) -> None:
         await users.put_password_hash(session, user_id=user.user_id, password_hash=hashed)
         # With them goes a change of the address that somebody else may have asked for.
         await tokens.delete_of_user(session, user.user_id)
-        await self._letters.put(session, Kind.PASSWORD_CHANGED, to=user.email, locale=user.locale)
+        await self._letters.put(session, letter, to=user.email, locale=user.locale)
