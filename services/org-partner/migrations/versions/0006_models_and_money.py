@@ -77,6 +77,7 @@ def _create_llm_settings() -> None:
             ["org_id", "partner_id"],
             ["partner.partners.org_id", "partner.partners.partner_id"],
             name=op.f("fk_llm_settings_org_id_partners"),
+            onupdate="CASCADE",
         ),
         sa.ForeignKeyConstraint(["org_id"], ["partner.orgs.org_id"], name=op.f("fk_llm_settings_org_id_orgs")),
         sa.PrimaryKeyConstraint("settings_id", name=op.f("pk_llm_settings")),

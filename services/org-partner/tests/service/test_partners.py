@@ -1,10 +1,18 @@
 """Changing a partner and moving it to another org."""
 
+import asyncio
+from uuid import uuid4
+
 import pytest
 
+from chassis import tenant
 from chassis.errors import Conflict, Forbidden, Locale, NotFound
 from chassis.paging import Slice
 from contracts.org_partner import MembershipGranted, PartnerChanged, Role
+from org_partner.crud import llm_settings
+from org_partner.service import permission
+from org_partner.service.llm_levels import AtPartner
+from org_partner.service.llm_settings import Wanted
 from org_partner.service.permission import Where
 
 PAGE = Slice(limit=200)
@@ -83,7 +91,16 @@ async def test_a_moved_partner_takes_its_staff_and_invitations_along(world, sql,
     assert actions[-2:] == ["partner.moved", "partner.received"]
 
 
-async def test_a_partner_with_classes_or_settings_stays_where_it_is(world, sql) -> None:
+@pytest.mark.parametrize(
+    "held",
+    [
+        "provider = 'x', base_url = 'https://api.example.com/v1'",
+        "model = 'growfit-extractive'",
+        "allowed_models = '{growfit-extractive}'",
+        """price_override = '{"a": {}}'""",
+    ],
+)
+async def test_a_partner_with_classes_or_settings_stays_where_it_is(world, sql, held) -> None:
     here, there, supervisor = await world.school(), await world.school(), await world.supervisor()
     partner, _ = await bare_partner(world, here)
     await sql.rows(
@@ -91,12 +108,53 @@ async def test_a_partner_with_classes_or_settings_stays_where_it_is(world, sql) 
         here.org.org_id,
         partner.partner_id,
     )
+    await sql.rows(f"UPDATE partner.llm_settings SET {held} WHERE partner_id = %s", partner.partner_id)
 
     for partner_id in (here.partner.partner_id, partner.partner_id):
         with pytest.raises(Conflict) as caught:
             await world.wired.partners.move(supervisor.caller, partner_id, org_id=there.org.org_id)
         assert caught.value.code == "partner_in_use"
         assert (await world.wired.partners.get(here.admin.caller, partner_id)).version == 1
+
+
+async def test_a_partner_whose_settings_were_cleared_moves_and_sets_its_own_there(world, sql) -> None:
+    here, there, supervisor = await world.school(), await world.school(), await world.supervisor()
+    partner, owner = await bare_partner(world, here)
+    level, settings = AtPartner(partner.partner_id), world.wired.llm_settings
+    models = Wanted(None, None, "growfit-extractive", ["growfit-extractive"], {}, None, keeps_key=True)
+    await settings.save(owner.caller, level, models)
+    with pytest.raises(Conflict):
+        await world.wired.partners.move(supervisor.caller, partner.partner_id, org_id=there.org.org_id)
+    await settings.clear(owner.caller, level)
+
+    moved = await world.wired.partners.move(supervisor.caller, partner.partner_id, org_id=there.org.org_id)
+
+    assert moved.org_id == there.org.org_id
+    view = await settings.get(there.admin.caller, level)
+    assert (view.org_id, view.own.version, view.own.model) == (there.org.org_id, 2, None)
+    assert (await settings.save(owner.caller, level, models)).own.version == 3
+    with pytest.raises(NotFound):
+        await settings.get(here.admin.caller, level)
+    rows = await sql.rows("SELECT org_id FROM partner.llm_settings WHERE partner_id = %s", partner.partner_id)
+    assert rows == [{"org_id": there.org.org_id}]
+
+
+async def test_settings_that_are_saved_while_the_partner_moves_never_go_along(world, sql) -> None:
+    here, there, supervisor = await world.school(), await world.school(), await world.supervisor()
+    partner, owner = await bare_partner(world, here)
+    moving = world.wired.partners.move(supervisor.caller, partner.partner_id, org_id=there.org.org_id)
+    async with world.wired.database.transaction(tenant.of(owner.caller)) as session:
+        scope = await permission.in_partner(session, owner.caller, partner.partner_id, allowed=permission.OWN)
+        await llm_settings.lock(session, scope)
+        task = asyncio.create_task(moving)
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while not await sql.rows(waiting):  # noqa: ASYNC110  the state is the server's
+            await asyncio.sleep(0)
+        await llm_settings.add(session, scope, settings_id=uuid4(), model="growfit-extractive")
+
+    with pytest.raises(Conflict) as caught:
+        await task
+    assert caught.value.code == "partner_in_use"
 
 
 async def test_moving_is_a_supervisors_and_goes_to_an_org_that_there_is(world) -> None:

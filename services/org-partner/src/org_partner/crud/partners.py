@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,9 +36,18 @@ async def update_changed(session: AsyncSession, scope: PartnerScope, **values: A
 
 
 async def is_in_use(session: AsyncSession, scope: PartnerScope) -> bool:
-    """Whether something of it is bound to its org: classes, and settings whose key is sealed for the org."""
+    """Whether something of it is bound to its org: classes, and settings, whose key is sealed for the org.
+
+    Cleared settings hold nothing, and so bind nothing.
+    """
     classes = exists().where(Class.partner_id == scope.partner_id)
-    settings = exists().where(LlmSettings.partner_id == scope.partner_id)
+    held = or_(
+        LlmSettings.base_url.is_not(None),
+        LlmSettings.model.is_not(None),
+        LlmSettings.allowed_models != [],
+        LlmSettings.price_override != {},
+    )
+    settings = exists().where(LlmSettings.partner_id == scope.partner_id, held)
     return (await session.execute(select(classes | settings))).scalar_one()
 
 

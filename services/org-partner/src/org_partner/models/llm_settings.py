@@ -27,7 +27,12 @@ class LlmSettings(Base):
 
     __tablename__ = "llm_settings"
     __table_args__ = (
-        ForeignKeyConstraint(["org_id", "partner_id"], [f"{DOMAIN}.partners.org_id", f"{DOMAIN}.partners.partner_id"]),
+        ForeignKeyConstraint(
+            ["org_id", "partner_id"],
+            [f"{DOMAIN}.partners.org_id", f"{DOMAIN}.partners.partner_id"],
+            # Cleared ones go along to another org; with any other, a partner stays.
+            onupdate="CASCADE",
+        ),
         UniqueConstraint("org_id", "partner_id", postgresql_nulls_not_distinct=True),
         # A provider is where its models are asked, and a key is for that place alone.
         CheckConstraint("(provider IS NULL) = (base_url IS NULL)", name="provider_has_base_url"),

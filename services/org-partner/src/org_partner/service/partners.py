@@ -12,8 +12,8 @@ from chassis.errors import Conflict, Locale
 from chassis.ids import new_id
 from chassis.paging import Slice
 from contracts.org_partner import PartnerChanged, PartnerCreated, Role, TenantStatus
+from org_partner.crud import llm_settings, partners
 from org_partner.crud import memberships as rows
-from org_partner.crud import partners
 from org_partner.crud.orgs import Filter
 from org_partner.crud.scopes import PartnerScope
 from org_partner.errors import PARTNER_IN_USE, VERSION_STALE
@@ -142,7 +142,7 @@ class PartnerService:
         Raises:
             NotFound: no such partner for the caller, or no such org.
             Forbidden: the caller is no supervisor.
-            Conflict: it has classes or LLM settings, which belong to its org.
+            Conflict: it has classes or LLM settings, which belong to its org. Settings that were cleared do not count.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.SUPERVISE)
@@ -150,6 +150,8 @@ class PartnerService:
             partner = await partners.lock(session, scope)
             if partner.org_id == into.org_id:
                 return partner
+            # Settings that are being saved are waited for, and count.
+            await llm_settings.lock(session, scope)
             if await partners.is_in_use(session, scope):
                 raise Conflict(PARTNER_IN_USE)
             moved = await _change(
