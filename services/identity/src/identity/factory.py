@@ -90,7 +90,7 @@ def wire(settings: Settings) -> Wired:
     factors = FactorService(database, sealer, codes, check, letters, tiers)
     linking = Linking(database, letters)
     api_keys = ApiKeyService(database)
-    key_trade = KeyTradeService(database, keys, attempts, settings=guard)
+    key_trade = KeyTradeService(database, keys, attempts, tiers, settings=guard)
     platform_settings = PlatformSettingService(database)
     limits = Limits(database, REQUEST_COUNTS)
     erasers = (factors.forget, linking.forget, api_keys.forget, platform_settings.forget)

@@ -1,5 +1,6 @@
 """The platform asks a second factor of a tier: who has none may do nothing but set one up."""
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
 import httpx
@@ -255,6 +256,45 @@ async def test_nor_when_the_platform_asks_no_more(client, account, setting, sql)
         assert claims(restricted)["scope"] == ENROL_SCOPE
 
     assert claims((await client.refresh(restricted["refresh_token"])).json())["scope"] == ENROL_SCOPE
+
+
+@pytest.fixture
+def key_of(client):
+    """A new API key of somebody's; then `trade()` gives the answer to trading it."""
+
+    async def make(account) -> tuple[dict, Callable[[], Awaitable[httpx.Response]]]:
+        token = (await client.login(account))["access_token"]
+        form = {"name": "배치", "scopes": ["search:read"], "expires_in_days": 1}
+        key = (await client.with_token("POST", "/users/me/api-keys", token, form)).json()
+
+        async def trade() -> httpx.Response:
+            return await client.post("/auth/api-keys/token", {"api_key": key["api_key"]})
+
+        return key, trade
+
+    return make
+
+
+async def test_an_api_key_is_no_way_around_it(client, account, setting, sql, problem, key_of) -> None:
+    key, trade = await key_of(account)
+    assert (await trade()).status_code == 200
+    async with setting(REQUIRED, ["user"]):
+        problem(await trade(), 401, "api_key_invalid")
+        problem(await client.with_token("GET", "/users/me", key["api_key"]), 401, "api_key_invalid")
+        (*_, entry) = await sql.audited(f"api_key/{key['api_key_id']}")
+        assert (entry["action"], entry["outcome"]) == ("api_key.refused", "refused")
+        assert entry["detail"]["reason"] == "second_factor_missing"
+
+        await confirmed(client, (await client.login(account))["access_token"])
+        assert (await trade()).status_code == 200, "the key itself was never revoked"
+
+
+async def test_a_key_of_a_tier_that_is_not_asked_is_taken(account, setting, tell, problem, key_of) -> None:
+    _, trade = await key_of(account)
+    async with setting(REQUIRED, ["supervisor", "org", "partner"]):
+        assert (await trade()).status_code == 200
+        await tell(granted(account.user_id, Role.INSTRUCTOR))
+        problem(await trade(), 401, "api_key_invalid")
 
 
 async def test_a_restricted_session_can_end_itself(client, account, setting, problem) -> None:

@@ -21,6 +21,7 @@ from identity.service.api_keys import secret_hash
 from identity.service.attempts import Attempts, Limit
 from identity.service.keys import KeyService
 from identity.service.networks import host_of
+from identity.service.tiers import Tiers
 
 LONGEST = timedelta(minutes=5)
 # How often a key's last use is written, and how often the audit log is told of one key that is refused.
@@ -46,10 +47,13 @@ class Traded:
 class KeyTradeService:
     """identity's own `chassis.auth.KeyTrade`, and the route that the other services' asks."""
 
-    def __init__(self, database: Database, keys: KeyService, attempts: Attempts, *, settings: Values) -> None:
+    def __init__(
+        self, database: Database, keys: KeyService, attempts: Attempts, tiers: Tiers, *, settings: Values
+    ) -> None:
         self._database = database
         self._keys = keys
         self._attempts = attempts
+        self._tiers = tiers
         self._settings = settings
 
     async def trade(self, api_key: str) -> str:
@@ -61,7 +65,8 @@ class KeyTradeService:
     async def exchange(self, api_key: str) -> Traded:
         """
         Raises:
-            Unauthenticated: unknown, expired, revoked, or its user is not active; one answer for all.
+            Unauthenticated: unknown, expired, revoked, its user is not active, or must have a second factor and has
+                none; one answer for all. What was traded before that was asked lives on, 5 minutes at most.
             RateLimited: the same, after too many of these from one place. A right key is never limited.
         """
         if not is_api_key(api_key):
@@ -69,12 +74,16 @@ class KeyTradeService:
         api_key_id, secret = UUID(hex=api_key[_ID]), api_key[_SECRET]
         async with self._database.transaction() as session:
             found = await api_keys.get_with_user(session, api_key_id)
-            reason = _reason(found, secret)
-            if reason is None:
-                await api_keys.update_used(session, api_key_id, every=_USE_NOTED)
+        reason = _reason(found, secret) or (found and await self._lacks_factor(found[1]))
         if found is None or reason is not None:
             await self._refuse(api_key_id if found else None, reason or "unknown")
+        async with self._database.transaction() as session:
+            await api_keys.update_used(session, api_key_id, every=_USE_NOTED)
         return await self._sign(*found)
+
+    async def _lacks_factor(self, user: User) -> str | None:
+        """A key is no way around what a login of its user would be restricted to."""
+        return "second_factor_missing" if await self._tiers.restriction(user.user_id, tier=user.tier) else None
 
     async def _sign(self, key: ApiKey, user: User) -> Traded:
         minutes = await self._settings.value("security.access_token_minutes")
