@@ -181,10 +181,17 @@ class Worker:
         except NatsError as error:
             # It drains, and a connection that is down cannot drain.
             log.warning("the bus went away before its goodbye: %r", error)
-            await self.broker.connection.close()
+            await self._hang_up()
         for step in self._close:
             await step()
         await self.database.close()
+
+    async def _hang_up(self) -> None:
+        try:
+            await self.broker.connection.close()
+        except Exception as error:  # noqa: BLE001  what is left to do does not need the bus
+            # It writes what is pending even into a socket that is gone; its loops it has ended before.
+            log.warning("the bus's connection was not closed in good order: %r", error)
 
     async def _leave(self) -> None:
         if not self._stopping:

@@ -7,7 +7,29 @@ import growfit_documents as documents
 import httpx_sse
 import pytest
 
+from ingest.service.documents import DocumentService
+
 ORDER = ["uploaded", "validating", "parsing", "chunking", "embedding", "ready"]
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """`await told(wanted)`: until whoever follows has been told of the document as it is wanted."""
+    queue, follow = asyncio.Queue(), DocumentService.follow
+
+    async def noted(*args, **options):
+        async for document in follow(*args, **options):
+            queue.put_nowait(document)
+            yield document
+
+    monkeypatch.setattr(DocumentService, "follow", noted)
+
+    async def wait(wanted=lambda _: True) -> None:
+        async with asyncio.timeout(30):
+            while not wanted(await queue.get()):
+                pass
+
+    return wait
 
 
 @pytest.fixture
@@ -22,16 +44,16 @@ def follow(client):
     return events
 
 
-async def test_a_document_is_followed_until_it_is_ready(ingest, follow, person, words, stand_in) -> None:
+async def test_a_document_is_followed_until_it_is_ready(ingest, follow, told, person, words, stand_in) -> None:
     document_id = await ingest.put(words(4000), person=person)
     watching = asyncio.create_task(follow(person, document_id))
-    await asyncio.sleep(0.1)
+    await told()
     embedder = stand_in(hangs_after=3)
     working = asyncio.create_task(
         ingest.processing(embedder, chunk_tokens=32).process(document_id, once=ingest.delivery())
     )
     await asyncio.wait_for(embedder.hanging.wait(), 20)
-    await asyncio.sleep(0.7)
+    await told(lambda document: document.state == "embedding" and document.chunks_embedded)
     embedder.go_on.set()
     await working
     events = await watching
@@ -67,10 +89,10 @@ async def test_a_failure_is_told_in_the_callers_language(ingest, follow, person,
     assert said in data["problem"]["detail"]
 
 
-async def test_a_deletion_meanwhile_is_told(client, ingest, follow, person, words) -> None:
+async def test_a_deletion_meanwhile_is_told(client, ingest, follow, told, person, words) -> None:
     document_id = await ingest.put(words(100), person=person)
     watching = asyncio.create_task(follow(person, document_id))
-    await asyncio.sleep(0.2)
+    await told()
     assert (await client.ask(person, "DELETE", f"/documents/{document_id}")).status_code == 200
     events = await watching
 

@@ -47,6 +47,13 @@ async def until(event: asyncio.Event) -> None:
     await asyncio.wait_for(event.wait(), 20)
 
 
+async def kept_by(ingest, document_id, count: int) -> None:
+    """Until so many chunks are embedded: a call's vectors are written after its answer."""
+    async with asyncio.timeout(20):
+        while len(await embedded(ingest, document_id)) < count:  # noqa: ASYNC110  the state is the database's
+            await asyncio.sleep(0.02)
+
+
 async def die(task: asyncio.Task) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -76,7 +83,7 @@ async def test_what_a_dead_worker_embedded_is_not_embedded_again(ingest, stand_i
     first = stand_in(hangs_after=4)
     task = asyncio.create_task(ingest.processing(first, chunk_tokens=SIZE).process(long, once=ingest.delivery()))
     await until(first.hanging)
-    await asyncio.sleep(0.3)
+    await kept_by(ingest, long, 4 * BATCH)
     await die(task)
     kept = await embedded(ingest, long)
     assert len(kept) == 4 * BATCH

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from chassis import tenant
 from chassis.database import Database
 from chassis.errors import Conflict, NotFound, Unavailable
-from rag.chains.answer import AnswerChain
+from rag.chains.answer import AnswerChain, Token
 from rag.models import PLUMBING
 from rag.service.answers import AnswerService
 from rag.service.conversations import ConversationService
@@ -128,12 +128,15 @@ async def test_client_that_leaves_is_booked_once_as_cancelled(rows):
     service, conversation_id = answers(rows, wait_after=2), await open_conversation(rows, user_id)
     begun = await service.begin(user_id, conversation_id, "초대 코드?")
 
+    spoken = asyncio.Event()
+
     async def listen() -> None:
-        async for _ in service.stream(begun):
-            pass
+        async for event in service.stream(begun):
+            if isinstance(event, Token):
+                spoken.set()
 
     listener = asyncio.create_task(listen())
-    await asyncio.sleep(0.5)
+    await asyncio.wait_for(spoken.wait(), 30)
     listener.cancel()
     with pytest.raises(asyncio.CancelledError):
         await listener
