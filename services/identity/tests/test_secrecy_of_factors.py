@@ -38,7 +38,7 @@ def dumped(database):
 async def test_a_life_with_factors_and_keys_leaves_no_secret_anywhere(client, asker, sql, logged, dumped) -> None:
     account = await client.sign_up()
     ask = await asker(account)
-    secret = (await ask("POST", "/users/me/mfa/totp")).json()["secret"]
+    secret = (await ask("POST", "/users/me/mfa/totp", {"password": account.password})).json()["secret"]
     app = pyotp.TOTP(secret)
     body = {"code": app.now()}
     recovery = (await ask("POST", "/users/me/mfa/totp/confirm", body)).json()["recovery_codes"]

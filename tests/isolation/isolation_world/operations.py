@@ -251,8 +251,9 @@ REQUESTS: Mapping[str, Request] = {
     ),
     "DELETE /users/me/api-keys/{api_key_id}": Request(fresh=_api_key),
     "POST /users/me/api-keys/{api_key_id}/rotate": Request(sending(keep_hours=0), fresh=_api_key),
-    "POST /users/me/mfa/recovery-codes": Request(sending(**WRONG_PASSWORD)),
-    "DELETE /users/me/mfa/totp": Request(sending(**WRONG_PASSWORD)),
+    "POST /users/me/mfa/recovery-codes": Request(sending(code="123456")),
+    "POST /users/me/mfa/totp": Request(sending(**WRONG_PASSWORD)),
+    "DELETE /users/me/mfa/totp": Request(sending(code="123456")),
     "POST /users/me/mfa/totp/confirm": Request(sending(code="123456")),
     "DELETE /users/me/sessions/{session_id}": Request(fresh=_session),
     # ---- identity: supervision

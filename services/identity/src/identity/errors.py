@@ -69,6 +69,11 @@ PASSWORD_WRONG = Message(
     "지금 쓰는 비밀번호가 맞지 않습니다. 다시 입력하세요.",
     "That is not your present password. Enter it again.",
 )
+PASSWORD_NEEDED = Message(
+    "password_needed",
+    "지금 쓰는 비밀번호를 password에 넣어 다시 보내세요.",
+    "Send it again with your present password in `password`.",
+)
 SIGN_UP_CLOSED = Message(
     "sign_up_closed",
     "지금은 새로 가입할 수 없습니다. 플랫폼 관리자에게 문의하세요.",

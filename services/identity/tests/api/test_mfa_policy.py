@@ -161,8 +161,8 @@ CLOSED = [
     ("GET", "/users/me/identities", None),
     ("GET", "/users/me/api-keys", None),
     ("POST", "/users/me/api-keys", {"name": "키", "scopes": ["search:read"], "expires_in_days": 1}),
-    ("DELETE", "/users/me/mfa/totp", {"password": "correct-horse-battery"}),
-    ("POST", "/users/me/mfa/recovery-codes", {"password": "correct-horse-battery"}),
+    ("DELETE", "/users/me/mfa/totp", {"code": "123456"}),
+    ("POST", "/users/me/mfa/recovery-codes", {"code": "123456"}),
     ("GET", "/users", None),
     ("GET", "/platform-settings", None),
 ]
@@ -209,7 +209,9 @@ async def test_it_is_lifted_by_setting_one_up(client, account, setting, sql) -> 
 
 async def test_whoever_has_one_is_asked_for_it_and_gets_everything(client, account, setting, sql) -> None:
     tokens = await client.login(account)
-    app = pyotp.TOTP((await client.with_token("POST", "/users/me/mfa/totp", tokens["access_token"])).json()["secret"])
+    body = {"password": account.password}
+    started = await client.with_token("POST", "/users/me/mfa/totp", tokens["access_token"], body)
+    app = pyotp.TOTP(started.json()["secret"])
     body = {"code": app.now()}
     answer = await client.with_token("POST", "/users/me/mfa/totp/confirm", tokens["access_token"], body)
     assert answer.json()["refresh_needed"] is False
@@ -307,9 +309,9 @@ async def test_a_restricted_session_can_end_itself(client, account, setting, pro
 async def test_whoever_takes_it_away_must_set_up_another(client, account, setting, problem) -> None:
     async with setting(REQUIRED, ["user"]):
         tokens = await client.login(account)
-        await confirmed(client, tokens["access_token"])
+        recovery = (await confirmed(client, tokens["access_token"])).json()["recovery_codes"]
         free = (await client.refresh(tokens["refresh_token"])).json()
-        body = {"password": account.password}
+        body = {"code": recovery[0]}
         answer = await client.with_token("DELETE", "/users/me/mfa/totp", free["access_token"], body)
         assert answer.status_code == 204
 

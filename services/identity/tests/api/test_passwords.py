@@ -178,7 +178,7 @@ def intruder(client, sql):
         expired = await ask("/users/me/api-keys", form | {"name": "지난 것"})
         query = "UPDATE identity.api_keys SET expires_at = now() - interval '1 second' WHERE api_key_id = %s"
         await sql.rows(query, expired["api_key_id"])
-        app = pyotp.TOTP((await ask("/users/me/mfa/totp", {}))["secret"])
+        app = pyotp.TOTP((await ask("/users/me/mfa/totp", {"password": account.password}))["secret"])
         await ask("/users/me/mfa/totp/confirm", {"code": app.now()})
         query = """INSERT INTO identity.linked_identities (identity_id, user_id, provider, issuer, subject, email)
             VALUES (gen_random_uuid(), %s, 'one', 'https://one.example', %s, %s)"""

@@ -14,9 +14,9 @@ from identity.schemas.factors import (
     RecoveryCodes,
     SecondStepIn,
     TotpConfirmed,
+    TotpStart,
     TotpStarted,
 )
-from identity.service.factors import Proof
 
 router = APIRouter(tags=["second factor"])
 
@@ -39,17 +39,19 @@ async def read_mfa(caller: EnrollingCaller, services: Services) -> MfaStatus:
 
 
 @router.post("/users/me/mfa/totp", status_code=201, responses=responses(*_OWN, Conflict))
-async def start_totp(caller: EnrollingCaller, services: Services, response: Response) -> TotpStarted:
+async def start_totp(
+    caller: EnrollingCaller, services: Services, response: Response, body: TotpStart | None = None
+) -> TotpStarted:
     """A secret for an authenticator app. Again before it is confirmed: another one in its place."""
     response.headers["Cache-Control"] = "no-store"
-    return TotpStarted.model_validate(await services.factors.start(caller))
+    return TotpStarted.model_validate(await services.factors.start(caller, body.password if body else None))
 
 
 @router.post("/users/me/mfa/totp/confirm", responses=responses(*_OWN, Conflict))
 async def confirm_totp(
     body: Confirmation, caller: EnrollingCaller, services: Services, response: Response
 ) -> TotpConfirmed:
-    """From now on a login asks for a code. Keep the recovery codes: they are not shown again."""
+    """From now on a login asks for a code, as a letter tells. Keep the recovery codes: they are not shown again."""
     response.headers["Cache-Control"] = "no-store"
     return TotpConfirmed.model_validate(await services.factors.confirm(caller, body.code))
 
@@ -57,13 +59,13 @@ async def confirm_totp(
 @router.delete("/users/me/mfa/totp", status_code=204, responses=responses(*_OWN, Conflict))
 async def remove_totp(body: ProofIn, caller: Caller, services: Services) -> Response:
     """A login asks for no code any more; where the platform demands one, it can do nothing but set up another."""
-    await services.factors.disable(caller, Proof(body.password, body.code))
+    await services.factors.disable(caller, body.code)
     return Response(status_code=204)
 
 
 @router.post("/users/me/mfa/recovery-codes", status_code=201, responses=responses(*_OWN, Conflict))
 async def renew_recovery_codes(body: ProofIn, caller: Caller, services: Services, response: Response) -> RecoveryCodes:
-    """A new set; the old one is void."""
+    """A new set, for a code; the old one is void."""
     response.headers["Cache-Control"] = "no-store"
-    codes = await services.factors.renew_codes(caller, Proof(body.password, body.code))
+    codes = await services.factors.renew_codes(caller, body.code)
     return RecoveryCodes(recovery_codes=codes)

@@ -111,6 +111,11 @@ async def update_email(session: AsyncSession, user: User, *, email: str, verifie
     return True
 
 
+async def has_password(session: AsyncSession, user_id: UUID) -> bool:
+    query = select(Credential.user_id).where(Credential.user_id == user_id)
+    return (await session.execute(query)).scalar_one_or_none() is not None
+
+
 async def put_password_hash(session: AsyncSession, *, user_id: UUID, password_hash: str) -> None:
     """Also for somebody who had no password until now."""
     values = {"user_id": user_id, "password_hash": password_hash, "changed_at": func.now()}

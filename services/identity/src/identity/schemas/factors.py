@@ -1,8 +1,7 @@
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 CODE = Field(
     min_length=6,
@@ -54,19 +53,20 @@ class TotpConfirmed(RecoveryCodes):
     )
 
 
-class ProofIn(BaseModel):
-    """The password or a code, to show once more who it is."""
+class TotpStart(BaseModel):
+    """The password of whoever has one, unless the session is good for nothing but this."""
 
     model_config = ConfigDict(extra="forbid")
 
     password: Annotated[str | None, PASSWORD] = None
-    code: Annotated[str | None, CODE] = None
 
-    @model_validator(mode="after")
-    def _is_one_of_them(self) -> Self:
-        if (self.password is None) == (self.code is None):
-            raise PydanticCustomError("missing", "Exactly one of password and code is needed")
-        return self
+
+class ProofIn(BaseModel):
+    """A code, to show once more who it is. The password alone is not enough for what it does not open."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = CODE
 
 
 class SecondStepIn(BaseModel):

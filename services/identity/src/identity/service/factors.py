@@ -8,13 +8,20 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import audit
-from chassis.auth import Principal
+from chassis.auth import ENROL_SCOPE, Principal
 from chassis.database import Database
-from chassis.errors import Conflict, Forbidden, NotFound
+from chassis.errors import Conflict, Forbidden, Invalid, NotFound
 from chassis.sealing import Sealer
 from contracts.audit import AuditOutcome
 from identity.crud import factors, sessions, users
-from identity.errors import MFA_CODE_WRONG, MFA_ENABLED, MFA_NOT_ENABLED, MFA_NOT_STARTED, USER_NOT_FOUND
+from identity.errors import (
+    MFA_CODE_WRONG,
+    MFA_ENABLED,
+    MFA_NOT_ENABLED,
+    MFA_NOT_STARTED,
+    PASSWORD_NEEDED,
+    USER_NOT_FOUND,
+)
 from identity.models import TotpFactor, User
 from identity.service import changes, permission, totp
 from identity.service.codes import CodeCheck, bound_to
@@ -47,14 +54,6 @@ class Enabled:
     refresh_needed: bool
 
 
-@dataclass(frozen=True)
-class Proof:
-    """That it is the user, once more: one of the two."""
-
-    password: str | None = None
-    code: str | None = None
-
-
 class FactorService:
     def __init__(
         self,
@@ -80,12 +79,16 @@ class FactorService:
         confirmed_at = factor.confirmed_at if factor else None
         return Status(confirmed_at is not None, confirmed_at, left, required)
 
-    async def start(self, caller: Principal) -> Started:
+    async def start(self, caller: Principal, password: str | None) -> Started:
         """A new secret; it counts once a code of it is confirmed. Again: another secret in its place.
 
         Raises:
+            Invalid: the user has a password, and it is not there.
+            Forbidden: it is wrong.
+            RateLimited: too many wrong ones.
             Conflict: the user has a confirmed one.
         """
+        await self._ask_password(caller, password)
         secret = totp.new_secret()
         sealed = self._sealer.seal(secret, bound_to=bound_to(caller.user_id))
         async with self._database.transaction() as session:
@@ -114,14 +117,17 @@ class FactorService:
             await self._replace_codes(session, caller.user_id, recovery_codes)
             lifted = await self._lift(session, caller)
             await audit.record(session, "mfa.enabled", actor=caller, target=f"user/{caller.user_id}")
+            user = await self._user(session, caller)
+            await self._letters.put(session, Kind.FACTOR_ADDED, to=user.email, locale=user.locale)
             await self._codes.settle(session, counted)
         return Enabled(recovery_codes, lifted)
 
-    async def disable(self, caller: Principal, proof: Proof) -> None:
-        """
+    async def disable(self, caller: Principal, code: str) -> None:
+        """With a code of the app or a recovery code: whoever has but the password must not get rid of the factor.
+
         Raises:
             Conflict: the user has none.
-            Forbidden: the password or the code is wrong.
+            Forbidden: the code is wrong.
             RateLimited: too many wrong ones.
         """
 
@@ -130,9 +136,9 @@ class FactorService:
             await audit.record(session, "mfa.disabled", actor=caller, target=f"user/{caller.user_id}")
             await self._letters.put(session, Kind.FACTOR_REMOVED, to=user.email, locale=user.locale)
 
-        await self._prove(caller, proof, act)
+        await self._prove(caller, code, act)
 
-    async def renew_codes(self, caller: Principal, proof: Proof) -> list[str]:
+    async def renew_codes(self, caller: Principal, code: str) -> list[str]:
         """A new set of recovery codes; the old ones are void. Raises what `disable` does."""
         recovery_codes = totp.new_recovery_codes()
 
@@ -140,7 +146,7 @@ class FactorService:
             await self._replace_codes(session, caller.user_id, recovery_codes)
             await audit.record(session, "mfa.recovery_codes_renewed", actor=caller, target=f"user/{caller.user_id}")
 
-        await self._prove(caller, proof, act)
+        await self._prove(caller, code, act)
         return recovery_codes
 
     async def reset(self, session: AsyncSession, user_id: UUID) -> bool:
@@ -155,20 +161,27 @@ class FactorService:
         """For an account that goes."""
         await factors.delete_all(session, user_id)
 
-    async def _prove(
-        self, caller: Principal, proof: Proof, act: Callable[[AsyncSession, User], Awaitable[None]]
-    ) -> None:
+    async def _ask_password(self, caller: Principal, password: str | None) -> None:
+        """Whoever finds a session open must not lock its user out with an app of theirs.
+
+        Not of a session that is good for setting one up alone: that is all that its user can do, after a login.
+        """
+        if ENROL_SCOPE in (caller.scopes or ()):
+            return
+        async with self._database.transaction() as session:
+            if not await users.has_password(session, caller.user_id):
+                return
+        if password is None:
+            raise Invalid(PASSWORD_NEEDED)
+        await self._passwords.own(caller, password)
+
+    async def _prove(self, caller: Principal, code: str, act: Callable[[AsyncSession, User], Awaitable[None]]) -> None:
         async with self._database.transaction() as session:
             if not await factors.is_enrolled(session, caller.user_id):
                 raise Conflict(MFA_NOT_ENABLED)
-        if proof.password is not None:
-            await self._passwords.own(caller, proof.password)
-            async with self._database.transaction() as session:
-                await act(session, await self._user(session, caller))
-            return
         counted = await self._codes.count(caller.user_id)
         async with self._database.transaction() as session:
-            right = await self._codes.use(session, caller.user_id, proof.code or "")
+            right = await self._codes.use(session, caller.user_id, code)
             if right:
                 await act(session, await self._user(session, caller))
                 await self._codes.settle(session, counted)

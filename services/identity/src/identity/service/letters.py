@@ -26,6 +26,7 @@ class Kind(StrEnum):
     PASSWORD_RESET = "password_was_reset"  # noqa: S105  the name of a letter
     ACCOUNT_RECLAIMED = "account_reclaimed"
     INVITATION = "invitation"
+    FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
     RECOVERY_CODE_USED = "recovery_code_used"
     IDENTITY_LINKED = "identity_linked"
@@ -86,6 +87,11 @@ _KO = {
         "[GrowFit] 가입 초대",
         "GrowFit에 초대받으셨습니다. {days}일 안에 아래 링크를 열어 이 이메일 주소로 가입하세요.\n\n"
         "{link}\n\n토큰을 직접 입력하려면: {token}\n",
+    ),
+    Kind.FACTOR_ADDED: _Letter(
+        "[GrowFit] 2단계 인증이 설정되었습니다",
+        "GrowFit 계정에 인증 앱이 연결되었습니다. 이제 로그인할 때마다 앱의 코드를 묻습니다.\n\n"
+        "직접 설정하지 않았다면 지금 비밀번호를 바꾸고 운영자에게 알리세요.\n",
     ),
     Kind.FACTOR_REMOVED: _Letter(
         "[GrowFit] 2단계 인증이 해제되었습니다",
@@ -155,6 +161,11 @@ _EN = {
         "[GrowFit] You are invited",
         "You are invited to GrowFit. Open this link within {days} days and sign up with this e-mail address.\n\n"
         "{link}\n\nTo enter the token yourself: {token}\n",
+    ),
+    Kind.FACTOR_ADDED: _Letter(
+        "[GrowFit] A second factor was set up",
+        "An authenticator app was linked to your GrowFit account. From now on every login asks for a code of it.\n\n"
+        "If it was not you, change your password now and tell the operator.\n",
     ),
     Kind.FACTOR_REMOVED: _Letter(
         "[GrowFit] Your second factor was removed",
