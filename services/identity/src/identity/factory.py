@@ -112,7 +112,7 @@ def wire(settings: Settings) -> Wired:
         leaving=leaving,
         invitations=InvitationService(database, letters),
         supervisors=SupervisorService(database),
-        admin_users=AdminUserService(database),
+        admin_users=AdminUserService(database, guard),
         supervision=SupervisionService(database, factors, leaving),
         erasures=ErasureService(database),
         platform_settings=platform_settings,

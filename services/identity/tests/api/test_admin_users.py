@@ -9,6 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chassis.errors import Forbidden, Unauthenticated
+from identity.service.admin_users import Filters, order_of
+
 DAY = timedelta(days=1)
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NAMES = ["김민지", "Zoë 100%", "박서준", "émile", "=1+1"]
@@ -315,6 +318,31 @@ async def test_more_rows_than_a_page_holds(boss, sql) -> None:
     await sql.rows(query, domain)
     rows = read((await boss("GET", "/users/export", params={"email": domain})).content)
     assert len({row["email"] for row in rows}) == len(rows) == 1201
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ("UPDATE identity.sessions SET revoked_at = now() WHERE user_id = %s", Unauthenticated),
+        ("""UPDATE "user".app_user SET token_epoch = token_epoch + 1 WHERE user_id = %s""", Unauthenticated),
+        ("""UPDATE "user".app_user SET status = 'suspended' WHERE user_id = %s""", Unauthenticated),
+        ("""UPDATE "user".app_user SET tier = 'user' WHERE user_id = %s""", Forbidden),
+    ],
+)
+async def test_whoever_is_out_meanwhile_gets_no_further_page(
+    client, boss, supervisor, people, sql, monkeypatch, change, refusal
+) -> None:
+    monkeypatch.setattr("identity.service.admin_users._EXPORT_PAGE", 2)
+    domain, ids = people
+    caller = await client.app.state.verifier.verify(boss.token)
+    order = order_of("created_at", descending=False)
+    pages = await client.wired.admin_users.export(caller, Filters(email=domain), order)
+    assert [str(row.user_id) for row in await anext(pages)] == ids[:2]
+    assert [str(row.user_id) for row in await anext(pages)] == ids[2:4]
+    await sql.rows(change, supervisor.user_id)
+
+    with pytest.raises(refusal):
+        await anext(pages)
 
 
 async def test_whoever_takes_the_list_along_is_noted(boss, supervisor, people, sql) -> None:

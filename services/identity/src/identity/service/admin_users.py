@@ -6,15 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from chassis import audit, keyset
-from chassis.auth import Principal
+from chassis.auth import Guard, Principal
 from chassis.database import Database
-from chassis.errors import NotFound
+from chassis.errors import Forbidden, NotFound
 from chassis.keyset import Order, OrderedSlice
-from contracts.identity import UserStatus
-from identity.crud import admin_users, erasures
+from contracts.identity import Tier, UserStatus
+from identity.crud import admin_users, erasures, users
 from identity.crud.admin_users import Filters, order_of
 from identity.crud.scopes import Supervisor
-from identity.errors import USER_NOT_FOUND
+from identity.errors import SUPERVISOR_ONLY, USER_NOT_FOUND
 from identity.service import permission
 from identity.service.erasures import ErasureReport, report_of
 
@@ -33,8 +33,9 @@ class Detail:
 
 
 class AdminUserService:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, guard: Guard) -> None:
         self._database = database
+        self._guard = guard
 
     async def list_users(self, caller: Principal, filters: Filters, page: OrderedSlice) -> Sequence[Any]:
         proof = permission.supervisor(caller)
@@ -48,7 +49,7 @@ class AdminUserService:
             count = await admin_users.count_users(session, proof, filters)
             # What was asked for may be somebody's address, so its kind alone is said.
             await audit.record(session, "user_list.exported", actor=caller, users=count, filters=asked)
-        return self._pages(proof, filters, OrderedSlice(_EXPORT_PAGE, order))
+        return self._pages(caller, filters, OrderedSlice(_EXPORT_PAGE, order))
 
     async def get(self, caller: Principal, user_id: UUID) -> Detail:
         """
@@ -68,13 +69,27 @@ class AdminUserService:
         async with self._database.transaction() as session:
             return await admin_users.list_users(session, proof, filters, page)
 
-    async def _pages(self, proof: Supervisor, filters: Filters, page: OrderedSlice) -> AsyncIterator[Sequence[Any]]:
+    async def _pages(self, caller: Principal, filters: Filters, page: OrderedSlice) -> AsyncIterator[Sequence[Any]]:
+        """A right that is taken away meanwhile ends it: the answer breaks off, so that nobody takes it for all."""
         cursor: str | None = ""
         while cursor is not None:
             page = keyset.slice_of(page.limit, cursor, page.order)
-            rows = await self._page(proof, filters, page)
+            rows = await self._page(await self._still(caller), filters, page)
             yield rows[: page.limit]
             cursor = keyset.next_of(rows, page, place=place_of)
+
+    async def _still(self, caller: Principal) -> Supervisor:
+        """
+        Raises:
+            Unauthenticated: the caller's session ended.
+            Forbidden: the caller is no supervisor any more.
+        """
+        await self._guard.check(caller)
+        async with self._database.transaction() as session:
+            user = await users.get(session, caller.user_id)
+        if user is None or user.tier != Tier.SUPERVISOR:
+            raise Forbidden(SUPERVISOR_ONLY)
+        return permission.supervisor(caller)
 
 
 def place_of(row: Any) -> tuple[keyset.Value, UUID]:
