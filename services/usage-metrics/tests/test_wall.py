@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from chassis import tenant
-from contracts.org_partner import ClassOpened, MembershipGranted, Role
+from contracts.org_partner import ClassOpened, EnrollmentEnded, MembershipGranted, Role, StudentEnrolled
 from contracts.tenancy import Tenant
 
 WALLED = (
@@ -135,6 +135,26 @@ async def test_an_update_or_a_delete_reaches_no_foreign_row(two, wired, books):
 
     assert await books.rows("SELECT calls FROM partner.usage_daily ORDER BY 1") == [(1,), (99,)]
     assert len(await books.rows("SELECT user_id FROM supervisor.audit_origins")) == 1
+
+
+async def test_a_class_that_somebody_has_left_is_read_by_them_and_never_changed(two, wired, books):
+    (org, _), _ = two
+    ((class_id, partner_id),) = await books.rows(
+        f"SELECT class_id, partner_id FROM usage_metrics.classes WHERE org_id = '{org}'"
+    )
+    place = {"class_id": class_id, "partner_id": partner_id, "org_id": org}
+    me, enrollment = uuid4(), {"enrollment_id": uuid4(), "student_id": uuid4(), **place}
+    facts = {**enrollment, "user_id": me}
+    await books.project(
+        StudentEnrolled.model_validate({**facts, "version": 1, "enrolled_at": NOW}),
+        EnrollmentEnded.model_validate({**facts, "version": 2, "ended_at": NOW}),
+    )
+
+    assert await _orgs_in(wired, tenant.of_user(me), "usage_metrics.classes", "class_id") == {class_id}
+    async with wired.database.transaction(tenant.of_user(me)) as session:
+        for change in ("name = 'mine'", "is_open = false"):
+            changed = await session.execute(text(f"UPDATE usage_metrics.classes SET {change}"))
+            assert changed.rowcount == 0
 
 
 async def test_a_context_ends_with_its_transaction(two, wired):

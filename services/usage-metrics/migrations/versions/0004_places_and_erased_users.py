@@ -54,13 +54,14 @@ def upgrade() -> None:
     for statement in (
         *tenant.isolation("usage_metrics.places", org=None),
         *tenant.isolation("usage_metrics.erased_users", org=None, user="user_id"),
-        *tenant.isolation("usage_metrics.classes", through=OWN_CLASSES),
+        *tenant.isolation("usage_metrics.classes", readable=OWN_CLASSES),
     ):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    op.execute("DROP POLICY tenant ON usage_metrics.classes")
+    for policy in ("tenant", "shared"):
+        op.execute(f"DROP POLICY {policy} ON usage_metrics.classes")
     for statement in tenant.isolation("usage_metrics.classes"):
         op.execute(statement)
     op.execute("REVOKE DELETE ON usage_metrics.memberships FROM usage_metrics")
