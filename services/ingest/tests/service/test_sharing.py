@@ -174,7 +174,7 @@ async def test_whose_documents_a_class_may_list(ingest, school, make, stands, an
     await ingest.share(school.lists(*documents.values(), uuid4(), version=1))
 
     shared = {name for name, each in documents.items() if each in await ingest.found_by(school.scope)}
-    assert shared == set(list(documents)[:4])
+    assert shared == set(list(documents)[:3])
     for name, document_id in documents.items():
         await stands(document_id, *([school.scope] if name in shared else [other.scope] if "another" in name else []))
 
@@ -192,6 +192,28 @@ async def test_an_instructor_who_leaves_leaves_the_materials_in_the_class(ingest
 
     await ingest.share(school.lists(version=3), school.lists(document_id, version=4))
     await stands(document_id)
+
+
+async def test_what_is_open_at_the_partner_may_be_in_its_other_classes_when_its_owner_has_left(
+    ingest, school, make, stands, another
+) -> None:
+    owner, second, sibling = another(), uuid4(), uuid4()
+    role = school.granted(owner)
+    await ingest.tell(role)
+    listed, uploaded = await make(owner), await make(owner, class_id=school.class_id, shared=True)
+    private, dropped = await make(owner), await make(owner)
+    await ingest.share(school.lists(listed, dropped, version=1), school.lists(listed, version=2))
+    gone = role.model_dump(exclude={"role", "granted_at", "version"})
+    await ingest.tell(MembershipRevoked(**gone, version=2, revoked_at=role.granted_at))
+    every = (listed, uploaded, private, dropped)
+
+    await ingest.share(school.lists(*every, version=1, class_id=second))
+    await ingest.share(school.lists(*every, version=1, class_id=sibling, partner_id=uuid4()))
+
+    for document_id in (listed, uploaded):
+        await stands(document_id, school.scope, f"class:{second}")
+    for document_id in (private, dropped):
+        await stands(document_id)
 
 
 async def test_a_role_that_is_told_after_the_list_opens_what_was_listed(ingest, school, make, stands, another) -> None:

@@ -25,7 +25,7 @@ from ingest.service.permission import scopes_of
 from ingest.service.uploads import tenant_of
 from retrieval.chunks import MAX_SCOPES
 from retrieval.store import VectorStoreAdapter
-from tenancy.access import Staff, staff_of
+from tenancy.access import Staff, classes_by_id, staff_of
 from tenancy.contradictions import refuse_class
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,8 @@ class SharingService:
         owners = {each.owner_id for each in candidates}
         staff = await staff_of(session, TENANCY, org_id=listing.org_id, user_ids=owners) if owners else []
         for document in candidates:
-            if _may_share(document, listing, staff) and await self._has_room(session, document, listing.class_id):
+            may = _may_share(document, listing, staff) or await _is_open_there(session, document, listing)
+            if may and await self._has_room(session, document, listing.class_id):
                 await document_classes.add(session, document, listing.class_id, by_upload=False)
                 await self._rescope(session, document)
 
@@ -173,15 +174,20 @@ class SharingService:
 
 
 def _may_share(document: Document, listing: ClassMaterials, staff: Iterable[Staff]) -> bool:
-    """What belongs to the org, of somebody who teaches there or once did: a student's own work is never a material.
+    """Of somebody who teaches at the class's partner, or for the org above it: what belongs to no org, or to this one.
 
-    What belongs to no org, of somebody who teaches at the class's partner. What belongs to another org, never.
+    A student's own work is never a material, and another org's document neither.
     """
-    own = [each for each in staff if each.user_id == document.owner_id]
-    if document.org_id is None:
-        return any(each.teaches_at(listing.partner_id) for each in own)
+    teaches = any(each.user_id == document.owner_id and each.teaches_at(listing.partner_id) for each in staff)
     # A partner that has moved takes its classes along; its documents stay with the org that paid for them.
-    return bool(own) and (document.org_id == listing.org_id or document.partner_id == listing.partner_id)
+    return teaches and (document.org_id in (None, listing.org_id) or document.partner_id == listing.partner_id)
+
+
+async def _is_open_there(session: AsyncSession, document: Document, listing: ClassMaterials) -> bool:
+    """To a class of the partner: what was shared rightly may be in its other classes too, when its owner has left."""
+    held = await document_classes.list_for_document(session, document.document_id)
+    places = await classes_by_id(session, TENANCY, [each.class_id for each in held if each.stays])
+    return any(each.partner_id == listing.partner_id for each in places.values())
 
 
 def shared_event(document: Document) -> DocumentShared:
