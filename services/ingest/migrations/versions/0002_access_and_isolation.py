@@ -24,6 +24,11 @@ GRANTS = {
 
 ORGS_OF_USER = "SELECT m.org_id FROM ingest.memberships m WHERE m.user_id = p_user_id AND m.is_active"
 
+CHUNKS = '"user".documents d WHERE d.document_id = chunks.document_id'
+OWN_CHUNKS = f"""{CHUNKS} AND (
+    d.owner_id = (SELECT nullif(current_setting('app.user', true), '')::uuid)
+    OR d.org_id = ANY ((SELECT string_to_array(nullif(current_setting('app.orgs', true), ''), ',')::uuid[])::uuid[]))"""
+
 ISOLATED = (
     tenant.isolation("ingest.memberships", user="user_id"),
     tenant.isolation("ingest.classes"),
@@ -34,7 +39,8 @@ ISOLATED = (
         # A document of a teacher who works for no org, shared with a class: whoever sees the class sees it.
         readable="ingest.document_classes s WHERE s.document_id = documents.document_id",
     ),
-    tenant.isolation('"user".chunks', org=None, through='"user".documents d WHERE d.document_id = chunks.document_id'),
+    # A chunk is seen with its document. What is only shared is written by neither its readers nor their orgs.
+    tenant.isolation('"user".chunks', org=None, through=OWN_CHUNKS, readable=CHUNKS),
     tenant.isolation(
         "ingest.document_classes",
         org=None,
@@ -162,7 +168,8 @@ def _sharing() -> None:
 
 
 def downgrade() -> None:
-    op.execute('DROP POLICY shared ON "user".documents')
+    for table in ("documents", "chunks"):
+        op.execute(f'DROP POLICY shared ON "user".{table}')
     for table in WALLED:
         op.execute(f"DROP POLICY tenant ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")

@@ -119,11 +119,12 @@ async def test_an_event_s_tenant_opens_that_tenant_alone(schools, run) -> None:
 
 
 async def test_a_document_of_no_org_is_seen_through_the_class_it_is_shared_with_and_not_changed(
-    ingest, schools, run, words, another
+    ingest, schools, run, words, stand_in, another
 ) -> None:
     (school, _), (other, _) = schools
     owner = another()
     document_id = await ingest.put(words(40, seed=9), person=owner)
+    await ingest.process(document_id, stand_in())
     share = """INSERT INTO ingest.document_classes (document_id, class_id, owner_id, is_listed)
         VALUES (:id, :class_id, :owner, true)"""
     await run(tenant.PLATFORM, share, id=document_id, class_id=school.class_id, owner=owner.user_id)
@@ -137,3 +138,14 @@ async def test_a_document_of_no_org_is_seen_through_the_class_it_is_shared_with_
         values = {"me": school.student.user_id, "org_id": school.org_id}
         assert await run(student, update, id=document_id, **{k: v for k, v in values.items() if f":{k}" in change}) == 0
     assert await run(student, f"{query.replace('count(*)', '1')} FOR UPDATE", id=document_id) == []
+
+    chunks = 'SELECT count(*) FROM "user".chunks WHERE document_id = :id'
+    (held,) = await run(tenant.of_user(owner.user_id), chunks, id=document_id)
+    assert held > 0
+    assert await run(student, chunks, id=document_id) == [held]
+    assert await run(tenant.of_user(other.student.user_id), chunks, id=document_id) == [0]
+    for statement in ("""UPDATE "user".chunks SET text = 'mine'""", 'DELETE FROM "user".chunks'):
+        assert await run(student, f"{statement} WHERE document_id = :id", id=document_id) == 0
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        await run(student, NEW_CHUNK, document_id=document_id)
+    assert await run(tenant.of_user(owner.user_id), NEW_CHUNK, document_id=document_id) == 1
