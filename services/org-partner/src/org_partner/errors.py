@@ -98,6 +98,21 @@ INVITATION_OVER = Message(
     "이미 수락되었거나 취소된 초대장입니다. 새 초대장을 만드세요.",
     "This invitation was accepted or revoked. Make a new one.",
 )
+INVITATION_JUST_SENT = Message(
+    "invitation_just_sent",
+    "이 초대장은 방금 보냈습니다. 편지가 도착할 때까지 기다리고, {retry_after_minutes}분 뒤에 다시 보내세요.",
+    "This invitation was sent just now. Wait for the letter to arrive; send it again after {retry_after_minutes} min.",
+)
+TOO_MANY_LETTERS_TO_ADDRESS = Message(
+    "too_many_letters_to_address",
+    "이 주소로 편지를 너무 많이 보냈습니다. {retry_after_minutes}분 뒤에 다시 시도하세요.",
+    "Too many letters went to this address. Try again after {retry_after_minutes} min.",
+)
+TOO_MANY_LETTERS = Message(
+    "too_many_letters",
+    "이 조직이 하루에 보낼 수 있는 초대 편지를 다 보냈습니다. {retry_after_minutes}분 뒤에 이어서 보내세요.",
+    "This org has sent all the letters that it may send in a day. Go on after {retry_after_minutes} min.",
+)
 # One answer for wrong, expired, used, revoked and another person's: whoever guesses learns nothing.
 INVITATION_REFUSED = Message(
     "invitation_refused",

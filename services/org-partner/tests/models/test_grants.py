@@ -42,6 +42,8 @@ RIGHTS = {
     "org_partner.documents": CHANGE,
     # Forgotten after the hour in which they count.
     "org_partner.guessing_sources": CHANGE | {"DELETE"},
+    # Forgotten after the day in which they count.
+    "org_partner.sent_letters": ADD | {"DELETE"},
     # Cleared ones stay as an empty row.
     "partner.llm_settings": CHANGE,
     # Withdrawn; of the rest no column may be changed.

@@ -9,6 +9,8 @@ import pytest
 from chassis.errors import Conflict, Forbidden, GrowFitError, Locale, NotFound, RateLimited
 from chassis.paging import Slice
 from contracts.org_partner import MembershipGranted, Role
+from org_partner.crud import memberships
+from org_partner.service import letter_limits
 from org_partner.service.guessing import MAX_REFUSALS
 from org_partner.service.invitations import digest
 from org_partner.service.permission import Where
@@ -65,7 +67,8 @@ async def test_the_letter_is_in_the_language_that_was_chosen_and_holds_the_token
     ((subject, text),) = await postbox.letters(person.email)
     token = await postbox.token(person.email)
 
-    assert school.org.name in subject
+    assert school.org.name not in subject
+    assert f'"{school.org.name}' in text
     assert words in text
     assert f"http://localhost:8000/accept-invitation#token={token}\n" in text
     assert text.count(token) == 2
@@ -127,7 +130,13 @@ async def revoke(world, school, sql, person, sent) -> None:
     await world.wired.invitations.revoke(school.admin.caller, Where(org_id=school.org.org_id), sent.invitation_id)
 
 
+async def some_minutes_later(sql, sent) -> None:
+    older = "UPDATE partner.invitations SET sent_at = sent_at - interval '5 minutes' WHERE invitation_id = %s"
+    await sql.rows(older, sent.invitation_id)
+
+
 async def resend(world, school, sql, person, sent) -> None:
+    await some_minutes_later(sql, sent)
     await world.wired.invitations.resend(school.admin.caller, Where(org_id=school.org.org_id), sent.invitation_id)
 
 
@@ -238,6 +247,7 @@ async def test_another_letter_has_another_token_and_new_seven_days(world, school
     sent = await invite(world, school, person.email)
     first = await postbox.token(person.email)
     await expire(world, school, sql, person, sent)
+    await some_minutes_later(sql, sent)
 
     again = await world.wired.invitations.resend(
         school.admin.caller, Where(partner_id=school.partner.partner_id), sent.invitation_id
@@ -333,3 +343,176 @@ async def test_a_member_who_merely_names_the_address_keeps_no_invitation_from_it
 
     assert (await invite(world, school, address)).state == "pending"
     assert len(await postbox.letters(address)) == 1
+
+
+async def test_the_next_letter_of_an_invitation_has_to_wait_for_five_minutes(world, school, sql, postbox) -> None:
+    address, place = f"{uuid4().hex}@example.com", Where(partner_id=school.partner.partner_id)
+    sent = await invite(world, school, address)
+    first = await postbox.token(address)
+
+    for _ in range(2):
+        with pytest.raises(RateLimited) as caught:
+            await world.wired.invitations.resend(school.owner.caller, place, sent.invitation_id)
+        assert caught.value.code == "invitation_just_sent"
+        assert 280 < int(caught.value.headers["Retry-After"]) <= 300
+    assert await postbox.token(address) == first
+
+    await some_minutes_later(sql, sent)
+    results = await asyncio.gather(
+        *(world.wired.invitations.resend(school.owner.caller, place, sent.invitation_id) for _ in range(5)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(each, RateLimited) for each in results) == 4
+    assert len(await postbox.letters(address)) == 2
+
+
+async def test_three_letters_reach_an_address_in_a_quarter_of_an_hour_whoever_writes_them(world, sql, postbox) -> None:
+    schools, address = [await world.school() for _ in range(5)], f"{uuid4().hex}@example.com"
+
+    results = await asyncio.gather(*(invite(world, each, address) for each in schools), return_exceptions=True)
+
+    refused = [each for each in results if isinstance(each, RateLimited)]
+    assert [each.code for each in refused] == ["too_many_letters_to_address"] * 2
+    assert all(880 < int(each.headers["Retry-After"]) <= 900 for each in refused)
+    assert len(await postbox.letters(address)) == 3
+    assert (await invite(world, schools[0], f"{uuid4().hex}@example.com")).state == "pending"
+    await sql.rows("UPDATE org_partner.sent_letters SET sent_at = sent_at - interval '15 minutes'")
+    late = schools[results.index(refused[0])]
+    assert (await invite(world, late, address)).state == "pending"
+    assert address not in str(await sql.rows("SELECT t::text FROM org_partner.sent_letters t"))
+
+
+async def test_an_org_writes_so_many_letters_in_a_day_and_others_go_on(world, sql, monkeypatch) -> None:
+    monkeypatch.setattr(letter_limits, "MAX_OF_ORG", 3)
+    flooding, school = await world.school(), await world.school()
+    sibling = await world.sibling(flooding)
+
+    results = await asyncio.gather(
+        *(invite(world, place, f"{uuid4().hex}@example.com") for place in (flooding, sibling) * 3),
+        return_exceptions=True,
+    )
+
+    refused = [each for each in results if isinstance(each, RateLimited)]
+    assert [each.code for each in refused] == ["too_many_letters"] * 3
+    assert all(86_000 < int(each.headers["Retry-After"]) <= 86_400 for each in refused)
+    assert (await invite(world, school, f"{uuid4().hex}@example.com")).state == "pending"
+    await sql.rows("UPDATE org_partner.sent_letters SET sent_at = sent_at - interval '1 day'")
+    assert (await invite(world, sibling, f"{uuid4().hex}@example.com")).state == "pending"
+    await world.wired.periods.tick()
+    assert len(await sql.rows("SELECT 1 FROM org_partner.sent_letters")) == 1
+
+
+async def state_of(sql, sent) -> str:
+    query = "SELECT revoked_at IS NULL AS open FROM partner.invitations WHERE invitation_id = %s"
+    (row,) = await sql.rows(query, sent.invitation_id)
+    return "open" if row["open"] else "revoked"
+
+
+async def member(world, school, role: Role):
+    person = await world.person()
+    if role is Role.ORG_ADMIN:
+        return person, await world.wired.orgs.add_admin(school.admin.caller, school.org.org_id, email=person.email)
+    partner_id = school.partner.partner_id
+    return person, await world.wired.members.add(school.admin.caller, partner_id, email=person.email, role=role)
+
+
+async def take_away(world, school, membership) -> None:
+    await world.wired.members.revoke(school.admin.caller, Where(org_id=school.org.org_id), membership.membership_id)
+
+
+async def lower(world, school, membership) -> None:
+    await world.wired.members.change_role(
+        school.admin.caller, school.partner.partner_id, membership.membership_id, role=Role.INSTRUCTOR
+    )
+
+
+@pytest.mark.parametrize("end", [take_away, lower])
+async def test_what_an_owner_offered_ends_with_their_role(world, school, sql, postbox, end) -> None:
+    owner, membership = await member(world, school, Role.PARTNER_OWNER)
+    invited, late = await world.person(), await world.person()
+    sent = await invite(world, school, invited.email, by=owner)
+    of_others = await invite(world, school, f"{uuid4().hex}@example.com", by=school.owner)
+    accepted = await invite(world, school, late.email, by=owner)
+    assert await outcome(world, late, await postbox.token(late.email)) == "accepted"
+
+    await end(world, school, membership)
+
+    states = [await state_of(sql, each) for each in (sent, of_others, accepted)]
+    assert states == ["revoked", "open", "open"]
+    assert await outcome(world, invited, await postbox.token(invited.email)) == "invitation_refused"
+    told = (await sql.audits(target=f"invitation/{sent.invitation_id}"))[-1]
+    assert (told.action, told.actor_id) == ("invitation.revoked", school.admin.user_id)
+    assert told.detail == {"role": "instructor", "reason": "inviter_lost_role"}
+    query = "SELECT actor_id FROM partner.activities WHERE action = 'invitation.revoked' AND target = %s"
+    logged = await sql.rows(query, f"invitation/{sent.invitation_id}")
+    assert logged == [{"actor_id": school.admin.user_id}]
+
+
+async def test_what_an_administrator_offered_anywhere_in_the_org_ends_but_what_another_role_still_allows(
+    world, school, sql
+) -> None:
+    sibling, foreign = await world.sibling(school), await world.school()
+    admin, membership = await member(world, school, Role.ORG_ADMIN)
+    await member_again(world, school, admin, Role.PARTNER_OWNER)
+    await world.wired.orgs.add_admin(foreign.admin.caller, foreign.org.org_id, email=admin.email)
+    sent = [
+        await invite(world, place, f"{uuid4().hex}@example.com", role=role, by=admin)
+        for place, role in (
+            (school, Role.ORG_ADMIN),
+            (sibling, Role.ASSISTANT),
+            (school, Role.PARTNER_OWNER),
+            (school, Role.ASSISTANT),
+            (foreign, Role.ASSISTANT),
+        )
+    ]
+
+    await take_away(world, school, membership)
+
+    assert [await state_of(sql, each) for each in sent] == ["revoked", "revoked", "revoked", "open", "open"]
+
+
+async def member_again(world, school, person, role: Role):
+    partner_id = school.partner.partner_id
+    added = await world.wired.members.add(school.admin.caller, partner_id, email=person.email, role=role)
+    return person, added
+
+
+async def test_an_invitation_is_not_sent_past_the_end_of_its_senders_role(world, school, sql, monkeypatch) -> None:
+    """The role ends after the permission was looked at and before the invitation is there."""
+    owner, membership = await member(world, school, Role.PARTNER_OWNER)
+    real, address = memberships.lock_roles, f"{uuid4().hex}@example.com"
+
+    async def meanwhile(session, scope, *, user_id):
+        monkeypatch.setattr(memberships, "lock_roles", real)
+        await take_away(world, school, membership)
+        return await real(session, scope, user_id=user_id)
+
+    monkeypatch.setattr(memberships, "lock_roles", meanwhile)
+    with pytest.raises(NotFound):
+        await invite(world, school, address, by=owner)
+    assert await sql.rows("SELECT 1 FROM partner.invitations WHERE email = %s", address) == []
+
+
+async def test_invitations_and_the_end_of_their_senders_role_at_once_leave_none_open(world, school, sql) -> None:
+    owner, membership = await member(world, school, Role.PARTNER_OWNER)
+    sends = [invite(world, school, f"{uuid4().hex}@example.com", by=owner) for _ in range(6)]
+
+    await asyncio.gather(*sends[:3], take_away(world, school, membership), *sends[3:], return_exceptions=True)
+
+    query = "SELECT 1 FROM partner.invitations WHERE invited_by = %s AND revoked_at IS NULL"
+    assert await sql.rows(query, owner.user_id) == []
+    assert await sql.rows("SELECT revoked_at FROM partner.memberships WHERE user_id = %s", owner.user_id) != [
+        {"revoked_at": None}
+    ]
+
+
+async def test_two_roles_that_end_at_once_leave_no_invitation_that_each_of_them_allowed(world, sql) -> None:
+    for _ in range(4):
+        school = await world.school()
+        sender, at_org = await member(world, school, Role.ORG_ADMIN)
+        _, in_partner = await member_again(world, school, sender, Role.PARTNER_OWNER)
+        sent = await invite(world, school, f"{uuid4().hex}@example.com", by=sender)
+
+        await asyncio.gather(*(take_away(world, school, each) for each in (at_org, in_partner)))
+
+        assert await state_of(sql, sent) == "revoked"

@@ -12,7 +12,7 @@ from chassis.clock import now
 from chassis.errors import Conflict, Forbidden, Invalid, Locale, NotFound
 from chassis.paging import Slice
 from contracts.org_partner import Role, StudentEnrolled
-from org_partner.service import rosters
+from org_partner.service import letter_limits, rosters
 
 PAGE = Slice(limit=200)
 
@@ -181,7 +181,8 @@ async def test_strangers_are_sent_a_code_of_their_own_once(world, sql, postbox) 
         assert await send(world, school, [address], invite_unknown=True) == ["invited"]
 
     ((subject, text),) = await postbox.letters(address)
-    assert school.group.name in subject
+    assert school.group.name not in subject
+    assert f'"{school.group.name}"' in text
     code = text.split("join#code=", 1)[1].split()[0]
     assert f"초대 코드: {code}" in text
     (row,) = await sql.rows("SELECT * FROM partner.invite_codes WHERE class_id = %s", school.group.class_id)
@@ -329,3 +330,28 @@ async def test_whoever_has_not_verified_the_address_is_a_stranger(world, postbox
     ((_, text),) = await postbox.letters(person.email)
     await world.wired.redemptions.redeem(person.caller, text.split("join#code=", 1)[1].split()[0])
     assert await in_class(world, school) == {person.user_id}
+
+
+async def test_rows_beyond_the_days_letters_are_named_and_the_rest_is_done(world, postbox, monkeypatch) -> None:
+    monkeypatch.setattr(letter_limits, "MAX_OF_ORG", 2)
+    school, person = await world.school(), await world.person()
+    strangers = [f"{name}-{school.org.org_id.hex}@example.com" for name in "abcd"]
+
+    for dry_run in (True, False):
+        outcomes = await send(world, school, [*strangers, person.email], invite_unknown=True, dry_run=dry_run)
+        assert outcomes == ["invited", "invited", "mail_limit", "mail_limit", "enrolled"]
+    assert [len(await postbox.letters(each)) for each in strangers] == [1, 1, 0, 0]
+    assert await in_class(world, school) == {person.user_id}
+
+    monkeypatch.setattr(letter_limits, "MAX_OF_ORG", 4)
+    assert await send(world, school, strangers, invite_unknown=True) == ["invited"] * 4
+    assert [len(await postbox.letters(each)) for each in strangers] == [1, 1, 1, 1]
+
+
+async def test_an_import_writes_to_nobody_who_has_got_three_letters_just_now(world, postbox) -> None:
+    schools, address = [await world.school() for _ in range(4)], "flooded@imports.example.com"
+
+    outcomes = [await send(world, each, [address], invite_unknown=True) for each in schools]
+
+    assert outcomes == [["invited"], ["invited"], ["invited"], ["mail_limit"]]
+    assert len(await postbox.letters(address)) == 3

@@ -33,13 +33,14 @@ router = APIRouter(tags=["invitations"])
 
 _READ = responses(Unauthenticated, Forbidden, NotFound, Invalid, Unavailable)
 _CHANGE = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, Unavailable)
+_SEND = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, RateLimited, Unavailable)
 
 
 State = Annotated[InvitationState | None, Query(examples=["pending"])]
 Text = Annotated[SearchText | None, Query(description="A part of the address", examples=["minji"])]
 
 
-@router.post("/orgs/{org_id}/invitations", status_code=201, responses=_CHANGE)
+@router.post("/orgs/{org_id}/invitations", status_code=201, responses=_SEND)
 async def invite_to_org(org_id: UUID, body: OrgInvitationIn, caller: Caller, services: Services) -> InvitationOut:
     """Mail somebody a link by which they become an administrator of the org. It works once, within 7 days."""
     sent = await services.invitations.invite_to_org(caller, org_id, email=body.email, locale=Locale(body.locale))
@@ -67,14 +68,14 @@ async def revoke_org_invitation(org_id: UUID, invitation_id: UUID, caller: Calle
     return Response(status_code=204)
 
 
-@router.post("/orgs/{org_id}/invitations/{invitation_id}/resend", responses=_CHANGE)
+@router.post("/orgs/{org_id}/invitations/{invitation_id}/resend", responses=_SEND)
 async def resend_org_invitation(org_id: UUID, invitation_id: UUID, caller: Caller, services: Services) -> InvitationOut:
-    """Another letter with a new link, good for 7 days; the one before stops working."""
+    """Another letter with a new link, good for 7 days; the one before stops working. Not within 5 minutes of it."""
     sent = await services.invitations.resend(caller, Where(org_id=org_id), invitation_id)
     return InvitationOut.model_validate(sent)
 
 
-@router.post("/partners/{partner_id}/invitations", status_code=201, responses=_CHANGE)
+@router.post("/partners/{partner_id}/invitations", status_code=201, responses=_SEND)
 async def invite_to_partner(
     partner_id: UUID, body: PartnerInvitationIn, caller: Caller, services: Services
 ) -> InvitationOut:
@@ -107,11 +108,11 @@ async def revoke_partner_invitation(
     return Response(status_code=204)
 
 
-@router.post("/partners/{partner_id}/invitations/{invitation_id}/resend", responses=_CHANGE)
+@router.post("/partners/{partner_id}/invitations/{invitation_id}/resend", responses=_SEND)
 async def resend_partner_invitation(
     partner_id: UUID, invitation_id: UUID, caller: Caller, services: Services
 ) -> InvitationOut:
-    """Another letter with a new link, good for 7 days; the one before stops working."""
+    """Another letter with a new link, good for 7 days; the one before stops working. Not within 5 minutes of it."""
     sent = await services.invitations.resend(caller, Where(partner_id=partner_id), invitation_id)
     return InvitationOut.model_validate(sent)
 

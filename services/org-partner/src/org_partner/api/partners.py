@@ -4,7 +4,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from chassis.auth import Caller
-from chassis.errors import Conflict, Forbidden, Invalid, Locale, NotFound, Unauthenticated, Unavailable
+from chassis.errors import Conflict, Forbidden, Invalid, Locale, NotFound, RateLimited, Unauthenticated, Unavailable
 from chassis.paging import Page, PageSlice, page_of
 from chassis.problems import responses
 from org_partner.api.wired import Services
@@ -18,7 +18,7 @@ _READ = responses(Unauthenticated, Forbidden, NotFound, Invalid, Unavailable)
 _CHANGE = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, Unavailable)
 
 
-@router.post("/orgs/{org_id}/partners", status_code=201, responses=_CHANGE)
+@router.post("/orgs/{org_id}/partners", status_code=201, responses=_CHANGE | responses(RateLimited))
 async def create_partner(org_id: UUID, body: PartnerIn, caller: Caller, services: Services) -> PartnerOut:
     """The owner gets the role `partner_owner`: at once, or with `invite_owner` by a link that is mailed to them."""
     partner = await services.partners.create(

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Interval, delete, func, or_, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -53,6 +53,13 @@ async def find(session: AsyncSession, scope: Scope, invitation_id: UUID) -> Invi
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def get_wait(session: AsyncSession, scope: Scope, invitation_id: UUID, *, pause: timedelta) -> timedelta | None:
+    """How long until its next letter may be written, `pause` after the latest one; None: now."""
+    left = type_coerce(Invitation.sent_at + pause - func.clock_timestamp(), Interval)
+    query = select(left).where(Invitation.invitation_id == invitation_id, _inside(scope))
+    return (await session.execute(query.where(left > timedelta()))).scalar_one_or_none()
+
+
 async def list_for_scope(session: AsyncSession, scope: Scope, page: Slice, wanted: Filter) -> Sequence[Invitation]:
     query = select(Invitation).where(_inside(scope))
     if wanted.state is not None:
@@ -69,6 +76,16 @@ async def update_revoked(session: AsyncSession, scope: Scope, invitation_id: UUI
     """False: it was accepted or revoked before."""
     statement = update(Invitation).where(Invitation.invitation_id == invitation_id, *_UNDECIDED, _inside(scope))
     return await _returned(session, scope, statement.values(revoked_at=func.now()).returning(Invitation)) is not None
+
+
+async def list_pending_of(
+    session: AsyncSession, scope: Scope, *, invited_by: UUID, partner_id: UUID | None
+) -> Sequence[Invitation]:
+    """Those that the user sent to the partner, or without one to the org and any of its partners; locked."""
+    query = select(Invitation).where(Invitation.invited_by == invited_by, Invitation.state == "pending", _inside(scope))
+    if partner_id is not None:
+        query = query.where(Invitation.partner_id == partner_id)
+    return (await session.execute(query.order_by(Invitation.invitation_id).with_for_update())).scalars().all()
 
 
 async def update_sent(

@@ -121,6 +121,19 @@ async def has_other(session: AsyncSession, _scope: Scope, membership: Membership
     return (await session.execute(query)).scalar_one()
 
 
+async def list_roles(session: AsyncSession, scope: Scope, *, user_id: UUID, partner_id: UUID | None) -> frozenset[str]:
+    """The user's in the org as a whole and, where one is named, in that partner."""
+    query = select(Membership.role).where(_counting(scope, user_id, partner_id))
+    return frozenset((await session.execute(query)).scalars())
+
+
+async def lock_roles(session: AsyncSession, scope: Scope, *, user_id: UUID) -> None:
+    """Those of the user that count there stay as they are until the end of the transaction."""
+    query = select(Membership.membership_id).where(_counting(scope, user_id, place_of(scope)["partner_id"]))
+    # In one order for all.
+    await session.execute(query.order_by(Membership.membership_id).with_for_update(read=True))
+
+
 async def update_role(session: AsyncSession, scope: Scope, membership_id: UUID, *, role: str) -> Membership | None:
     """None: nobody has that membership any more."""
     which = _inside(scope) & (Membership.membership_id == membership_id)
@@ -153,3 +166,9 @@ def _changed(which: ColumnElement[bool], **values: Any) -> ReturningUpdate[Membe
 def _inside(scope: Scope) -> ColumnElement[bool]:
     inside = Membership.org_id == scope.org_id
     return inside & (Membership.partner_id == scope.partner_id) if isinstance(scope, PartnerScope) else inside
+
+
+def _counting(scope: Scope, user_id: UUID, partner_id: UUID | None) -> ColumnElement[bool]:
+    here = or_(Membership.partner_id.is_(None), Membership.partner_id == partner_id)
+    mine = (Membership.user_id == user_id) & (Membership.org_id == scope.org_id)
+    return mine & here & Membership.revoked_at.is_(None)

@@ -18,6 +18,7 @@ from org_partner.models.org_domains import OrgDomain
 from org_partner.models.orgs import Org
 from org_partner.models.partners import Partner
 from org_partner.models.refused_redemptions import RefusedRedemption
+from org_partner.models.sent_letters import SentLetter
 from org_partner.models.settlement_policies import SettlementPolicy
 from org_partner.models.students import Student
 from org_partner.models.users import APP_USER, User
@@ -47,6 +48,7 @@ __all__ = [
     "OrgDomain",
     "Partner",
     "RefusedRedemption",
+    "SentLetter",
     "SettlementPolicy",
     "Student",
     "User",

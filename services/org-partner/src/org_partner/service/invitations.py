@@ -19,11 +19,20 @@ from contracts.org_partner import Role
 from org_partner.crud import invitations, memberships, orgs, users
 from org_partner.crud.invitations import Filter
 from org_partner.crud.scopes import OrgScope, PartnerScope
-from org_partner.errors import ALREADY_MEMBER, INVITATION_NOT_FOUND, INVITATION_OVER, INVITATION_PENDING
+from org_partner.errors import (
+    ALREADY_MEMBER,
+    INVITATION_JUST_SENT,
+    INVITATION_NOT_FOUND,
+    INVITATION_OVER,
+    INVITATION_PENDING,
+)
 from org_partner.models import Invitation
-from org_partner.service import acts, domains, letters, permission
+from org_partner.service import acts, domains, letter_limits, letters, permission
+from org_partner.service.rate_limits import limited
 
 LIFETIME = timedelta(days=7)
+# Between two letters of one invitation: the first may still be on its way.
+PAUSE = timedelta(minutes=5)
 _TOKEN_BYTES = 32
 
 
@@ -46,6 +55,7 @@ class InvitationService:
             Forbidden: the caller does not administer the org.
             Conflict: the person is one already, or their invitation waits.
             Invalid: the org takes members of its own domains alone.
+            RateLimited: the org has written too many letters today, or the address has got too many just now.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.GIVEN_BY[Role.ORG_ADMIN])
@@ -76,6 +86,9 @@ class InvitationService:
         locale: Locale,
     ) -> Invitation:
         """In the caller's transaction: the row, its letter and the record of it."""
+        # Their role is held, then asked for again: who takes it away waits and finds this invitation, or came first.
+        await memberships.lock_roles(session, scope, user_id=caller.user_id)
+        await permission.to_give(session, caller, scope, role)
         email = email.lower()
         await domains.check_email(session, scope, email)
         user = await users.get_by_email(session, email)
@@ -156,10 +169,14 @@ class InvitationService:
             NotFound: no such org or partner for the caller, or no such invitation in it.
             Forbidden: the caller may not give the invitation's role.
             Conflict: it was accepted or revoked.
+            RateLimited: its latest letter was written just now, or as for inviting.
         """
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         async with self._database.transaction(tenant.of(caller)) as session:
-            scope, _ = await _find(session, caller, place, invitation_id)
+            scope, found = await _find(session, caller, place, invitation_id)
+            wait = await invitations.get_wait(session, scope, invitation_id, pause=PAUSE)
+            if wait is not None and found.state not in ("accepted", "revoked"):
+                raise limited(INVITATION_JUST_SENT, wait)
             sent = await invitations.update_sent(
                 session, scope, invitation_id, token_hash=digest(token), lifetime=LIFETIME
             )
@@ -172,6 +189,7 @@ class InvitationService:
     async def _write(
         self, session: AsyncSession, scope: OrgScope | PartnerScope, invitation: Invitation, token: str
     ) -> None:
+        await letter_limits.spend(session, scope, invitation.email)
         letter = letters.invitation(
             Locale(invitation.locale),
             place=await orgs.get_place_name(session, scope, invitation.partner_id),

@@ -1,9 +1,11 @@
 """The letters that org-partner writes, as plain text in the language that the inviter chose.
 
-Of what people wrote they hold the names of the org, the partner and the class alone. The token stands beside its
-link, so that it can be typed into any client of the API.
+Of what people wrote they hold the names of the org, the partner and the class alone, short and in quotation marks, and
+never in the subject: else anybody could have the platform write their own words to strangers. The token stands beside
+its link, so that it can be typed into any client of the API.
 """
 
+import unicodedata
 from dataclasses import dataclass
 
 from chassis.errors import Locale
@@ -18,7 +20,7 @@ _ROLES = {
 
 _KO = """안녕하세요.
 
-{place}에서 {role}(으)로 함께하자고 초대했습니다.
+"{place}"에서 {role}(으)로 함께하자고 초대했습니다.
 
 1. 이 이메일 주소로 GrowFit에 로그인하세요. 아직 계정이 없으면 먼저 가입하세요.
 2. 아래 링크를 열어 초대를 수락하세요. {days}일 동안 한 번만 쓸 수 있습니다.
@@ -32,7 +34,7 @@ _KO = """안녕하세요.
 
 _EN = """Hello,
 
-{place} invites you to join as {role}.
+"{place}" invites you to join as {role}.
 
 1. Log in to GrowFit with this e-mail address. If you have no account yet, sign up first.
 2. Open the link below to accept. It works once, within {days} days.
@@ -47,7 +49,7 @@ If you do not know what this is about, ignore this letter.
 
 _CLASS_KO = """안녕하세요.
 
-'{group}' 강의에 초대합니다.
+"{group}" 강의에 초대합니다.
 
 1. GrowFit에 로그인하세요. 아직 계정이 없으면 이 이메일 주소로 먼저 가입하세요.
 2. 아래 링크를 열거나 초대 코드를 입력하면 수강 등록됩니다. {days}일 동안 한 번만 쓸 수 있습니다.
@@ -73,6 +75,8 @@ Invite code: {code}
 If you do not know what this is about, ignore this letter.
 """
 
+_NAME_LENGTH = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -82,14 +86,21 @@ class Letter:
 
 def invitation(locale: Locale, *, place: str, role: Role, link: str, token: str, days: int) -> Letter:
     ko, en = _ROLES[role]
-    facts = {"place": place, "link": link, "token": token, "days": days}
+    facts = {"place": _name(place), "link": link, "token": token, "days": days}
     if locale is Locale.KO:
-        return Letter(f"[GrowFit] {place}의 초대장", _KO.format(role=ko, **facts))
-    return Letter(f"[GrowFit] Invitation from {place}", _EN.format(role=en, **facts))
+        return Letter("[GrowFit] 초대장이 도착했습니다", _KO.format(role=ko, **facts))
+    return Letter("[GrowFit] You have an invitation", _EN.format(role=en, **facts))
 
 
 def class_invitation(locale: Locale, *, group: str, link: str, code: str, days: int) -> Letter:
-    facts = {"group": group, "link": link, "code": code, "days": days}
+    facts = {"group": _name(group), "link": link, "code": code, "days": days}
     if locale is Locale.KO:
-        return Letter(f"[GrowFit] '{group}' 강의 초대", _CLASS_KO.format(**facts))
-    return Letter(f"[GrowFit] Invitation to the class {group}", _CLASS_EN.format(**facts))
+        return Letter("[GrowFit] 강의에 초대합니다", _CLASS_KO.format(**facts))
+    return Letter("[GrowFit] You are invited to a class", _CLASS_EN.format(**facts))
+
+
+def _name(written: str) -> str:
+    """On one line, at most 60 characters long, and with no mark that could end the quotation or turn what follows."""
+    plain = "".join(" " if unicodedata.category(each)[0] in "CZ" else each for each in written)
+    line = " ".join(plain.replace('"', "'").split())
+    return line if len(line) <= _NAME_LENGTH else f"{line[: _NAME_LENGTH - 1].rstrip()}…"

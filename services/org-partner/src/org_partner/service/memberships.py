@@ -7,11 +7,11 @@ from chassis.auth import Principal
 from chassis.errors import Conflict, NotFound
 from chassis.ids import new_id
 from contracts.org_partner import MembershipGranted, MembershipRevoked, Role
-from org_partner.crud import memberships, users
+from org_partner.crud import invitations, memberships, users
 from org_partner.crud.scopes import InvitationScope, OrgScope, PartnerScope
 from org_partner.errors import LAST_ADMIN, LAST_OWNER, MEMBERSHIP_NOT_FOUND, USER_UNKNOWN, USER_UNVERIFIED
 from org_partner.models import Membership, User
-from org_partner.service import acts, domains
+from org_partner.service import acts, domains, permission
 
 _LAST = {Role.ORG_ADMIN: LAST_ADMIN, Role.PARTNER_OWNER: LAST_OWNER}
 
@@ -75,11 +75,13 @@ async def change_role(
     if membership.role == role:
         return membership
     await _spare_last(session, scope, membership)
+    before = Role(membership.role)
     changed = await memberships.update_role(session, scope, membership.membership_id, role=role.value)
     if changed is None:
         raise NotFound(MEMBERSHIP_NOT_FOUND)
     await tell_granted(session, changed)
     await _record(session, actor, "membership.changed", scope, changed)
+    await _end_invitations(session, actor, scope, changed, before)
     return changed
 
 
@@ -92,11 +94,30 @@ async def revoke(
         NotFound: it was taken away meanwhile.
     """
     await _spare_last(session, scope, membership)
+    before = Role(membership.role)
     revoked = await memberships.update_revoked(session, scope, membership.membership_id)
     if revoked is None:
         raise NotFound(MEMBERSHIP_NOT_FOUND)
     await tell_revoked(session, revoked)
     await _record(session, actor, "membership.revoked", scope, revoked)
+    await _end_invitations(session, actor, scope, revoked, before)
+
+
+async def _end_invitations(
+    session: AsyncSession, actor: Principal, scope: OrgScope | PartnerScope, membership: Membership, before: Role
+) -> None:
+    """What the member offered by the role that they had, and could not offer any more, is offered no longer."""
+    sender = membership.user_id
+    pending = await invitations.list_pending_of(session, scope, invited_by=sender, partner_id=membership.partner_id)
+    # They are locked, so of two roles that end at once the second to come sees that the first is gone.
+    for each in pending:
+        role = Role(each.role)
+        held = await memberships.list_roles(session, scope, user_id=sender, partner_id=each.partner_id)
+        if permission.may_give([before], role) and not permission.may_give(held, role):
+            await invitations.update_revoked(session, scope, each.invitation_id)
+            target = f"invitation/{each.invitation_id}"
+            detail = {"role": role.value, "reason": "inviter_lost_role"}
+            await acts.record(session, actor, "invitation.revoked", scope, target=target, **detail)
 
 
 async def tell_granted(session: AsyncSession, membership: Membership) -> None:

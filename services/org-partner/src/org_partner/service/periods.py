@@ -12,11 +12,11 @@ from chassis.auth import Principal
 from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Conflict, Invalid, Unavailable
-from org_partner.crud import classes, guessing_sources, invite_codes
+from org_partner.crud import classes, guessing_sources, invite_codes, sent_letters
 from org_partner.crud.scopes import ClassScope, PlatformScope
 from org_partner.errors import CLASS_IS_CLOSED, CLASS_IS_DRAFT, PERIOD_INVALID
 from org_partner.models import Class
-from org_partner.service import acts, class_events, permission
+from org_partner.service import acts, class_events, letter_limits, permission
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +128,7 @@ class PeriodService:
         async with self._database.transaction(tenant.PLATFORM) as session:
             scope = permission.of_calendar()
             await guessing_sources.delete_old(session, scope)
+            await sent_letters.delete_old(session, scope, window=letter_limits.ORG_WINDOW)
             await invite_codes.update_recipients_forgotten(session, scope)
             return await settle(session, scope, limit=_BATCH) > 0
 

@@ -62,6 +62,11 @@ GIVEN_BY = {
 }
 
 
+def may_give(held: Collection[str], role: Role) -> bool:
+    """`held`: somebody's roles in the place where it is given and in the org above it."""
+    return not GIVEN_BY[role].isdisjoint(held)
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """The org or the partner that a path names."""
@@ -153,6 +158,17 @@ async def at(
         return await in_org(session, caller, where.org_id, allowed=in_org_to)
     assert where.partner_id is not None  # noqa: S101  one of them is what a path names
     return await in_partner(session, caller, where.partner_id, allowed=in_partner_to)
+
+
+async def to_give(session: AsyncSession, caller: Principal, scope: OrgScope | PartnerScope, role: Role) -> None:
+    """
+    Raises:
+        NotFound, Forbidden: as `in_org` and `in_partner`.
+    """
+    if isinstance(scope, PartnerScope):
+        await in_partner(session, caller, scope.partner_id, allowed=GIVEN_BY[role])
+    else:
+        await in_org(session, caller, scope.org_id, allowed=GIVEN_BY[role])
 
 
 async def in_class(session: AsyncSession, caller: Principal, class_id: UUID, *, allowed: frozenset[Role]) -> ClassScope:

@@ -22,7 +22,7 @@ from org_partner.crud import classes, enrollments, invite_codes, users
 from org_partner.crud.enrollments import IN_CLASS
 from org_partner.crud.scopes import ClassScope
 from org_partner.models import Class
-from org_partner.service import acts, codes, enrolling, letters, permission, roster_csv
+from org_partner.service import acts, codes, enrolling, letter_limits, letters, permission, roster_csv
 from org_partner.service.roster_csv import RosterRow
 from org_partner.service.roster_outcomes import (
     ROW_ALREADY,
@@ -31,6 +31,7 @@ from org_partner.service.roster_outcomes import (
     ROW_INVALID,
     ROW_INVITED,
     ROW_INVITED_BEFORE,
+    ROW_MAIL_LIMIT,
     ROW_REPEATED,
     ROW_UNKNOWN_USER,
 )
@@ -138,7 +139,7 @@ class RosterImportService:
             left=await enrolling.seats_left(session, scope, group),
             invite_unknown=invite_unknown,
         )
-        return [judge.verdict(row) for row in rows]
+        return await _within_limits(session, scope, [judge.verdict(row) for row in rows])
 
     async def _carry_out(
         self,
@@ -153,7 +154,7 @@ class RosterImportService:
         user_ids = [each.user_id for each in verdicts if each.user_id is not None]
         if user_ids:
             await enrolling.enrol(session, scope, group, user_ids, actor=caller, by="roster")
-        addresses = [each.row.email for each in verdicts if each.message is ROW_INVITED and each.row.email]
+        addresses = _to_invite(verdicts)
         if addresses:
             await self._invite(session, scope, group, addresses, locale=locale)
         outcomes = Counter(each.message.code for each in verdicts)
@@ -173,10 +174,27 @@ class RosterImportService:
             for email, code in made.items()
         ]
         await invite_codes.add_many(session, scope, rows, lifetime=LIFETIME)
+        await letter_limits.record(session, scope, addresses)
         for email, code in made.items():
             link = codes.join_url(self._public_url, code)
             letter = letters.class_invitation(locale, group=group.name, link=link, code=code, days=LIFETIME.days)
             await self._mails.put(session, to=email, subject=letter.subject, text=letter.text)
+
+
+async def _within_limits(session: AsyncSession, scope: ClassScope, verdicts: list[Verdict]) -> list[Verdict]:
+    wanted = _to_invite(verdicts)
+    if not wanted:
+        return verdicts
+    affordable = await letter_limits.affordable(session, scope, wanted)
+    beyond = set(wanted) - set(affordable)
+    return [
+        Verdict(each.row, ROW_MAIL_LIMIT) if each.message is ROW_INVITED and each.row.email in beyond else each
+        for each in verdicts
+    ]
+
+
+def _to_invite(verdicts: Sequence[Verdict]) -> list[str]:
+    return [each.row.email for each in verdicts if each.message is ROW_INVITED and each.row.email]
 
 
 def _digest(email: str) -> bytes:

@@ -8,6 +8,11 @@ ROW_INVITED = Message("invited", "가입 안내와 초대 코드를 이메일로
 ROW_INVITED_BEFORE = Message(
     "invited", "전에 보낸 초대 코드를 아직 쓸 수 있습니다.", "An invitation that was sent before can still be used."
 )
+ROW_MAIL_LIMIT = Message(
+    "mail_limit",
+    "지금은 이 주소로 초대 편지를 더 보낼 수 없습니다. 하루 한도가 풀리면 같은 파일을 다시 보내세요.",
+    "No more invitations can be sent to this address now. Send the same file again when the day's limit is over.",
+)
 ROW_UNKNOWN_USER = Message(
     "unknown_user",
     "이 이메일로 가입하고 주소를 확인한 사용자가 없습니다. 먼저 그렇게 하게 하거나 invite_unknown을 true로 보내세요.",
