@@ -13,6 +13,7 @@ import pytest
 
 from growfit_local import containers
 from growfit_local.layout import Layout
+from growfit_local.ports import LOOPBACK
 from growfit_local.servers import Control, Database, NatsServer, PostgresServer, local
 from growfit_local.stack import Stack
 
@@ -52,7 +53,9 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole stack on free ports, as `make up` starts it."""
     root = tmp_path_factory.mktemp("stack")
-    running = Stack(root, settings={"APP_ENV": "test"})
+    # The tests' own LLM provider listens here, and no other may be set.
+    models = {"LLM_ALLOWED_HOSTS": LOOPBACK, "LLM_PRIVATE_ADDRESSES": "allow"}
+    running = Stack(root, settings={"APP_ENV": "test"} | models)
     running.start()
     try:
         yield running
