@@ -9,7 +9,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
+from chassis import tenant
 from chassis.errors import Locale
 from chassis.paging import Slice
 from contracts.org_partner import Role
@@ -104,6 +106,14 @@ async def fresh_invitation(world, scene) -> dict[str, str]:
     return {"invitation_id": str(made.invitation_id)}
 
 
+async def invitation_of_yesterday(world, scene) -> dict[str, str]:
+    """Another letter of it may be written."""
+    made = await fresh_invitation(world, scene)
+    async with world.wired.database.transaction(tenant.PLATFORM) as session:
+        await session.execute(text("UPDATE partner.invitations SET sent_at = now() - interval '1 day'"))
+    return made
+
+
 REASON = {"reason": "점검"}
 
 TENANTS = (
@@ -136,7 +146,7 @@ TENANTS = (
         "POST",
         "/orgs/{org_id}/invitations/{invitation_id}/resend",
         succeeding_with(ORG_WRITE, 200),
-        fresh=fresh_invitation,
+        fresh=invitation_of_yesterday,
     ),
     Operation("GET", "/partners/{partner_id}", PARTNER_READ),
     Operation(
@@ -200,7 +210,7 @@ TENANTS = (
         "POST",
         "/partners/{partner_id}/invitations/{invitation_id}/resend",
         succeeding_with(PARTNER_OWNED, 200),
-        fresh=fresh_invitation,
+        fresh=invitation_of_yesterday,
     ),
     # A token that nobody sent is like everybody's else.
     Operation("POST", "/invitations/accept", (401, *[404] * 11), lambda scene: {"token": "wrong"}),
