@@ -19,7 +19,7 @@ from chassis.sealing import Sealer
 from contracts.envelope import decode
 from contracts.event import Event
 from contracts.identity import Tier, UserRegistered
-from contracts.ingest import DocumentUploaded
+from contracts.ingest import DocumentShared, DocumentUploaded
 from contracts.org_partner import AuditRecorded, Role
 from contracts.tenancy import Tenant
 from growfit_local import stand_ins
@@ -179,6 +179,13 @@ class World:
         values |= {"size_bytes": 1, "uploaded_at": now(), "tenant": Tenant(user_id=owner.user_id, **place)} | changes
         await self.note(DocumentUploaded(**values))
         return values["document_id"]
+
+    async def shared(self, owner: Person, *schools: School, version: int = 2, **facts: Any) -> UUID:
+        """A document of the owner that ingest tells is open to the schools' classes, or, without any, closed again."""
+        scopes = [f"user:{owner.user_id}", *(f"class:{each.group.class_id}" for each in schools)]
+        facts = {"document_id": uuid4(), "tenant": Tenant(user_id=owner.user_id), "title": "AI 기초.pdf"} | facts
+        await self.note(DocumentShared(**facts, version=version, scopes=scopes, shared_at=now()))
+        return facts["document_id"]
 
     async def note(self, fact: Any) -> None:
         """What ingest tells of a document arrives."""

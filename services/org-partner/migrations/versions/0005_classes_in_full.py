@@ -23,13 +23,15 @@ GRANTS = {
     "org_partner.guessing_sources": "SELECT, INSERT, UPDATE, DELETE",
 }
 
+IN_CLASSES = """(
+    SELECT 1 FROM partner.class_materials m WHERE m.document_id = documents.document_id
+    UNION ALL SELECT 1 FROM partner.classes c WHERE c.class_id = ANY (documents.class_ids)) ways"""
+
 ISOLATED = (
     tenant.isolation("partner.class_materials"),
     tenant.isolation("partner.enrollment_changes"),
-    # A colleague's own document may become a material too; which colleague's, the service decides.
-    tenant.isolation(
-        "org_partner.documents", user="owner_id", through="partner.memberships m WHERE m.user_id = documents.owner_id"
-    ),
+    # A colleague's document of no org is seen once a class lists it, or it is open to one, and stays the colleague's.
+    tenant.isolation("org_partner.documents", user="owner_id", readable=IN_CLASSES),
 )
 
 JSON = postgresql.JSONB(astext_type=sa.Text())
@@ -202,6 +204,7 @@ def _create_documents() -> None:
         sa.Column("org_id", sa.Uuid(), nullable=True),
         sa.Column("partner_id", sa.Uuid(), nullable=True),
         sa.Column("class_id", sa.Uuid(), nullable=True),
+        sa.Column("class_ids", postgresql.ARRAY(sa.Uuid()), server_default=NO_UUIDS, nullable=False),
         sa.Column("title", sa.Text(), server_default="", nullable=False),
         sa.Column("is_live", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),

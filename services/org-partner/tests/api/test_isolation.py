@@ -240,7 +240,8 @@ async def fresh_closed_class(world, scene) -> dict[str, str]:
 
 
 async def fresh_material(world, scene) -> dict[str, str]:
-    caller, document_id = scene.people["supervisor"].caller, await world.document(scene.school.owner)
+    # Open to the class already: the supervisor adds it, who also gets in where its people do not.
+    caller, document_id = scene.people["supervisor"].caller, await world.shared(scene.school.owner, scene.school)
     await world.wired.materials.add(caller, UUID(scene.ids["class_id"]), document_id)
     return {"document_id": str(document_id)}
 
@@ -478,7 +479,8 @@ async def make_scene(world, school) -> Scene:
         elsewhere.code,
         str(sibling.partner.partner_id),
         school,
-        str(await world.document(school.owner, school)),
+        # Likewise: all who teach there may choose it.
+        str(await world.shared(school.owner, school)),
         str((await world.another_class(school)).group.class_id),
     )
 

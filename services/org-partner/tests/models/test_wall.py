@@ -176,6 +176,28 @@ async def test_a_context_ends_with_its_transaction_and_is_nobody_elses(world, sc
             assert await orgs_of(session) == set()
 
 
+async def test_a_colleagues_document_of_no_org_is_read_once_a_class_lists_it_and_never_changed(
+    world, scene, sql
+) -> None:
+    here, colleague = scene.here, await world.staff(scene.here, Role.INSTRUCTOR)
+    private, open_, listed = await world.document(colleague), await world.shared(colleague, here), uuid4()
+    await world.document(colleague, document_id=listed)
+    await world.wired.materials.add(colleague.caller, here.group.class_id, listed)
+    ids = {"ids": [private, open_, listed]}
+    where = "FROM org_partner.documents WHERE document_id = ANY (:ids)"
+    changes = ("title = 'mine'", f"owner_id = '{scene.insider.user_id}'", f"org_id = '{here.org.org_id}'")
+
+    async with world.wired.database.transaction(tenant.of(scene.insider.caller)) as session:
+        seen = (await session.execute(text(f"SELECT document_id {where}"), ids)).scalars().all()
+        assert set(seen) == {open_, listed}
+        assert (await session.execute(text(f"SELECT 1 {where} FOR SHARE"), ids)).all() == []
+        for change in changes:
+            changed = text(f"UPDATE org_partner.documents SET {change} WHERE document_id = ANY (:ids)")
+            assert (await session.execute(changed, ids)).rowcount == 0
+    async with world.wired.database.transaction(tenant.of(scene.there.admin.caller)) as session:
+        assert (await session.execute(text(f"SELECT document_id {where}"), ids)).all() == []
+
+
 async def test_ones_own_wrong_tries_are_ones_own(world, sql) -> None:
     person, other = await world.person(), await world.person()
     await sql.rows(

@@ -222,12 +222,26 @@ async def test_documents_of_a_class_are_told_when_they_come_and_go_never_by_thei
 
     acts, counts = await learned()
     assert [(act["action"], act["actor_id"], act["target"]) for act in acts] == [
-        ("document.uploaded", student.user_id, f"document/{document_id}"),
-        ("document.deleted", student.user_id, f"document/{document_id}"),
+        ("document.uploaded", student.user_id, f"class/{school.group.class_id}"),
+        ("document.deleted", student.user_id, f"class/{school.group.class_id}"),
     ]
+    assert str(document_id) not in str(acts)
     assert acts[0]["detail"] == {"media_type": "application/pdf", "size_bytes": 1234}
     assert "비밀" not in str(acts)
     assert [(row["uploads"], row["questions"]) for row in counts] == [(1, 0)]
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["open to the class", "open to another one"])
+async def test_which_document_it_was_is_told_where_the_class_could_find_it(world, school, learned, shared) -> None:
+    other, document_id, tenant = await world.another_class(school), uuid4(), inside(school, school.owner)
+    place = {"document_id": document_id, "tenant": tenant}
+    await world.wired.documents.note(uploaded(tenant, document_id=document_id), delivery("note_document"))
+    await world.shared(school.owner, school if shared else other, **place)
+    await world.wired.documents.note(deleted(tenant, document_id), delivery("note_document"))
+
+    acts, _ = await learned()
+    at_class = f"class/{school.group.class_id}"
+    assert [act["target"] for act in acts] == [at_class, f"document/{document_id}" if shared else at_class]
 
 
 async def test_a_deletion_that_overtakes_the_upload_is_told_as_well(world, school, learned) -> None:

@@ -72,32 +72,41 @@ async def test_ten_additions_at_once_are_one(world, sql) -> None:
     assert await listed(world, school) == [document_id]
 
 
-async def test_whose_documents_may_become_materials(world, sql) -> None:
+async def test_ones_own_documents_and_what_is_open_at_the_partner_may_become_materials(world, sql) -> None:
     school = await world.school()
-    sibling, elsewhere = await world.sibling(school), await world.school()
+    sibling, elsewhere, other = await world.sibling(school), await world.school(), await world.another_class(school)
     colleague, student = await world.staff(school, Role.INSTRUCTOR), await world.student(school)
+    gone, supervisor = await world.staff(school, Role.INSTRUCTOR), await world.supervisor()
     mine = await world.document(school.owner)
-    gone = await world.staff(school, Role.INSTRUCTOR)
-    theirs, left_behind = await world.document(gone), await world.document(gone, school)
+    left_behind = await world.shared(gone, other)
     await sql.rows("UPDATE partner.memberships SET revoked_at = now() WHERE user_id = %s", gone.user_id)
     usable = [
         mine,
-        await world.document(school.admin),
-        await world.document(colleague),
-        await world.document(colleague, school),
+        await world.document(school.owner, school),
+        await world.document(school.owner, sibling),
+        await world.shared(colleague, school),
+        await world.shared(colleague, other, sibling),
         left_behind,
     ]
+    closed = await world.shared(colleague, school)
     refused = [
         uuid4(),
-        theirs,
+        await world.document(colleague),
+        await world.document(colleague, school),
+        await world.document(school.admin),
+        await world.document(gone),
+        await world.document(gone, school),
         await world.document(student),
         await world.document(student, school),
         await world.document(sibling.owner),
         await world.document(sibling.owner, sibling),
+        await world.shared(sibling.owner, sibling),
+        await world.shared(elsewhere.owner, elsewhere),
         await world.document(elsewhere.owner, elsewhere),
         await world.document(school.owner, elsewhere),
         await world.document(await world.person()),
-        await world.document(await world.supervisor()),
+        await world.document(supervisor),
+        await world.shared(colleague, document_id=closed, version=3),
     ]
     place = (school.owner.caller, school.group.class_id)
 
@@ -112,6 +121,28 @@ async def test_whose_documents_may_become_materials(world, sql) -> None:
     assert await listed(world, school) == []
     await world.wired.materials.put(*place, usable)
     assert set(await listed(world, school)) == set(usable)
+    for person in (school.admin, supervisor):
+        with pytest.raises(NotFound):
+            await world.wired.materials.add(person.caller, school.group.class_id, await world.document(colleague))
+    # Who works for nobody there has nothing that its students could be shown.
+    with pytest.raises(NotFound):
+        await world.wired.materials.add(supervisor.caller, school.group.class_id, await world.document(supervisor))
+    await world.wired.materials.add(school.admin.caller, school.group.class_id, await world.document(school.admin))
+
+
+async def test_facts_in_any_order_end_with_whom_the_newest_names(world) -> None:
+    school = await world.school()
+    colleague = await world.staff(school, Role.INSTRUCTOR)
+    place = (school.owner.caller, school.group.class_id)
+    document_id = await world.shared(colleague, version=3)
+    await world.shared(colleague, school, document_id=document_id, version=2)
+    with pytest.raises(NotFound):
+        await world.wired.materials.add(*place, document_id)
+
+    await world.shared(colleague, school, document_id=document_id, version=4)
+    await world.document(colleague, document_id=document_id, version=4)
+
+    await world.wired.materials.add(*place, document_id)
 
 
 async def test_who_left_the_partner_leaves_what_was_put_in(world, sql) -> None:
@@ -119,13 +150,15 @@ async def test_who_left_the_partner_leaves_what_was_put_in(world, sql) -> None:
     colleague = await world.staff(school, Role.INSTRUCTOR)
     theirs, mine = await world.document(colleague), await world.document(school.owner)
     place = (school.owner.caller, school.group.class_id)
-    await world.wired.materials.put(*place, [theirs])
+    await world.wired.materials.put(colleague.caller, school.group.class_id, [theirs])
     await sql.rows("UPDATE partner.memberships SET revoked_at = now() WHERE user_id = %s", colleague.user_id)
     later = await world.document(colleague)
 
     await world.wired.materials.put(*place, [theirs, mine])
 
     assert set(await listed(world, school)) == {theirs, mine}
+    rows = await world.wired.materials.list_for_class(*place, PAGE)
+    assert [(row.title, row.is_live) for row in rows] == [("AI 기초.pdf", True)] * 2
     with pytest.raises(NotFound):
         await world.wired.materials.add(*place, later)
 

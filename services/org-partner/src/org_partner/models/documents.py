@@ -1,6 +1,7 @@
 from uuid import UUID
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from org_partner.models.base import SCHEMA, Base
@@ -18,6 +19,8 @@ class Document(Base):
     org_id: Mapped[UUID | None]
     partner_id: Mapped[UUID | None]
     class_id: Mapped[UUID | None]
+    # Those that it is open to: for whose students it was uploaded, or that list it. Else its owner alone finds it.
+    class_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'::uuid[]"))
     # Empty while the deletion is known and nothing else is.
     title: Mapped[str] = mapped_column(Text, server_default="")
     is_live: Mapped[bool]

@@ -57,8 +57,10 @@ class ActivityService:
                 )
 
 
-async def note_document(session: AsyncSession, fact: DocumentFact) -> None:
+async def note_document(session: AsyncSession, fact: DocumentFact, *, is_open: bool) -> None:
     """In the projection's transaction: what was uploaded to a class and what was deleted there.
+
+    `is_open`: to that class. Of what somebody keeps to themselves the act alone is told, and not which document.
 
     Raises:
         Invalid: the fact's tenant does not hold together.
@@ -66,19 +68,26 @@ async def note_document(session: AsyncSession, fact: DocumentFact) -> None:
     scope = await permission.in_told_class(session, fact.tenant)
     if scope is None:
         return
+    target = f"document/{fact.document_id}" if is_open else f"class/{scope.class_id}"
     if isinstance(fact, DocumentUploaded):
         detail = {"media_type": fact.media_type, "size_bytes": fact.size_bytes}
-        if await _add_document_act(session, scope, fact, "document.uploaded", fact.uploaded_at, detail):
+        if await _add_document_act(session, scope, fact, "document.uploaded", target, fact.uploaded_at, detail):
             day = days.day_of(fact.uploaded_at)
             await class_activity_daily.update_counts(
                 session, scope, user_id=fact.tenant.user_id, day=day, at=fact.uploaded_at, uploads=1
             )
     elif isinstance(fact, DocumentDeleted):
-        await _add_document_act(session, scope, fact, "document.deleted", fact.deleted_at, {})
+        await _add_document_act(session, scope, fact, "document.deleted", target, fact.deleted_at, {})
 
 
 async def _add_document_act(
-    session: AsyncSession, scope: ClassScope, fact: DocumentFact, action: str, at: datetime, detail: dict[str, Any]
+    session: AsyncSession,
+    scope: ClassScope,
+    fact: DocumentFact,
+    action: str,
+    target: str,
+    at: datetime,
+    detail: dict[str, Any],
 ) -> bool:
     return await activities.add(
         session,
@@ -86,7 +95,7 @@ async def _add_document_act(
         activity_id=named_id(action, fact.document_id),
         actor_id=fact.tenant.user_id,
         action=action,
-        target=f"document/{fact.document_id}",
+        target=target,
         detail=detail,
         occurred_at=at,
     )

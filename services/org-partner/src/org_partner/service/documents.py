@@ -1,6 +1,9 @@
 """Keeps in mind which documents there are, from ingest's facts; a deleted one is no material any more."""
 
+import contextlib
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -8,12 +11,17 @@ from chassis import tenant
 from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import Invalid
-from contracts.ingest import DocumentDeleted
+from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentShared, DocumentUploaded
 from org_partner.crud import class_materials, classes, documents, users
 from org_partner.crud.scopes import PlatformScope
 from org_partner.errors import EVENT_DISAGREES
+from org_partner.models import Document
 from org_partner.service import activities, class_events, permission
 from org_partner.service.activities import DocumentFact
+
+# Of one version, the later in life is the newer fact.
+_LIFE = (DocumentUploaded, ChunksEmbedded, DocumentShared, DocumentDeleted)
+_CLASS = "class:"
 
 
 class DocumentService:
@@ -29,19 +37,16 @@ class DocumentService:
         async with self._database.transaction(tenant.PLATFORM, once=delivery) as session:
             scope = permission.of_documents()
             await permission.check_event_tenant(session, fact.tenant)
-            await self._check_owner(session, scope, fact)
+            await documents.lock(session, scope, fact.document_id)
+            known = await documents.get(session, scope, fact.document_id)
+            _check_owner(known, fact)
+            is_open = known is not None and fact.tenant.class_id in known.class_ids
             await self._project(session, scope, fact)
             if isinstance(fact, DocumentDeleted):
                 for class_id in await class_materials.delete_document(session, scope, fact.document_id):
                     group = await classes.update_configured(session, scope, class_id)
                     await class_events.configured(session, scope, group)
-            await activities.note_document(session, fact)
-
-    async def _check_owner(self, session: AsyncSession, scope: PlatformScope, fact: DocumentFact) -> None:
-        known = await documents.get(session, scope, fact.document_id)
-        told = (fact.tenant.user_id, fact.tenant.org_id)
-        if known is not None and (known.owner_id, known.org_id) != told:
-            raise Invalid(EVENT_DISAGREES)
+            await activities.note_document(session, fact, is_open=is_open)
 
     async def _project(self, session: AsyncSession, scope: PlatformScope, fact: DocumentFact) -> None:
         is_live = not isinstance(fact, DocumentDeleted)
@@ -51,6 +56,8 @@ class DocumentService:
         # it, stays forgotten.
         if not isinstance(fact, DocumentDeleted) and (owner is None or owner.status != users.ANONYMISED):
             named = {"title": fact.title}
+        if isinstance(fact, ChunksEmbedded | DocumentShared):
+            named["class_ids"] = _classes_of(fact.scopes)
         await documents.update_projection(
             session,
             scope,
@@ -60,7 +67,20 @@ class DocumentService:
             partner_id=fact.tenant.partner_id,
             class_id=fact.tenant.class_id,
             is_live=is_live,
-            # Of one version the end is the newer fact.
-            version=fact.version * 2 + (0 if is_live else 1),
+            version=fact.version * len(_LIFE) + _LIFE.index(type(fact)),
             **named,
         )
+
+
+def _check_owner(known: Document | None, fact: DocumentFact) -> None:
+    if known is not None and (known.owner_id, known.org_id) != (fact.tenant.user_id, fact.tenant.org_id):
+        raise Invalid(EVENT_DISAGREES)
+
+
+def _classes_of(scopes: Sequence[str]) -> list[UUID]:
+    """Of ingest's labels for who finds a document, those that name a class."""
+    found = []
+    for scope in scopes:
+        with contextlib.suppress(ValueError):
+            found += [UUID(scope.removeprefix(_CLASS))] if scope.startswith(_CLASS) else []
+    return found

@@ -26,12 +26,12 @@ async def put(
     """Lock the class and put them in. False: nothing changed.
 
     Raises:
-        NotFound: one of them is not known, deleted, or not of who teaches at the partner.
+        NotFound: one of them is not known, deleted, or another's and open to no class of the partner.
         Conflict: there would be too many.
     """
     wanted = list(dict.fromkeys(document_ids))
     # Documents before the class, in the order in which their deletion takes the two.
-    usable = await documents.lock_usable(session, scope, wanted)
+    usable = await documents.lock_usable(session, scope, permission.own(caller), wanted)
     await classes.lock(session, scope)
     there = set(await class_materials.list_ids(session, scope, scope.class_id))
     # What is in stays, also when whoever put it in has left.
