@@ -158,6 +158,7 @@ def _invitation(level: str) -> Callable[[World], dict[str, str]]:
             made = world.ask(world.ours.owner, "POST", path, json=body | {"role": "assistant"})
         else:
             made = world.ask(world.ours.admin, "POST", f"/orgs/{ids['org_id']}/invitations", json=body)
+        world.let_rest(made["invitation_id"])
         return {f"{level}_invitation_id": made["invitation_id"]}
 
     return make

@@ -147,6 +147,12 @@ class World:
             sql = f"UPDATE partner.settlement_policies SET {times} WHERE policy_id = %s"
             assert connection.execute(sql.encode(), [policy_id]).rowcount == 1
 
+    def let_rest(self, invitation_id: str) -> None:
+        """A letter is sent again after a pause; only time would let that pass."""
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            sql = "UPDATE partner.invitations SET sent_at = now() - interval '1 hour' WHERE invitation_id = %s"
+            assert connection.execute(sql, [invitation_id]).rowcount == 1
+
     def policy(self, admin: Person, org_id: str) -> str:
         body = {
             "kind": "share",
