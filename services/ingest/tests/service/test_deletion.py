@@ -102,7 +102,6 @@ async def test_deleted_while_it_is_embedded(ingest, person, stand_in) -> None:
     processing = ingest.processing(embedder, chunk_tokens=40)
     task = asyncio.create_task(processing.process(document_id, once=ingest.delivery()))
     await asyncio.wait_for(embedder.hanging.wait(), 20)
-    await asyncio.sleep(0.3)
     receipt = await ingest.wired.deletion.delete(person.principal, document_id)
     embedder.go_on.set()
     await task
