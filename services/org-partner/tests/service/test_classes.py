@@ -204,7 +204,10 @@ async def test_classes_are_found_by_course(world) -> None:
     found = await world.wired.classes.list_for_partner(*place, course_id=course.course_id)
 
     assert [group.class_id for group in found] == [other.group.class_id]
-    assert await world.wired.classes.list_for_partner(*place, course_id=uuid4()) == []
+    for course_id in (uuid4(), (await world.school()).course.course_id):
+        with pytest.raises(NotFound) as refused:
+            await world.wired.classes.list_for_partner(*place, course_id=course_id)
+        assert refused.value.code == "course_not_found"
 
 
 async def test_closing_is_told_and_what_follows_has_a_higher_version(world, school, sql) -> None:
