@@ -1,5 +1,7 @@
 """Real servers for every test of the repository; see `growfit_local.testing`."""
 
+from collections.abc import Generator
+
 import pytest
 
 pytest_plugins = ["growfit_local.testing"]
@@ -13,3 +15,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", ())
         group = "stack" if "stack" in fixtures else item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Hostile texts reach the logs of a test; half of a surrogate pair there would not reach the run's main process."""
+    report = yield
+    report.sections = [(name, text.encode(errors="replace").decode()) for name, text in report.sections]
+    return report
