@@ -42,10 +42,15 @@ def test_rag_only_reads_the_vectors_that_ingest_writes(plan):
     assert "//vector_reader:" in environment.TABLE["rag"](plan)["VECTOR_DATABASE_URL"]
 
 
-def test_the_key_that_encrypts_the_signing_keys_goes_to_identity_alone(plan):
-    holders = [name for name, variables in environment.TABLE.items() if "KEY_ENCRYPTION_KEY" in variables(plan)]
+def test_each_key_that_encrypts_goes_to_its_own_service_alone(plan):
+    holders = {
+        name: found["KEY_ENCRYPTION_KEY"]
+        for name, variables in environment.TABLE.items()
+        if "KEY_ENCRYPTION_KEY" in (found := variables(plan))
+    }
 
-    assert holders == ["identity"]
+    assert set(holders) == {"identity", "org-partner"}
+    assert len(set(holders.values())) == 2
 
 
 def test_groups_stop_in_the_reverse_of_their_start(plan):

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,7 +33,9 @@ from contracts.org_partner import (
 from contracts.tenancy import Tenant
 from contracts.usage import ModelUsage, Operation, Outcome
 from growfit_local.servers import Database as Made
+from growfit_local.servers import NatsServer
 from growfit_local.stand_ins import Signer
+from growfit_local.testing import running_nats
 from usage_metrics.config import Settings
 from usage_metrics.factory import Wired, wire
 from usage_metrics.main import create_app
@@ -72,6 +74,13 @@ def make_usage(**changes: Any) -> UsageRecorded:
         "occurred_at": NOON,
     }
     return UsageRecorded.model_validate(facts | changes)
+
+
+@pytest.fixture(scope="module")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A bus of its own: what other services' tests left in the streams would be booked here as well."""
+    with running_nats(tmp_path_factory) as server:
+        yield server
 
 
 @pytest.fixture(scope="session", name="make_usage")

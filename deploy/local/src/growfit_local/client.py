@@ -77,13 +77,14 @@ class Client:
         return _json(self._http.request(method, path, **arguments))
 
     def settled(self, method: str, path: str, **arguments: Any) -> Any:
-        """`call`, repeated while the answer is 404: for the moments after something was made elsewhere."""
+        """`call`, repeated for the moments in which what was made or verified elsewhere is not known here."""
         until = time.monotonic() + _SETTLING_SECONDS
         while True:
             try:
                 return self.call(method, path, **arguments)
             except ApiError as error:
-                if error.status != httpx.codes.NOT_FOUND or time.monotonic() > until:
+                settles = error.status == httpx.codes.NOT_FOUND or error.code == "user_unverified"
+                if not settles or time.monotonic() > until:
                     raise
                 time.sleep(_PAUSE)
 

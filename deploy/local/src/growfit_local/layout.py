@@ -30,7 +30,7 @@ DEFAULTS: Mapping[str, str] = {
     "OIDC_PROVIDERS": "",
     "LLM_ALLOWED_HOSTS": "",
     "LLM_PRIVATE_ADDRESSES": "refuse",
-    "TRUSTED_PROXIES": "127.0.0.1/32,::1/128",
+    "TRUSTED_PROXIES": "",
     "RATE_LIMIT_AVERAGE": "200",
     "RATE_LIMIT_BURST": "400",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "",

@@ -6,7 +6,7 @@ tell. All of it ends with the test run, also after Ctrl-C or a kill -9 of pytest
 
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,8 +38,8 @@ def database(postgres_server: PostgresServer) -> Iterator[Database]:
         yield made
 
 
-@pytest.fixture(scope="session")
-def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+@contextmanager
+def running_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """NATS with JetStream, the real permissions, fresh keys, and all streams and consumers."""
     root = tmp_path_factory.mktemp("nats")
     with _server("nats", root) as (layout, control):
@@ -47,6 +47,12 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
         server.provision()
         yield server
     _forget_data(root)
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    with running_nats(tmp_path_factory) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

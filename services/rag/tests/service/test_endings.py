@@ -65,10 +65,13 @@ def begin(rows):
     return begun
 
 
+async def _still_in() -> None: ...
+
+
 @pytest.mark.parametrize("language", list(Locale))
 async def test_a_defect_is_a_failure_and_not_a_client_that_left(begin, sql, language) -> None:
     service, begun = await begin(Broken())
-    events = [event async for event in _events(service, begun, language)]
+    events = [event async for event in _events(service, begun, language, _still_in)]
 
     assert [event.event for event in events] == ["started", "error"]
     assert ("다시 시도하세요" in events[-1].data) == (language is Locale.KO)
@@ -82,7 +85,7 @@ async def test_a_defect_is_a_failure_and_not_a_client_that_left(begin, sql, lang
 async def test_a_stream_that_is_closed_is_stored_before_the_close_returns(begin, sql) -> None:
     """Not at whatever time the generator is collected."""
     service, begun = await begin(Empty())
-    events = _events(service, begun, Locale.KO)
+    events = _events(service, begun, Locale.KO, _still_in)
     seen = [await anext(events) for _ in range(3)]
     await events.aclose()
 
