@@ -25,7 +25,7 @@ def measure(stage: Stage, *, requests: int) -> list[Figure]:
     with Apart("login_load", stage.stack.url, json.dumps(accounts)) as others:
         counts: dict[str, int] = {}
         # As long as it takes, and a moment more: the last request must be as busy as the first.
-        seconds = 4 * sum(idle) / 1000 + 3
+        seconds = 12 * sum(idle) / 1000 + 3
         load = threading.Thread(target=lambda: counts.update(others.ask(seconds=seconds)))
         load.start()
         time.sleep(1)

@@ -4,6 +4,9 @@ Two at a time: each takes a core for about 22 ms, and a flood of logins must not
 """
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,13 +17,21 @@ from chassis.errors import Unavailable
 from identity.errors import TOO_MANY_LOGINS
 
 _AT_ONCE = 2
+_NICENESS = 15
 _MAX_WAITING = 200
+
+
+def _stand_back() -> None:
+    """Let the threads that hash wait for those that answer: a login may take longer, a request must not."""
+    # On Linux a thread has a priority of its own; elsewhere this would be the whole process's.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 class Argon2Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="argon2")
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="argon2", initializer=_stand_back)
         self._waiting = 0
         # What an unknown account is measured against, so that it takes the same time.
         self._decoy = self._hasher.hash("not a password of anybody")
