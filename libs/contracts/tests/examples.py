@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from contracts import identity, ingest, org_partner, rag, usage_metrics
+from contracts import digests, identity, ingest, org_partner, rag, usage_metrics
 from contracts.audit import AuditEntry, AuditOutcome
 from contracts.envelope import CloudEvent, encode, wrap
 from contracts.erasure import Erasure
@@ -138,6 +138,17 @@ _ORG_PARTNER = (
         granted_at=AT,
     ),
     org_partner.MembershipRevoked(membership_id=MEMBERSHIP, user_id=USER, org_id=ORG, version=2, revoked_at=AT),
+    org_partner.InvitationSent(
+        invitation_id=an_id("invitation"),
+        org_id=ORG,
+        partner_id=PARTNER,
+        address_digest=digests.of_address("minji.kim@hanbit.example").hex(),
+        token_digest=digests.of_token("a token of a letter").hex(),
+        version=1,
+        expires_at=AT,
+        sent_at=AT,
+    ),
+    org_partner.InvitationEnded(invitation_id=an_id("invitation"), org_id=ORG, version=2, ended_at=AT),
     org_partner.StudentEnrolled(**_ENROLLED, version=1, enrolled_at=AT),
     org_partner.EnrollmentPaused(**_ENROLLED, version=2, paused_at=AT),
     org_partner.EnrollmentEnded(**_ENROLLED, version=2, ended_at=AT),

@@ -10,6 +10,8 @@ from contracts.audit import AuditEntry
 from contracts.erasure import Erasure
 from contracts.event import Event
 
+_SHA_256 = r"^[0-9a-f]{64}$"
+
 
 class Role(StrEnum):
     """What a membership allows. An org role reaches all partners of the org, a partner role its own classes."""
@@ -138,6 +140,34 @@ class MembershipRevoked(Event, type="org_partner.membership.revoked.v1", key="me
     partner_id: UUID | None = None
     version: int
     revoked_at: AwareDatetime
+
+
+class InvitationSent(Event, type="org_partner.invitation.sent.v1", key="invitation_id"):
+    """A letter that invites to a role or into a class. Who shows it may sign up where only invited people may.
+
+    `address_digest`, `token_digest`: see `contracts.digests`; the token is the letter's token or invite code. A letter
+    that is sent again has another token and a higher version, and so has one whose partner is in another org now.
+    `partner_id` absent: the role is in the org itself.
+    """
+
+    invitation_id: UUID
+    org_id: UUID
+    partner_id: UUID | None = None
+    address_digest: str = Field(pattern=_SHA_256)
+    token_digest: str = Field(pattern=_SHA_256)
+    version: int
+    expires_at: AwareDatetime
+    sent_at: AwareDatetime
+
+
+class InvitationEnded(Event, type="org_partner.invitation.ended.v1", key="invitation_id"):
+    """It was taken back. One that is accepted or expires has no event: its letter says until when it is good."""
+
+    invitation_id: UUID
+    org_id: UUID
+    partner_id: UUID | None = None
+    version: int
+    ended_at: AwareDatetime
 
 
 class StudentEnrolled(Event, type="org_partner.student.enrolled.v1", key="enrollment_id"):

@@ -99,6 +99,12 @@ _WORKING = (
     ),
     Consumer(service="identity", handler="project_tenancy", stream="ORG_PARTNER", events=_TENANCY),
     Consumer(
+        service="identity",
+        handler="note_invitation",
+        stream="ORG_PARTNER",
+        events=(org_partner.InvitationSent, org_partner.InvitationEnded),
+    ),
+    Consumer(
         service="org_partner",
         handler="register_user",
         stream="IDENTITY",

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chassis import tenant
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -13,6 +15,7 @@ GRANTS = {
     "identity.credentials": "DELETE",
     "identity.account_tokens": "SELECT, INSERT, UPDATE, DELETE",
     "identity.sign_up_invitations": "SELECT, INSERT, UPDATE, DELETE",
+    "identity.tenant_invitations": "SELECT, INSERT, UPDATE, DELETE",
     "identity.attempts": "SELECT, INSERT, UPDATE, DELETE",
 }
 
@@ -106,10 +109,29 @@ def _create_invitations() -> None:
         schema="identity",
     )
     op.create_index(op.f("ix_sign_up_invitations_expires_at"), "sign_up_invitations", ["expires_at"], schema="identity")
+    op.create_table(
+        "tenant_invitations",
+        sa.Column("invitation_id", sa.Uuid(), nullable=False),
+        sa.Column("org_id", sa.Uuid(), nullable=False),
+        sa.Column("partner_id", sa.Uuid(), nullable=True),
+        sa.Column("address_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("token_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("noted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("invitation_id", name=op.f("pk_tenant_invitations")),
+        schema="identity",
+    )
+    for column in ("address_digest", "noted_at"):
+        op.create_index(op.f(f"ix_tenant_invitations_{column}"), "tenant_invitations", [column], schema="identity")
+    for statement in tenant.isolation("identity.tenant_invitations", proof="address_digest"):
+        op.execute(statement)
 
 
 def downgrade() -> None:
-    for table in ("attempts", "sign_up_invitations", "account_tokens"):
+    for table in ("attempts", "tenant_invitations", "sign_up_invitations", "account_tokens"):
         op.drop_table(table, schema="identity")
     op.execute("REVOKE DELETE ON identity.credentials FROM identity")
     op.execute('REVOKE UPDATE ON "user".app_user FROM identity')

@@ -39,6 +39,7 @@ from identity.service.sessions import SessionService
 from identity.service.supervision import SupervisionService
 from identity.service.supervisors import SupervisorService
 from identity.service.tenancy import TenancyService
+from identity.service.tenant_invitations import TenantInvitationService
 from identity.service.tidy import Tidy
 from identity.service.tiers import Tiers
 
@@ -65,6 +66,7 @@ class Wired:
     api_keys: ApiKeyService
     key_trade: KeyTradeService
     tenancy: TenancyService
+    tenant_invitations: TenantInvitationService
     keys: KeyService
     mails: MailQueue
     tidy: Tidy
@@ -135,6 +137,7 @@ def wire(settings: Settings) -> Wired:
         api_keys=api_keys,
         key_trade=key_trade,
         tenancy=TenancyService(database),
+        tenant_invitations=TenantInvitationService(database),
         keys=keys,
         mails=mails,
         tidy=Tidy(database),

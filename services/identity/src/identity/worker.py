@@ -1,4 +1,4 @@
-"""identity's message door: who is what where; what others erased; signing keys that get old; what is long over goes."""
+"""identity's message door: who is what, who is invited; what others erased; signing keys that get old; tidying up."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from chassis.errors import Unavailable
 from chassis.worker import TIDY_SECONDS, Worker
 from identity.config import Settings
-from identity.events import erasures, tenancy
+from identity.events import erasures, invitations, tenancy
 from identity.factory import Wired, wire
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         service="identity", settings=settings, database=wired.database, registry=registry or CollectorRegistry()
     )
     tenancy.register(worker, wired)
+    invitations.register(worker, wired)
     erasures.register(worker, wired)
     worker.background(lambda: _tidy(wired))
     worker.background(lambda: _rotate_keys(wired))

@@ -11,7 +11,11 @@ import jwt
 import pyotp
 import pytest
 
+from chassis.clock import now
+from chassis.delivery import Delivery
+from contracts import digests
 from contracts.identity import Tier, UserRegistered
+from contracts.org_partner import InvitationSent
 
 PUBLIC_URL = "https://growfit.example"
 
@@ -233,6 +237,21 @@ async def test_an_invited_address_gets_in_once(client, boss, login, one, setting
         assert (await login()).status_code == 200
     (row,) = await sql.rows("SELECT used_at FROM identity.sign_up_invitations WHERE email = %s", one.claims["email"])
     assert row["used_at"] is not None
+
+
+async def test_an_address_that_an_org_invited_gets_in(client, login, one, setting) -> None:
+    fact = InvitationSent(
+        invitation_id=uuid4(),
+        org_id=uuid4(),
+        address_digest=digests.of_address(one.claims["email"]).hex(),
+        token_digest=digests.of_token("of the letter").hex(),
+        version=1,
+        expires_at=now() + timedelta(days=7),
+        sent_at=now(),
+    )
+    await client.wired.tenant_invitations.note(fact, once=Delivery("identity-note_invitation", uuid4()))
+    async with setting("security.sign_up_mode", "invite_only"):
+        assert (await login()).status_code == 200
 
 
 async def test_who_is_known_gets_in_whatever_the_sign_up_mode(login, setting) -> None:

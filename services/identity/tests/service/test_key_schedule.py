@@ -166,7 +166,8 @@ async def test_two_rotations_under_load_refuse_no_valid_token(settings, sql, mon
             while made[-1].kid not in seen:
                 await asyncio.sleep(0.05)
                 assert not any(task.done() for task in work), [task.exception() for task in work if task.done()]
-        await asyncio.sleep(SHORT.overlap.total_seconds())
+        # The older key's retirement, and then until nobody goes on with a list that was read before it.
+        await asyncio.sleep((SHORT.overlap + SHORT.cache).total_seconds())
         stop.set()
         # Whatever was refused is raised here.
         await asyncio.gather(*work)

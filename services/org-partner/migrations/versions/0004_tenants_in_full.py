@@ -127,6 +127,7 @@ def _create_invitations() -> None:
         sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("accepted_by", sa.Uuid(), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.CheckConstraint("(accepted_at IS NULL) = (accepted_by IS NULL)", name=op.f("ck_invitations_accepted")),
         sa.CheckConstraint("locale IN ('ko', 'en')", name=op.f("ck_invitations_locale")),
         sa.CheckConstraint(

@@ -13,10 +13,9 @@ from sqlalchemy.exc import ProgrammingError
 from chassis import tenant
 from chassis.clock import now
 from chassis.errors import Locale
+from contracts import digests
 from contracts.org_partner import Role
 from org_partner.models import Base
-from org_partner.service import codes
-from org_partner.service.invitations import digest
 
 # Every table of the domain. Those of other columns than org_id would need a word of their own here.
 TABLES = sorted(table.name for table in Base.metadata.tables.values() if table.schema == "partner")
@@ -143,7 +142,7 @@ async def test_without_a_context_nothing_is_written(world) -> None:
 
 @pytest.mark.parametrize("way", ["code", "token"])
 async def test_a_row_of_proof_is_shown_to_who_presents_it_and_opens_its_org_when_admitted(world, scene, way) -> None:
-    proof = codes.digest(scene.code) if way == "code" else digest(scene.token)
+    proof = digests.of_code(scene.code) if way == "code" else digests.of_token(scene.token)
     table = "invite_codes" if way == "code" else "invitations"
     there = scene.there.org.org_id
     count = text(f"SELECT count(*) FROM partner.{table}")

@@ -11,6 +11,7 @@ from identity.models.invitations import Invitation
 from identity.models.platform_settings import PlatformSetting, PlatformSettingChange
 from identity.models.sessions import RefreshToken, Session
 from identity.models.signing_keys import SigningKey
+from identity.models.tenant_invitations import TenantInvitation
 from identity.models.users import Credential, User
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "RefreshToken",
     "Session",
     "SigningKey",
+    "TenantInvitation",
     "TotpFactor",
     "User",
 ]

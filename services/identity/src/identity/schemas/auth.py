@@ -11,7 +11,11 @@ EMAIL = Field(max_length=254, examples=["minji@example.com"])
 _TOKEN_EXAMPLE = "Xk3vQ0pT9sLr5hYw2bNc7dJf4gMa8eUz1iRo6xVtPyE"  # noqa: S105  an example
 TOKEN = Field(min_length=20, max_length=200, examples=[_TOKEN_EXAMPLE])
 TOKEN_OR_NONE = Field(
-    None, min_length=20, max_length=200, description="Of the letter of invitation", examples=[_TOKEN_EXAMPLE]
+    None,
+    min_length=16,
+    max_length=200,
+    description="Of the letter that invited this address: to sign up, to a role (its token) or to a class (its code)",
+    examples=[_TOKEN_EXAMPLE],
 )
 
 Locale = Literal["ko", "en"]

@@ -1,12 +1,12 @@
 """One-time tokens: 256 random bits in a letter, their SHA-256 in the database."""
 
-import hashlib
 import secrets
 from datetime import timedelta
 from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts import digests
 from identity.crud import account_tokens
 from identity.models import User
 
@@ -25,7 +25,7 @@ def new() -> str:
 
 
 def digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return digests.of_token(token)
 
 
 async def issue(session: AsyncSession, user: User, purpose: Purpose, *, email: str) -> str:

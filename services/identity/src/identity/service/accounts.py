@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from chassis import audit, origin
 from chassis.auth import Principal
 from chassis.database import Database
@@ -14,7 +16,7 @@ from identity.crud import invitations, users
 from identity.errors import INVITATION_INVALID, INVITATION_NEEDED, SIGN_UP_CLOSED, USER_NOT_FOUND
 from identity.models import User
 from identity.ports import Passwords, Values
-from identity.service import account_tokens, changes, password_policy
+from identity.service import account_tokens, changes, password_policy, tenant_invitations
 from identity.service.account_tokens import Purpose
 from identity.service.attempts import Attempts, Limit
 from identity.service.letters import Letters
@@ -126,7 +128,7 @@ class AccountService:
 
     async def _add(self, hashed: str, token: str | None, *, email: str, display_name: str, locale: str) -> User:
         async with self._database.transaction() as session:
-            if token is not None and not await invitations.use(session, account_tokens.digest(token), email=email):
+            if token is not None and not await _use_invitation(session, token, email=email):
                 raise Forbidden(INVITATION_INVALID)
             user = await register(
                 session, email=email, display_name=display_name, locale=locale, is_verified=token is not None
@@ -139,6 +141,13 @@ class AccountService:
     async def _check_password(self, password: str, email: str) -> None:
         least = await self._settings.value("security.password_min_length")
         password_policy.check(password, email=email, least=least)
+
+
+async def _use_invitation(session: AsyncSession, token: str, *, email: str) -> bool:
+    """A supervisor's, or one of an org, a partner or a class."""
+    if await invitations.use(session, account_tokens.digest(token), email=email):
+        return True
+    return await tenant_invitations.use(session, token, email=email)
 
 
 def _profile(user: User, *, mfa_enabled: bool) -> Profile:

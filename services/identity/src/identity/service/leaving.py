@@ -13,7 +13,7 @@ from contracts.identity import UserAnonymised, UserStatus
 from identity.crud import account_tokens, invitations, sessions, users
 from identity.models import User
 from identity.ports import Eraser
-from identity.service import changes, erasures
+from identity.service import changes, erasures, tenant_invitations
 from identity.service.password_check import PasswordCheck
 
 NOBODY = "탈퇴한 사용자"
@@ -73,6 +73,7 @@ class LeavingService:
             await users.delete_credential(session, user_id)
             await account_tokens.delete_of_user(session, user_id)
             await invitations.delete_of_address(session, email)
+            await tenant_invitations.forget(session, email)
             for erase in self._erasers:
                 await erase(session, user_id)
             await changes.end_sessions(session, user, reason="anonymised")

@@ -26,7 +26,7 @@ from identity.errors import (
 from identity.models import LinkedIdentity, User
 from identity.ports import Person
 from identity.schemas.auth import DisplayName
-from identity.service import permission
+from identity.service import permission, tenant_invitations
 from identity.service.letters import Kind, Letters
 from identity.service.registration import register
 
@@ -104,6 +104,7 @@ class Linking:
         if mode is SignUpMode.CLOSED:
             raise Forbidden(SIGN_UP_CLOSED)
         invited = await invitations.use_of_address(session, email)
+        invited = invited or await tenant_invitations.use_of_address(session, email)
         if mode is SignUpMode.INVITE_ONLY and not invited:
             raise Forbidden(OIDC_NOT_INVITED)
         locale = "en" if (person.locale or "").lower().startswith("en") else "ko"

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import tenant
 from chassis.database import Database
-from identity.crud import account_tokens, attempts, factors, federation, invitations, sessions
+from identity.crud import account_tokens, attempts, factors, federation, invitations, sessions, tenant_invitations
 
 # A reused token is told from an unknown one, and a theft looked into, only while the rows are there.
 RETENTION = timedelta(days=30)
@@ -28,6 +29,7 @@ _DELETES: tuple[Delete, ...] = (
     partial(sessions.delete_ended, age=RETENTION),
     account_tokens.delete_old,
     partial(invitations.delete_old, age=RETENTION),
+    partial(tenant_invitations.delete_old, age=RETENTION),
     attempts.delete_old,
     factors.delete_expired_challenges,
     federation.delete_expired_logins,
@@ -43,5 +45,5 @@ class Tidy:
         for delete in _DELETES:
             deleted = BATCH
             while deleted == BATCH:
-                async with self._database.transaction() as session:
+                async with self._database.transaction(tenant.PLATFORM) as session:
                     deleted = await delete(session, limit=BATCH)

@@ -72,10 +72,18 @@ async def list_for_scope(session: AsyncSession, scope: Scope, page: Slice, wante
     return (await session.execute(query)).scalars().all()
 
 
-async def update_revoked(session: AsyncSession, scope: Scope, invitation_id: UUID) -> bool:
-    """False: it was accepted or revoked before."""
+async def update_revoked(session: AsyncSession, scope: Scope, invitation_id: UUID) -> Invitation | None:
+    """None: it was accepted or revoked before."""
     statement = update(Invitation).where(Invitation.invitation_id == invitation_id, *_UNDECIDED, _inside(scope))
-    return await _returned(session, scope, statement.values(revoked_at=func.now()).returning(Invitation)) is not None
+    values = {"revoked_at": func.now(), "version": Invitation.version + 1}
+    return await _returned(session, scope, statement.values(values).returning(Invitation))
+
+
+async def update_moved(session: AsyncSession, scope: PartnerScope) -> Sequence[Invitation]:
+    """After the partner moved: those that can still be accepted there, each with its next version."""
+    statement = update(Invitation).where(*_UNDECIDED, _inside(scope)).values(version=Invitation.version + 1)
+    statement = statement.returning(Invitation).execution_options(populate_existing=True)
+    return (await session.execute(statement)).scalars().all()
 
 
 async def list_pending_of(
@@ -96,8 +104,13 @@ async def update_sent(
     None: it was accepted or revoked before.
     """
     statement = update(Invitation).where(Invitation.invitation_id == invitation_id, *_UNDECIDED, _inside(scope))
-    values = {"token_hash": token_hash, "sent_at": func.now(), "expires_at": func.now() + lifetime}
-    return await _returned(session, scope, statement.values(**values).returning(Invitation))
+    values = {
+        "token_hash": token_hash,
+        "sent_at": func.now(),
+        "expires_at": func.now() + lifetime,
+        "version": Invitation.version + 1,
+    }
+    return await _returned(session, scope, statement.values(values).returning(Invitation))
 
 
 async def update_accepted(session: AsyncSession, scope: InvitationScope, *, email: str) -> Invitation | None:
@@ -115,14 +128,13 @@ async def update_accepted(session: AsyncSession, scope: InvitationScope, *, emai
     return await _returned(session, scope, statement)
 
 
-async def delete_of_user(session: AsyncSession, scope: OwnScope, *, email: str | None) -> int:
-    """All that name the user's address, and what is still open of those that they sent. The number of rows."""
+async def delete_of_user(session: AsyncSession, scope: OwnScope, *, email: str | None) -> Sequence[Invitation]:
+    """All that name the user's address, and what is still open of those that they sent; as they were."""
     theirs = [Invitation.accepted_by == scope.user_id]
     theirs.append((Invitation.invited_by == scope.user_id) & _UNDECIDED[0] & _UNDECIDED[1])
     if email is not None:
         theirs.append(Invitation.email == email)
-    statement = delete(Invitation).where(or_(*theirs)).returning(Invitation.invitation_id)
-    return len((await session.execute(statement)).all())
+    return (await session.execute(delete(Invitation).where(or_(*theirs)).returning(Invitation))).scalars().all()
 
 
 async def count_of_user(session: AsyncSession, scope: OwnScope, *, email: str | None) -> int:

@@ -1,5 +1,5 @@
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +23,11 @@ async def add(session: AsyncSession, scope: ClassScope, *, lifetime: timedelta, 
 
 async def add_many(
     session: AsyncSession, scope: ClassScope, rows: Sequence[dict[str, Any]], *, lifetime: timedelta
-) -> None:
+) -> datetime:
+    """Until when they are good."""
     values = [{**row, **_tenant(scope), "expires_at": func.now() + lifetime} for row in rows]
-    await session.execute(insert(InviteCode).values(values))
+    found = await session.execute(insert(InviteCode).values(values).returning(InviteCode.expires_at))
+    return found.scalars().all()[0]
 
 
 async def list_for_class(
@@ -59,6 +61,16 @@ async def update_revoked(session: AsyncSession, scope: ClassScope, invite_code_i
         .returning(InviteCode.invite_code_id)
     )
     return (await session.execute(statement)).scalar_one_or_none() is not None
+
+
+async def is_personal(session: AsyncSession, scope: ClassScope, invite_code_id: UUID) -> bool:
+    """Whether it is in one person's letter, and not forgotten yet in whose."""
+    query = select(InviteCode.recipient_hash).where(
+        InviteCode.invite_code_id == invite_code_id,
+        InviteCode.class_id == scope.class_id,
+        InviteCode.org_id == scope.org_id,
+    )
+    return (await session.execute(query)).scalar_one() is not None
 
 
 async def update_recipients_forgotten(session: AsyncSession, _scope: PlatformScope) -> None:

@@ -62,6 +62,7 @@ class Invitation(Base):
     accepted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     accepted_by: Mapped[UUID | None]
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
 
     # By the database's clock, like the decision itself.
     state: Mapped[str] = column_property(

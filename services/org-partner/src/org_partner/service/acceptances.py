@@ -6,13 +6,13 @@ from chassis import tenant
 from chassis.auth import Principal
 from chassis.database import Database
 from chassis.errors import Conflict, NotFound
+from contracts import digests
 from contracts.org_partner import Role
 from org_partner.crud import invitations, users
 from org_partner.crud.scopes import InvitationScope
 from org_partner.errors import ACCOUNT_ON_ITS_WAY, INVITATION_REFUSED, TOO_MANY_WRONG_INVITATIONS
 from org_partner.models import Membership, User
 from org_partner.service import acts, guessing, memberships, permission
-from org_partner.service.invitations import digest
 
 
 class AcceptanceService:
@@ -35,7 +35,7 @@ class AcceptanceService:
             if user is None:
                 raise Conflict(ACCOUNT_ON_ITS_WAY)
             await guessing.refuse(session, permission.own(caller), TOO_MANY_WRONG_INVITATIONS)
-            scope = await permission.by_invitation(session, caller, digest(token))
+            scope = await permission.by_invitation(session, caller, digests.of_token(token))
             membership = await _accept(session, caller, scope, user) if scope else None
             # Counted in this transaction, so the error is raised after it: raised inside, it would undo the count.
             if membership is None:

@@ -11,7 +11,7 @@ from contracts.org_partner import EnrollmentEnded, PersonalDataErased
 from org_partner.crud import enrollment_changes, invitations, personal_data, users
 from org_partner.crud import memberships as rows
 from org_partner.crud.scopes import OwnScope
-from org_partner.service import memberships, permission
+from org_partner.service import invitation_events, memberships, permission
 
 # Of identity's events, which may have become dead letters here.
 _NAMING = frozenset({"email", "display_name"})
@@ -34,9 +34,12 @@ class ErasureService:
             told_at = fact.anonymised_at
             await users.update_anonymised(session, user_id=fact.user_id, version=fact.version, told_at=told_at)
             await _end_all(session, scope)
+            gone = await invitations.delete_of_user(session, scope, email=email)
+            for each in gone:
+                await invitation_events.ended(session, each, version=each.version + 1)
             erased = {
                 "org_partner.users": named,
-                "partner.invitations": await invitations.delete_of_user(session, scope, email=email),
+                "partner.invitations": len(gone),
                 "org_partner.documents": await personal_data.update_titles_erased(session, scope),
                 "org_partner.dead_letters": await dead_letters.redact(session, fact.user_id, fields=_NAMING),
             }

@@ -1,6 +1,5 @@
 """Invitations as those who send them see them. What the invited person does with one is in `acceptances`."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,6 +14,7 @@ from chassis.errors import Conflict, Locale, NotFound
 from chassis.ids import new_id
 from chassis.mail import MailQueue
 from chassis.paging import Slice
+from contracts import digests
 from contracts.org_partner import Role
 from org_partner.crud import invitations, memberships, orgs, users
 from org_partner.crud.invitations import Filter
@@ -27,18 +27,13 @@ from org_partner.errors import (
     INVITATION_PENDING,
 )
 from org_partner.models import Invitation
-from org_partner.service import acts, domains, letter_limits, letters, permission
+from org_partner.service import acts, domains, invitation_events, letter_limits, letters, permission
 from org_partner.service.rate_limits import limited
 
 LIFETIME = timedelta(days=7)
 # Between two letters of one invitation: the first may still be on its way.
 PAUSE = timedelta(minutes=5)
 _TOKEN_BYTES = 32
-
-
-def digest(token: str) -> bytes:
-    """SHA-256. No salt and no slow hash: 256 random bits cannot be guessed from it."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 class InvitationService:
@@ -104,7 +99,7 @@ class InvitationService:
             email=email,
             role=role.value,
             locale=locale.value,
-            token_hash=digest(token),
+            token_hash=digests.of_token(token),
             invited_by=caller.user_id,
         )
         if invitation is None:
@@ -158,8 +153,10 @@ class InvitationService:
             scope, invitation = await _find(session, caller, place, invitation_id)
             if invitation.state == "revoked":
                 return
-            if not await invitations.update_revoked(session, scope, invitation_id):
+            revoked = await invitations.update_revoked(session, scope, invitation_id)
+            if revoked is None:
                 raise Conflict(INVITATION_OVER)
+            await invitation_events.ended(session, revoked)
             await _record(session, caller, "invitation.revoked", scope, invitation)
 
     async def resend(self, caller: Principal, place: permission.Where, invitation_id: UUID) -> Invitation:
@@ -178,7 +175,7 @@ class InvitationService:
             if wait is not None and found.state not in ("accepted", "revoked"):
                 raise limited(INVITATION_JUST_SENT, wait)
             sent = await invitations.update_sent(
-                session, scope, invitation_id, token_hash=digest(token), lifetime=LIFETIME
+                session, scope, invitation_id, token_hash=digests.of_token(token), lifetime=LIFETIME
             )
             if sent is None:
                 raise Conflict(INVITATION_OVER)
@@ -190,6 +187,7 @@ class InvitationService:
         self, session: AsyncSession, scope: OrgScope | PartnerScope, invitation: Invitation, token: str
     ) -> None:
         await letter_limits.spend(session, scope, invitation.email)
+        await invitation_events.sent(session, invitation)
         letter = letters.invitation(
             Locale(invitation.locale),
             place=await orgs.get_place_name(session, scope, invitation.partner_id),

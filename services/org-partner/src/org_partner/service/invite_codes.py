@@ -11,10 +11,11 @@ from chassis.database import Database
 from chassis.errors import NotFound
 from chassis.ids import new_id
 from chassis.paging import Slice
+from contracts import digests
 from org_partner.crud import invite_codes
 from org_partner.errors import INVITE_CODE_NOT_FOUND
 from org_partner.models import InviteCode
-from org_partner.service import acts, codes, permission, qr_codes
+from org_partner.service import acts, codes, invitation_events, permission, qr_codes
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class InviteCodeService:
         code, values = codes.new_code(), {"max_uses": max_uses, "label": label, "note": note}
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.TEACH)
-            values |= {"invite_code_id": new_id(), "code_hash": codes.digest(code)}
+            values |= {"invite_code_id": new_id(), "code_hash": digests.of_code(code)}
             row = await invite_codes.add(session, scope, lifetime=lifetime, **values)
             target = f"invite_code/{row.invite_code_id}"
             await acts.record(session, caller, "invite_code.issued", scope, target=target, max_uses=max_uses)
@@ -80,5 +81,6 @@ class InviteCodeService:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.TEACH)
             if not await invite_codes.update_revoked(session, scope, invite_code_id):
                 raise NotFound(INVITE_CODE_NOT_FOUND)
+            await invitation_events.code_ended(session, scope, invite_code_id)
             target = f"invite_code/{invite_code_id}"
             await acts.record(session, caller, "invite_code.revoked", scope, target=target)

@@ -3,12 +3,12 @@
 Counted exactly, in the transaction that writes the letter: one that is not committed does not count.
 """
 
-import hashlib
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts import digests
 from org_partner.crud import sent_letters
 from org_partner.crud.scopes import AnyScope
 from org_partner.errors import TOO_MANY_LETTERS, TOO_MANY_LETTERS_TO_ADDRESS
@@ -48,16 +48,12 @@ async def affordable(session: AsyncSession, scope: AnyScope, emails: Sequence[st
 
 
 async def record(session: AsyncSession, scope: AnyScope, emails: Sequence[str]) -> None:
-    await sent_letters.add_many(session, scope, [_digest(email) for email in emails])
+    await sent_letters.add_many(session, scope, [digests.of_address(email) for email in emails])
 
 
 async def _lock_addresses(session: AsyncSession, scope: AnyScope, emails: Sequence[str]) -> dict[str, timedelta]:
     """How long those must wait that get none now; nobody else writes to any of them until the transaction ends."""
-    by_hash = {_digest(email): email for email in emails}
+    by_hash = {digests.of_address(email): email for email in emails}
     await sent_letters.lock_addresses(session, scope, by_hash)
     waits = await sent_letters.list_waits(session, scope, by_hash, limit=MAX_TO_ADDRESS, window=ADDRESS_WINDOW)
     return {by_hash[digest]: wait for digest, wait in waits.items()}
-
-
-def _digest(email: str) -> bytes:
-    return hashlib.sha256(email.encode()).digest()

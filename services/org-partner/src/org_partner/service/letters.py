@@ -22,7 +22,7 @@ _KO = """안녕하세요.
 
 "{place}"에서 {role}(으)로 함께하자고 초대했습니다.
 
-1. 이 이메일 주소로 GrowFit에 로그인하세요. 아직 계정이 없으면 먼저 가입하세요.
+1. 이 이메일 주소로 GrowFit에 로그인하세요. 아직 계정이 없으면 먼저 가입하세요. 초대가 있어야 가입된다면 아래 토큰을 쓰세요.
 2. 아래 링크를 열어 초대를 수락하세요. {days}일 동안 한 번만 쓸 수 있습니다.
 
 {link}
@@ -36,7 +36,8 @@ _EN = """Hello,
 
 "{place}" invites you to join as {role}.
 
-1. Log in to GrowFit with this e-mail address. If you have no account yet, sign up first.
+1. Log in to GrowFit with this e-mail address. If you have no account yet, sign up first; where
+   that takes an invitation, give the token below.
 2. Open the link below to accept. It works once, within {days} days.
 
 {link}
@@ -51,7 +52,7 @@ _CLASS_KO = """안녕하세요.
 
 "{group}" 강의에 초대합니다.
 
-1. GrowFit에 로그인하세요. 아직 계정이 없으면 이 이메일 주소로 먼저 가입하세요.
+1. GrowFit에 로그인하세요. 아직 계정이 없으면 이 이메일 주소로 먼저 가입하세요. 초대가 있어야 가입된다면 아래 초대 코드를 쓰세요.
 2. 아래 링크를 열거나 초대 코드를 입력하면 수강 등록됩니다. {days}일 동안 한 번만 쓸 수 있습니다.
 
 {link}
@@ -65,7 +66,8 @@ _CLASS_EN = """Hello,
 
 You are invited to the class "{group}".
 
-1. Log in to GrowFit. If you have no account yet, sign up with this e-mail address first.
+1. Log in to GrowFit. If you have no account yet, sign up with this e-mail address first; where that takes
+   an invitation, give the invite code below.
 2. Open the link below or enter the invite code to enrol. It works once, within {days} days.
 
 {link}

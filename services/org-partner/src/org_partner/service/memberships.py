@@ -11,7 +11,7 @@ from org_partner.crud import invitations, memberships, users
 from org_partner.crud.scopes import InvitationScope, OrgScope, PartnerScope
 from org_partner.errors import LAST_ADMIN, LAST_OWNER, MEMBERSHIP_NOT_FOUND, USER_UNKNOWN, USER_UNVERIFIED
 from org_partner.models import Membership, User
-from org_partner.service import acts, domains, permission
+from org_partner.service import acts, domains, invitation_events, permission
 
 _LAST = {Role.ORG_ADMIN: LAST_ADMIN, Role.PARTNER_OWNER: LAST_OWNER}
 
@@ -114,7 +114,9 @@ async def _end_invitations(
         role = Role(each.role)
         held = await memberships.list_roles(session, scope, user_id=sender, partner_id=each.partner_id)
         if permission.may_give([before], role) and not permission.may_give(held, role):
-            await invitations.update_revoked(session, scope, each.invitation_id)
+            revoked = await invitations.update_revoked(session, scope, each.invitation_id)
+            assert revoked is not None  # noqa: S101  it is pending, and locked
+            await invitation_events.ended(session, revoked)
             target = f"invitation/{each.invitation_id}"
             detail = {"role": role.value, "reason": "inviter_lost_role"}
             await acts.record(session, actor, "invitation.revoked", scope, target=target, **detail)

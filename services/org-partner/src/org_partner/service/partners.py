@@ -12,13 +12,13 @@ from chassis.errors import Conflict, Locale
 from chassis.ids import new_id
 from chassis.paging import Slice
 from contracts.org_partner import PartnerChanged, PartnerCreated, Role, TenantStatus
-from org_partner.crud import llm_settings, partners
+from org_partner.crud import invitations, llm_settings, partners
 from org_partner.crud import memberships as rows
 from org_partner.crud.orgs import Filter
 from org_partner.crud.scopes import PartnerScope
 from org_partner.errors import PARTNER_IN_USE, VERSION_STALE
 from org_partner.models import Partner
-from org_partner.service import acts, memberships, permission
+from org_partner.service import acts, invitation_events, memberships, permission
 from org_partner.service.invitations import InvitationService
 
 
@@ -160,6 +160,8 @@ class PartnerService:
             there = permission.over_new_partner(into, moved)
             for membership in await rows.update_moved(session, there):
                 await memberships.tell_granted(session, membership)
+            for invitation in await invitations.update_moved(session, there):
+                await invitation_events.sent(session, invitation)
             target = f"partner/{partner_id}"
             await acts.record(session, caller, "partner.received", there, target=target, from_org_id=str(scope.org_id))
         return moved

@@ -6,10 +6,11 @@ from chassis import tenant
 from chassis.auth import Principal
 from chassis.database import Database
 from chassis.errors import NotFound
+from contracts import digests
 from org_partner.crud import classes, enrollments, invite_codes, rosters
 from org_partner.crud.scopes import InviteScope
 from org_partner.errors import INVITE_CODE_REFUSED, TOO_MANY_WRONG_CODES
-from org_partner.service import acts, codes, enrolling, guessing, permission, views
+from org_partner.service import acts, enrolling, guessing, permission, views
 from org_partner.service.views import EnrollmentView
 
 
@@ -25,7 +26,7 @@ class RedemptionService:
             RateLimited: too many wrong codes within an hour.
             Conflict: the code is right and the class is full.
         """
-        code_hash = codes.digest(code)
+        code_hash = digests.of_code(code)
         async with self._database.transaction(tenant.of(caller)) as session:
             await guessing.refuse(session, permission.own(caller), TOO_MANY_WRONG_CODES)
             scope = await permission.by_code(session, caller, code_hash)

@@ -1,7 +1,6 @@
 """Enrolling whom a CSV file names. Every row gets an outcome of its own; one that is wrong keeps no other out."""
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +17,21 @@ from chassis.database import Database
 from chassis.errors import Locale, Message
 from chassis.ids import new_id
 from chassis.mail import MailQueue
+from contracts import digests
 from org_partner.crud import classes, enrollments, invite_codes, users
 from org_partner.crud.enrollments import IN_CLASS
 from org_partner.crud.scopes import ClassScope
 from org_partner.models import Class
-from org_partner.service import acts, codes, enrolling, letter_limits, letters, permission, roster_csv
+from org_partner.service import (
+    acts,
+    codes,
+    enrolling,
+    invitation_events,
+    letter_limits,
+    letters,
+    permission,
+    roster_csv,
+)
 from org_partner.service.roster_csv import RosterRow
 from org_partner.service.roster_outcomes import (
     ROW_ALREADY,
@@ -80,7 +89,7 @@ class _Judge:
     def _for_stranger(self, email: str) -> Message:
         if not self.invite_unknown:
             return ROW_UNKNOWN_USER
-        return ROW_INVITED_BEFORE if _digest(email) in self.invited else ROW_INVITED
+        return ROW_INVITED_BEFORE if digests.of_address(email) in self.invited else ROW_INVITED
 
 
 class RosterImportService:
@@ -131,7 +140,7 @@ class RosterImportService:
     ) -> list[Verdict]:
         emails = {row.email for row in rows if row.email}
         known = await users.list_verified(session, emails)
-        strangers = [_digest(email) for email in emails - known.keys()]
+        strangers = [digests.of_address(email) for email in emails - known.keys()]
         judge = _Judge(
             known=known,
             there=await enrollments.list_statuses(session, scope, known.values()),
@@ -164,18 +173,20 @@ class RosterImportService:
         self, session: AsyncSession, scope: ClassScope, group: Class, addresses: Sequence[str], *, locale: Locale
     ) -> None:
         made = {email: codes.new_code() for email in addresses}
+        ids = {email: new_id() for email in addresses}
         rows = [
             {
-                "invite_code_id": new_id(),
-                "code_hash": codes.digest(code),
-                "recipient_hash": _digest(email),
+                "invite_code_id": ids[email],
+                "code_hash": digests.of_code(code),
+                "recipient_hash": digests.of_address(email),
                 "max_uses": 1,
             }
             for email, code in made.items()
         ]
-        await invite_codes.add_many(session, scope, rows, lifetime=LIFETIME)
+        expires_at = await invite_codes.add_many(session, scope, rows, lifetime=LIFETIME)
         await letter_limits.record(session, scope, addresses)
         for email, code in made.items():
+            await invitation_events.code_sent(session, scope, ids[email], email=email, code=code, expires_at=expires_at)
             link = codes.join_url(self._public_url, code)
             letter = letters.class_invitation(locale, group=group.name, link=link, code=code, days=LIFETIME.days)
             await self._mails.put(session, to=email, subject=letter.subject, text=letter.text)
@@ -195,7 +206,3 @@ async def _within_limits(session: AsyncSession, scope: ClassScope, verdicts: lis
 
 def _to_invite(verdicts: Sequence[Verdict]) -> list[str]:
     return [each.row.email for each in verdicts if each.message is ROW_INVITED and each.row.email]
-
-
-def _digest(email: str) -> bytes:
-    return hashlib.sha256(email.encode()).digest()

@@ -1,0 +1,62 @@
+"""Letters of orgs and partners, from org-partner's facts: whoever holds one may sign up where only the invited may."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import tenant
+from chassis.database import Database
+from chassis.delivery import Delivery
+from chassis.errors import Invalid
+from contracts import digests
+from contracts.org_partner import InvitationEnded, InvitationSent
+from identity.crud import tenant_invitations
+from tenancy.errors import TENANT_CONTRADICTED
+
+
+class TenantInvitationService:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def note(self, event: InvitationSent | InvitationEnded, *, once: Delivery) -> None:
+        """
+        Raises:
+            Invalid: the invitation is known as another org's; only with its partner does it move.
+        """
+        values: dict[str, Any] = {
+            "org_id": event.org_id,
+            "partner_id": event.partner_id,
+            "is_open": isinstance(event, InvitationSent),
+        }
+        if isinstance(event, InvitationSent):
+            values |= {
+                "address_digest": bytes.fromhex(event.address_digest),
+                "token_digest": bytes.fromhex(event.token_digest),
+                "expires_at": event.expires_at,
+            }
+        async with self._database.transaction(tenant.PLATFORM, once=once) as session:
+            known = await tenant_invitations.get_place(session, event.invitation_id)
+            if known is not None and not _is_of(event, known.org_id, known.partner_id):
+                raise Invalid(TENANT_CONTRADICTED)
+            await tenant_invitations.put(session, event.invitation_id, version=event.version, **values)
+
+
+def _is_of(event: InvitationSent | InvitationEnded, org_id: UUID, partner_id: UUID | None) -> bool:
+    return event.org_id == org_id or (event.partner_id is not None and event.partner_id == partner_id)
+
+
+async def use(session: AsyncSession, token: str, *, email: str) -> bool:
+    """`token`: the letter's token or invite code, as it was typed. False: it is none of this address's that is open."""
+    tokens = {digests.of_token(token), digests.of_code(token)}
+    return await tenant_invitations.use(session, digests.of_address(email), tokens=tokens)
+
+
+async def use_of_address(session: AsyncSession, email: str) -> bool:
+    """For somebody who has shown otherwise that the address is theirs. False: it has no open invitation."""
+    return await tenant_invitations.use(session, digests.of_address(email), tokens=None)
+
+
+async def forget(session: AsyncSession, email: str) -> None:
+    """For an account that goes."""
+    await tenant_invitations.delete_of_address(session, digests.of_address(email))
