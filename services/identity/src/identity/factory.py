@@ -13,6 +13,7 @@ from identity.adapters.passwords_argon2 import Argon2Passwords
 from identity.adapters.refresh_hmac import HmacRefreshSecrets
 from identity.adapters.signer_jwt import JwtSigner
 from identity.config import Settings
+from identity.errors import TOO_MANY_LOGINS
 from identity.models import MAILS, PLUMBING, REQUEST_COUNTS
 from identity.service.accounts import AccountService
 from identity.service.addresses import AddressService
@@ -42,6 +43,7 @@ from identity.service.tenancy import TenancyService
 from identity.service.tenant_invitations import TenantInvitationService
 from identity.service.tidy import Tidy
 from identity.service.tiers import Tiers
+from identity.service.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,11 @@ def wire(settings: Settings) -> Wired:
     attempts = Attempts(key_encryption_key=sealing_key)
     check = PasswordCheck(database, passwords, attempts, guard)
     secrets = HmacRefreshSecrets(key_encryption_key=sealing_key)
+    # One: people who are in share this process with people who come. More processes let more in at once.
+    turns = Turns(at_once=1, most_waiting=200, full=TOO_MANY_LOGINS)
     tiers = Tiers(database, guard)
     second_factors = SecondFactors(tiers)
-    sessions = SessionService(database, check, secrets, keys, second_factors, settings=guard)
+    sessions = SessionService(database, check, secrets, keys, second_factors, settings=guard, turns=turns)
     codes = CodeCheck(database, sealer, attempts)
     factors = FactorService(database, sealer, codes, check, letters, tiers)
     linking = Linking(database, letters)

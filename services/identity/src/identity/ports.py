@@ -66,8 +66,11 @@ class Challenge:
 
 
 class SecondFactor(Protocol):
-    async def challenge(self, session: AsyncSession, user_id: UUID) -> Challenge | None:
-        """Begin the second step of a login whose password was right, in its transaction. None: there is none."""
+    async def challenge(self, session: AsyncSession, user_id: UUID, *, epoch: int) -> Challenge | None:
+        """Begin the second step of a login whose first one was right, in its transaction. None: there is none.
+
+        `epoch`: the user's token epoch as the first step saw it.
+        """
         ...
 
     async def restriction(self, user_id: UUID, *, tier: str, held: str | None = None) -> str | None:

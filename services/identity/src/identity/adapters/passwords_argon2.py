@@ -1,6 +1,6 @@
 """Argon2id with OWASP's smallest recommended cost (19 MiB, 2 passes), off the event loop.
 
-Two at a time: each takes a core for about 22 ms, and a flood of logins must not take the whole machine.
+One at a time: each takes a core for about 22 ms, and a flood of passwords must not take the whole machine.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from chassis.errors import Unavailable
 from identity.errors import TOO_MANY_LOGINS
 
-_AT_ONCE = 2
+_AT_ONCE = 1
 _NICENESS = 15
 _MAX_WAITING = 200
 

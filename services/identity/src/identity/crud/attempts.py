@@ -1,8 +1,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, and_, cast, delete, func, or_, select, union_all
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, ColumnElement, LargeBinary, and_, cast, delete, func, literal, or_, select, union_all
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity.models import Attempt
@@ -23,15 +23,7 @@ async def add(session: AsyncSession, keys: Sequence[bytes], *, others: Sequence[
 
     Whoever counts the same key meanwhile waits for this transaction, so of many at once each sees another sum.
     """
-    # Sorted, here and below: two transactions that count the same keys must not wait for each other.
-    rows = [{"key": key, "minute": _MINUTE, "tries": 1} for key in sorted(set(keys))]
-    counted = (
-        insert(Attempt)
-        .values(rows)
-        .on_conflict_do_update(index_elements=[Attempt.key, Attempt.minute], set_={Attempt.tries: Attempt.tries + 1})
-        .returning(Attempt.key, Attempt.minute, Attempt.tries)
-        .cte("counted")
-    )
+    counted = _put(keys, _MINUTE, 1).returning(Attempt.key, Attempt.minute, Attempt.tries).cte("counted")
     within = Attempt.minute > _MINUTE - WINDOW_MINUTES
     older = select(Attempt.key, Attempt.minute, Attempt.tries).where(
         within, or_(and_(Attempt.key.in_(keys), Attempt.minute < _MINUTE), Attempt.key.in_(others))
@@ -42,11 +34,18 @@ async def add(session: AsyncSession, keys: Sequence[bytes], *, others: Sequence[
 
 async def take_back(session: AsyncSession, keys: Sequence[bytes], *, minute: int) -> None:
     """What `add` counted in that minute was no wrong try after all."""
-    statement = insert(Attempt).values([{"key": key, "minute": minute, "tries": -1} for key in sorted(set(keys))])
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[Attempt.key, Attempt.minute], set_={Attempt.tries: Attempt.tries - 1}
-        )
+    await session.execute(_put(keys, literal(minute, BigInteger), -1))
+
+
+def _put(keys: Sequence[bytes], minute: ColumnElement[int], change: int) -> Insert:
+    """One array, not a row for each key: SQLAlchemy works out the text of such a statement once, not at each login."""
+    # Sorted: two transactions that count the same keys must not wait for each other.
+    each = func.unnest(literal(sorted(set(keys)), ARRAY(LargeBinary)))
+    statement = insert(Attempt).from_select(
+        ["key", "minute", "tries"], select(each, minute, literal(change, BigInteger))
+    )
+    return statement.on_conflict_do_update(
+        index_elements=[Attempt.key, Attempt.minute], set_={Attempt.tries: Attempt.tries + change}
     )
 
 

@@ -151,7 +151,7 @@ class OidcService:
             user = await self._linking.user_of(session, person, provider=provider, mode=mode)
             target = f"user/{user.user_id}"
             await audit.record(session, "oidc.login", actor=None, target=target, provider=provider)
-            return user, await self._factors.challenge(session, user.user_id)
+            return user, await self._factors.challenge(session, user.user_id, epoch=user.token_epoch)
 
     async def _note_refusal(self, provider: str, reason: str) -> None:
         refused = AuditOutcome.REFUSED

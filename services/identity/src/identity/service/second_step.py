@@ -33,13 +33,13 @@ class SecondFactors:
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
 
-    async def challenge(self, session: AsyncSession, user_id: UUID) -> Challenge | None:
-        user = await users.get(session, user_id)
-        if user is None or not await factors.is_enrolled(session, user_id):
+    async def challenge(self, session: AsyncSession, user_id: UUID, *, epoch: int) -> Challenge | None:
+        if not await factors.is_enrolled(session, user_id):
             return None
         token = secrets.token_urlsafe(32)
+        # With the epoch that the first step saw: the second one refuses it when sessions were ended meanwhile.
         await factors.add_challenge(
-            session, token_hash=_digest(token), user_id=user_id, token_epoch=user.token_epoch, lifetime=LIFETIME
+            session, token_hash=_digest(token), user_id=user_id, token_epoch=epoch, lifetime=LIFETIME
         )
         return Challenge(token, int(LIFETIME.total_seconds()), METHODS)
 

@@ -22,6 +22,7 @@ from identity.service.keys import KeyService
 from identity.service.networks import network_of
 from identity.service.password_check import PasswordCheck, Shown
 from identity.service.permission import own
+from identity.service.turns import Turns
 
 # Two tabs, or a lost answer, refresh twice; only the immediate predecessor is forgiven, and only this long.
 GRACE = timedelta(seconds=10)
@@ -52,6 +53,7 @@ class SessionService:
         factors: SecondFactor,
         *,
         settings: Values,
+        turns: Turns,
     ) -> None:
         self._database = database
         self._check = check
@@ -59,6 +61,7 @@ class SessionService:
         self._keys = keys
         self._factors = factors
         self._settings = settings
+        self._turns = turns
 
     async def login(self, *, email: str, password: str, user_agent: str) -> TokenPair | Challenge:
         """Open a session, or ask for the second factor.
@@ -67,7 +70,13 @@ class SessionService:
             Unauthenticated: wrong address, wrong password, not active; one answer, after the same work.
             RateLimited: too many wrong tries.
             Forbidden: the address must be verified first; told to nobody but who knows the password.
+            Unavailable: too many log in at once.
         """
+        # From the first query on: what a hundred at once ask of the database would hold up those who are in as well.
+        async with self._turns.take():
+            return await self._login(email=email, password=password, user_agent=user_agent)
+
+    async def _login(self, *, email: str, password: str, user_agent: str) -> TokenPair | Challenge:
         shown = await self._check.login(email=email, password=password)
         if shown.user.email_verified_at is None and await self._settings.value("security.email_verification_required"):
             await self._refuse_unverified(shown)
@@ -76,7 +85,7 @@ class SessionService:
         async with self._database.transaction() as session:
             if renewed:
                 await users.put_password_hash(session, user_id=shown.user.user_id, password_hash=renewed)
-            challenge = await self._factors.challenge(session, shown.user.user_id)
+            challenge = await self._factors.challenge(session, shown.user.user_id, epoch=shown.user.token_epoch)
             opened = None
             if challenge is None:
                 opened = await self._add(session, shown.user, terms, user_agent=user_agent)

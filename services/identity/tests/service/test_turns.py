@@ -1,0 +1,77 @@
+"""Who logs in waits for their turn, so that those who are in need not."""
+
+import asyncio
+
+import pytest
+
+from chassis.errors import Unavailable
+from identity.errors import TOO_MANY_LOGINS
+from identity.service.turns import Turns
+
+
+async def test_they_come_in_their_order_and_never_more_at_once_than_may() -> None:
+    turns = Turns(at_once=2, most_waiting=20, full=TOO_MANY_LOGINS)
+    inside, most, served = 0, 0, []
+
+    async def come(number: int) -> None:
+        nonlocal inside, most
+        async with turns.take():
+            inside += 1
+            most = max(most, inside)
+            served.append(number)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(come(number) for number in range(10)))
+
+    assert most == 2
+    assert served == list(range(10))
+
+
+async def test_one_more_than_may_wait_is_told_when_to_come_again() -> None:
+    turns = Turns(at_once=1, most_waiting=2, full=TOO_MANY_LOGINS)
+    leave = asyncio.Event()
+
+    async def come() -> None:
+        async with turns.take():
+            await leave.wait()
+
+    there = [asyncio.create_task(come()) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable) as refused:
+        await come()
+    leave.set()
+    await asyncio.gather(*there)
+
+    assert refused.value.code == "too_many_logins"
+    assert refused.value.headers == {"Retry-After": "5"}
+    await come()
+
+
+@pytest.mark.parametrize("where", ["inside", "waiting"])
+async def test_whoever_gives_up_leaves_their_place_to_the_next(where) -> None:
+    turns = Turns(at_once=1, most_waiting=1, full=TOO_MANY_LOGINS)
+    leave = asyncio.Event()
+
+    async def come() -> None:
+        async with turns.take():
+            await leave.wait()
+
+    first = asyncio.create_task(come())
+    await asyncio.sleep(0)
+    second = asyncio.create_task(come())
+    await asyncio.sleep(0)
+    gone = first if where == "inside" else second
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+
+    leave.set()
+    await asyncio.wait_for(come(), 5)
+
+
+async def test_a_turn_ends_with_an_error_too() -> None:
+    turns = Turns(at_once=1, most_waiting=0, full=TOO_MANY_LOGINS)
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            async with turns.take():
+                raise LookupError
