@@ -89,6 +89,7 @@ FACTS: list[Callable[..., Event]] = [
     *(Place.enrolled, Place.paused, Place.ended),
     *(Place.opened, Place.closed),
 ]
+STAFF = [Place.granted, Place.revoked]
 IN_PARTNERS = [fact for fact in FACTS if fact is not Place.admin]
 
 
@@ -111,18 +112,19 @@ async def test_nothing_goes_to_another_org_by_an_event(projection, place, fact, 
 
 @pytest.mark.parametrize("fact", IN_PARTNERS, ids=lambda fact: fact.__name__)
 async def test_its_partner_alone_is_no_way_there_either(projection, place, fact) -> None:
-    """The partner may be on its move, so there is some patience; then the event is one like any other forged one."""
+    """Staff may be on their partner's move, so there is some patience; a class and its students never are."""
     before = await projection.rows(place.ids)
     forged = fact(place, org_id=uuid4(), version=7)
 
     for attempt in range(1, TRIES):
-        assert isinstance(await refused(projection, forged, attempt=attempt), Unavailable)
+        kind = Unavailable if fact in STAFF else Invalid
+        assert isinstance(await refused(projection, forged, attempt=attempt), kind)
     assert isinstance(await refused(projection, forged, attempt=TRIES), Invalid)
     assert await projection.rows(place.ids) == before
 
 
-@pytest.mark.parametrize("fact", IN_PARTNERS, ids=lambda fact: fact.__name__)
-async def test_what_is_the_partners_goes_where_the_partner_moved(projection, place, fact) -> None:
+@pytest.mark.parametrize("fact", STAFF, ids=lambda fact: fact.__name__)
+async def test_the_partners_staff_goes_where_the_partner_moved(projection, place, fact) -> None:
     org_id = uuid4()
     await projection.tell(place.moved(org_id), fact(place, org_id=org_id, version=7))
 
@@ -130,16 +132,31 @@ async def test_what_is_the_partners_goes_where_the_partner_moved(projection, pla
     assert row.org_id == org_id
 
 
-async def test_a_move_in_any_order_ends_the_same(projection, place) -> None:
+@pytest.mark.parametrize("fact", [each for each in IN_PARTNERS if each not in STAFF], ids=lambda fact: fact.__name__)
+async def test_classes_and_students_stay_even_when_the_partner_is_said_to_have_moved(projection, place, fact) -> None:
+    before = await projection.rows(place.ids)
     org_id = uuid4()
-    early = [fact(place, org_id=org_id, version=2) for fact in (Place.granted, Place.opened, Place.enrolled)]
+    await projection.tell(place.moved(org_id))
+
+    assert isinstance(await refused(projection, fact(place, org_id=org_id, version=7)), Invalid)
+    assert await projection.rows(place.ids) == before
+
+
+async def test_a_move_in_any_order_ends_the_same(projection) -> None:
+    """A partner without a class, which opens its first one in its new org."""
+    place, org_id = Place(), uuid4()
+    await projection.tell(place.moved(place.org_id, version=1), place.granted(), place.admin())
+    early = [
+        place.granted(org_id=org_id, version=2),
+        place.opened(org_id=org_id),
+        place.enrolled(org_id=org_id),
+    ]
     for fact in early:
         assert isinstance(await refused(projection, fact), Unavailable)
     await projection.tell(place.moved(org_id))
-    # The seat names a class whose own move is still to come.
     await projection.tell(*early[::-1], attempt=2)
-    # Facts from before the move, late and again.
-    await projection.tell(place.granted(), place.opened(), place.enrolled(), place.closed())
+    # A fact from before the move, late and again.
+    await projection.tell(place.granted())
 
     moved = {row[0]: row for row in await projection.rows(place.ids)}
     assert {moved[each].org_id for each in (place.membership_id, place.class_id, place.enrollment_id)} == {org_id}
@@ -165,10 +182,10 @@ async def test_nobody_is_enrolled_in_a_class_of_another_org(projection, place) -
     intruder = Place()
     seat = {"class_id": place.class_id}
     assert isinstance(await refused(projection, intruder.enrolled(**seat)), Invalid)
-    half = [{"org_id": place.org_id}, {"partner_id": place.partner_id}]
-    for where in half:
-        assert isinstance(await refused(projection, intruder.enrolled(**seat, **where)), Unavailable)
-        assert isinstance(await refused(projection, intruder.enrolled(**seat, **where), attempt=TRIES), Invalid)
+    half = {"org_id": place.org_id}
+    assert isinstance(await refused(projection, intruder.enrolled(**seat, **half)), Unavailable)
+    assert isinstance(await refused(projection, intruder.enrolled(**seat, **half), attempt=TRIES), Invalid)
+    assert isinstance(await refused(projection, intruder.enrolled(**seat, partner_id=place.partner_id)), Invalid)
 
     assert await projection.rows([intruder.enrollment_id]) == []
     await projection.tell(intruder.enrolled(**seat, org_id=place.org_id, partner_id=place.partner_id))

@@ -1,7 +1,7 @@
 """Facts that contradict what is known of whose something is: forged, or told by a service that has gone wrong.
 
-An org's classes, memberships and enrolments stay in it. The one thing that takes them to another org is the move of
-their partner, of which `PartnerChanged` tells; a move's other facts may come before it.
+An org's classes, memberships and enrolments stay in it, with one exception: a partner that has no class may move to
+another org with its staff. `PartnerChanged` tells of it; the move's other facts may come before that.
 """
 
 from typing import Any, NoReturn
@@ -75,10 +75,8 @@ async def refuse_class(
     known = await _get(session, tables.classes, class_id)
     if known is None or (known.org_id, known.partner_id) == (org_id, partner_id):
         return
-    if known.org_id != org_id and known.partner_id != partner_id:
+    if known.org_id != org_id:
         _contradicted()
-    if known.partner_id == partner_id and await _org_of(session, tables, partner_id) == org_id:
-        return
     _unsettled(attempt)
 
 
@@ -87,7 +85,8 @@ async def _placed(
 ) -> None:
     moves = known is not None and known.org_id != event.org_id
     if known is not None:
-        with_its_partner = event.partner_id is not None and event.partner_id == known.partner_id
+        is_staff = isinstance(event, MembershipGranted | MembershipRevoked) and event.partner_id is not None
+        with_its_partner = is_staff and event.partner_id == known.partner_id
         if moves and not (with_its_partner and event.version != known.version):
             _contradicted()
         if not isinstance(event, ClassOpened | ClassClosed) and event.user_id != known.user_id:

@@ -9,7 +9,7 @@ from chassis.clock import now
 from chassis.delivery import Delivery
 from chassis.errors import GrowFitError, Invalid, Unavailable
 from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentShared
-from contracts.org_partner import ClassOpened, MembershipGranted, PartnerChanged, Role, TenantStatus
+from contracts.org_partner import ClassOpened, MembershipGranted, Role
 from contracts.tenancy import Tenant
 from tenancy.contradictions import TRIES
 
@@ -156,21 +156,16 @@ async def test_a_class_that_is_not_known_yet_may_be_anybodys(library, known, per
     assert (await known(event.document_id))["scopes"] == [person.scope, f"class:{class_id}"]
 
 
-async def test_a_partner_that_moved_leaves_its_documents_with_the_org_that_paid(library, known, case) -> None:
+async def test_the_same_partner_in_another_org_is_no_way_in(library, known, refused, case) -> None:
+    """A class stays in its org, so an event that has its partner right and its org wrong is forged."""
     school, _other, event = case
-    org_id = uuid4()
-    moved = {"partner_id": school.partner_id, "org_id": org_id, "version": 2}
-    facts = {"class_id": school.class_id, "course_id": uuid4(), "name": "월수 저녁반", "opened_at": now()}
-    await library.tell(
-        PartnerChanged(**moved, name="강사", status=TenantStatus.ACTIVE, changed_at=now()),
-        ClassOpened(**moved, **facts),
-    )
-    await library.admit(library.shared(event, school.teacher.scope, school.scope, version=4))
-    assert (await known(event.document_id))["version"] == 8
-    await library.admit(library.deleted(event.document_id, event.tenant, version=4))
+    before = await known(event.document_id)
+    forged = event.tenant.model_copy(update={"org_id": uuid4()})
+    fact = library.embedded(uuid4(), scopes=[school.teacher.scope, school.scope], place=forged)
 
-    row = await known(event.document_id)
-    assert (row["is_live"], row["org_id"]) == (False, school.org_id)
+    assert isinstance(await refused(fact), Invalid)
+    assert await known(event.document_id) == before
+    assert await known(fact.document_id) is None
 
 
 async def test_a_document_from_before_orgs_were_kept_is_told_its_org_by_the_next_event(

@@ -179,8 +179,7 @@ def _may_share(document: Document, listing: ClassMaterials, staff: Iterable[Staf
     A student's own work is never a material, and another org's document neither.
     """
     teaches = any(each.user_id == document.owner_id and each.teaches_at(listing.partner_id) for each in staff)
-    # A partner that has moved takes its classes along; its documents stay with the org that paid for them.
-    return teaches and (document.org_id in (None, listing.org_id) or document.partner_id == listing.partner_id)
+    return teaches and document.org_id in (None, listing.org_id)
 
 
 async def _is_open_there(session: AsyncSession, document: Document, listing: ClassMaterials) -> bool:

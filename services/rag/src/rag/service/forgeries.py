@@ -36,8 +36,7 @@ async def refuse(
     scoped = [] if isinstance(event, DocumentDeleted) else _class_ids(event.scopes, event.tenant)
     place = event.tenant.class_id
     classes = await classes_by_id(session, TENANCY, {*scoped, *([place] if place else [])})
-    # Of a document that is known, its own class was looked at when it came. The class may have moved since.
-    if known is None and place in classes and not _is_in(event.tenant, classes[place]):
+    if place in classes and not _is_in(event.tenant, classes[place]):
         _contradicted()
     for class_id in scoped:
         if class_id in classes:
@@ -64,10 +63,7 @@ async def _refuse_class(session: AsyncSession, tenant: Tenant, place: ClassPlace
     if tenant.org_id == place.org_id:
         return
     if tenant.org_id is not None:
-        # A partner that has moved takes its classes along; its documents stay with the org that paid for them.
-        if tenant.partner_id != place.partner_id:
-            _contradicted()
-        return
+        _contradicted()
     # A personal document is shared by somebody who teaches there, or did when it was.
     if not await staff_of(session, TENANCY, org_id=place.org_id, user_ids=[tenant.user_id]):
         if attempt < TRIES:
