@@ -18,6 +18,7 @@ RIGHTS = {
     # Used or void, and deleted when nobody can use them any more.
     "identity.account_tokens": CHANGE | {"DELETE"},
     "identity.sign_up_invitations": CHANGE | {"DELETE"},
+    "identity.tenant_invitations": CHANGE | {"DELETE"},
     # Counted up and back, and forgotten a quarter of an hour later.
     "identity.attempts": CHANGE | {"DELETE"},
     # Used and revoked; deleted when long over.

@@ -1,4 +1,4 @@
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Row, Table, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import projection, tenant
+from chassis import projection
 from identity.models import TENANCY, TenantInvitation
 
 
@@ -23,12 +23,13 @@ async def get_place(session: AsyncSession, invitation_id: UUID) -> Row[UUID, UUI
     return (await session.execute(query.where(TenantInvitation.invitation_id == invitation_id))).one_or_none()
 
 
-async def use(session: AsyncSession, address: bytes, *, tokens: Collection[bytes] | None) -> bool:
-    """Mark one of the address's as used; with `tokens`, the one that has one of them.
+async def list_open(
+    session: AsyncSession, address: bytes, *, tokens: Collection[bytes] | None
+) -> Sequence[Row[UUID, UUID, UUID | None]]:
+    """Those of the address that can be used: their id, org and partner; with `tokens`, those that have one of them.
 
-    `address`: its digest. False: there is none that is open, of an org and partner that are active.
+    `address`: its digest, which the transaction has shown (`chassis.tenant.present`).
     """
-    await tenant.present(session, address)
     query = select(TenantInvitation.invitation_id, TenantInvitation.org_id, TenantInvitation.partner_id).where(
         TenantInvitation.address_digest == address,
         TenantInvitation.is_open,
@@ -37,20 +38,27 @@ async def use(session: AsyncSession, address: bytes, *, tokens: Collection[bytes
     )
     if tokens is not None:
         query = query.where(TenantInvitation.token_digest.in_(tokens))
-    for found in (await session.execute(query.order_by(TenantInvitation.invitation_id))).all():
-        if await _is_active(session, found.org_id, found.partner_id):
-            statement = update(TenantInvitation).where(
-                TenantInvitation.invitation_id == found.invitation_id, TenantInvitation.used_at.is_(None)
-            )
-            statement = statement.values(used_at=func.now())
-            used = await session.execute(statement.returning(TenantInvitation.invitation_id))
-            return used.scalar_one_or_none() is not None
-    return False
+    return (await session.execute(query.order_by(TenantInvitation.invitation_id))).all()
+
+
+async def is_active(session: AsyncSession, org_id: UUID, partner_id: UUID | None) -> bool:
+    """One that nobody has told of is active, as everywhere."""
+    tenants = TENANCY.tenants.c
+    query = select(tenants.tenant_id).where(tenants.tenant_id.in_((org_id, partner_id)), ~tenants.is_active)
+    return (await session.execute(query.limit(1))).first() is None
+
+
+async def update_used(session: AsyncSession, invitation_id: UUID) -> bool:
+    """False: somebody else was faster."""
+    statement = update(TenantInvitation).where(
+        TenantInvitation.invitation_id == invitation_id, TenantInvitation.used_at.is_(None)
+    )
+    statement = statement.values(used_at=func.now()).returning(TenantInvitation.invitation_id)
+    return (await session.execute(statement)).scalar_one_or_none() is not None
 
 
 async def delete_of_address(session: AsyncSession, address: bytes) -> None:
-    """`address`: its digest."""
-    await tenant.present(session, address)
+    """`address`: its digest, which the transaction has shown."""
     await session.execute(delete(TenantInvitation).where(TenantInvitation.address_digest == address))
 
 
@@ -60,11 +68,3 @@ async def delete_old(session: AsyncSession, *, age: timedelta, limit: int) -> in
     old = select(TenantInvitation.invitation_id).where(over, TenantInvitation.noted_at < func.now() - age).limit(limit)
     statement = delete(TenantInvitation).where(TenantInvitation.invitation_id.in_(old))
     return len((await session.execute(statement.returning(TenantInvitation.invitation_id))).all())
-
-
-async def _is_active(session: AsyncSession, org_id: UUID, partner_id: UUID | None) -> bool:
-    """One that nobody has told of is active, as everywhere."""
-    await tenant.admit(session, org_id)
-    tenants = TENANCY.tenants.c
-    query = select(tenants.tenant_id).where(tenants.tenant_id.in_((org_id, partner_id)), ~tenants.is_active)
-    return (await session.execute(query.limit(1))).first() is None

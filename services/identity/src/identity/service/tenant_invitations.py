@@ -48,15 +48,27 @@ def _is_of(event: InvitationSent | InvitationEnded, org_id: UUID, partner_id: UU
 
 async def use(session: AsyncSession, token: str, *, email: str) -> bool:
     """`token`: the letter's token or invite code, as it was typed. False: it is none of this address's that is open."""
-    tokens = {digests.of_token(token), digests.of_code(token)}
-    return await tenant_invitations.use(session, digests.of_address(email), tokens=tokens)
+    return await _use(session, email, tokens={digests.of_token(token), digests.of_code(token)})
 
 
 async def use_of_address(session: AsyncSession, email: str) -> bool:
     """For somebody who has shown otherwise that the address is theirs. False: it has no open invitation."""
-    return await tenant_invitations.use(session, digests.of_address(email), tokens=None)
+    return await _use(session, email, tokens=None)
 
 
 async def forget(session: AsyncSession, email: str) -> None:
     """For an account that goes."""
-    await tenant_invitations.delete_of_address(session, digests.of_address(email))
+    address = digests.of_address(email)
+    await tenant.present(session, address)
+    await tenant_invitations.delete_of_address(session, address)
+
+
+async def _use(session: AsyncSession, email: str, *, tokens: set[bytes] | None) -> bool:
+    address = digests.of_address(email)
+    await tenant.present(session, address)
+    for found in await tenant_invitations.list_open(session, address, tokens=tokens):
+        # Whether the org and the partner are active is written behind the same wall.
+        await tenant.admit(session, found.org_id)
+        if await tenant_invitations.is_active(session, found.org_id, found.partner_id):
+            return await tenant_invitations.update_used(session, found.invitation_id)
+    return False
