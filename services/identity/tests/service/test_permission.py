@@ -61,8 +61,14 @@ def test_every_query_over_everybodys_rows_asks_for_a_proof() -> None:
     assert asked.keys() == EVERYBODYS.keys()
 
 
-# What no caller asks for: settings as they act, roles that decide on a second factor, keys that everybody may have.
-FOR_NOBODY = {"platform_settings.list_values", "memberships.list_roles", "signing_keys.list_public"}
+# What no caller asks for: settings as they act, roles that decide on a second factor, keys that everybody may have, and
+# an address's invitations, which the row-level policy shows to who presents the address.
+FOR_NOBODY = {
+    "platform_settings.list_values",
+    "memberships.list_roles",
+    "signing_keys.list_public",
+    "tenant_invitations.list_open",
+}
 
 
 def test_every_list_asks_for_a_proof() -> None:
