@@ -27,7 +27,7 @@ def test_a_taken_gateway_port_is_refused_with_the_way_out(taken):
 def test_a_remembered_port_is_kept_while_it_is_free(taken):
     free = ports.unused()
 
-    chosen = ports.choose(("nats", "rag"), remembered={"nats": free, "rag": taken})
+    chosen = ports.choose(("nats", "rag"), remembered={"nats": free, "rag": taken}, gateway=0)
 
     assert chosen["nats"] == free
     assert chosen["rag"] not in (taken, free)
@@ -36,9 +36,20 @@ def test_a_remembered_port_is_kept_while_it_is_free(taken):
 def test_no_port_is_given_out_twice():
     names = tuple(f"process-{number}" for number in range(50))
 
-    chosen = ports.choose(names, remembered=dict.fromkeys(names, ports.unused()))
+    chosen = ports.choose(names, remembered=dict.fromkeys(names, ports.unused()), gateway=0)
 
     assert len(set(chosen.values())) == len(names)
+
+
+def test_the_gateway_s_port_is_nobody_else_s_remembered_or_new(monkeypatch):
+    """Nothing listens there yet when the others are chosen."""
+    gateway = ports.unused()
+    assert ports.choose(("nats",), remembered={"nats": gateway}, gateway=gateway)["nats"] != gateway
+
+    offered = iter([gateway, gateway + 1])
+    monkeypatch.setattr(ports.secrets, "randbelow", lambda _: next(offered) - ports._LOWEST)
+    monkeypatch.setattr(ports, "is_free", lambda port, **_: True)
+    assert ports.choose(("nats",), remembered={}, gateway=gateway) == {"nats": gateway + 1}
 
 
 def test_any_free_gateway_port_prefers_the_last_one(taken):

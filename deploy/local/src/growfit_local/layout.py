@@ -84,7 +84,9 @@ def resolve(home: Home, *, port: int, host: str, settings: Mapping[str, str]) ->
     """
     remembered = _state(home).get("ports", {})
     gateway = ports.gateway(port, host=host, remembered=remembered.get("gateway", 0))
-    chosen = ports.choose(PORTS, remembered={name: remembered[name] for name in PORTS if name in remembered})
+    chosen = ports.choose(
+        PORTS, remembered={name: remembered[name] for name in PORTS if name in remembered}, gateway=gateway
+    )
     layout = Layout(
         home=home,
         host=host,

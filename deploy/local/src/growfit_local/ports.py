@@ -24,13 +24,13 @@ def is_free(port: int, *, host: str = LOOPBACK) -> bool:
         return True
 
 
-def choose(names: tuple[str, ...], *, remembered: dict[str, int]) -> dict[str, int]:
-    """A free loopback port for each name: the remembered one where it still is free."""
+def choose(names: tuple[str, ...], *, remembered: dict[str, int], gateway: int) -> dict[str, int]:
+    """A free loopback port for each name: the remembered one where it still is free. None is the gateway's."""
     chosen: dict[str, int] = {}
     for name in names:
         port = remembered.get(name, 0)
-        if not port or port in chosen.values() or not is_free(port):
-            port = unused(exclude={*chosen.values(), *remembered.values()})
+        if port in (0, gateway, *chosen.values()) or not is_free(port):
+            port = unused(exclude={gateway, *chosen.values(), *remembered.values()})
         chosen[name] = port
     return chosen
 
