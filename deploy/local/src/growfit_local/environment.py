@@ -40,6 +40,7 @@ def _service(layout: Layout, role: str) -> Environment:
         "NATS_URL": layout.nats_url,
         "NATS_NKEY_SEED": layout.secrets[seed_name(role)],
         "JWKS_URL": f"{layout.url('identity')}/.well-known/jwks.json",
+        "FORWARDED_ALLOW_IPS": f"{LOOPBACK},{layout.settings['TRUSTED_PROXIES']}",
     }
 
 

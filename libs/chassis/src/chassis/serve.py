@@ -107,8 +107,8 @@ def _serve(package: str, doors: Doors, *, host: str, port: int) -> None:
         server_header=False,
         # Then the worker's running handlers have `bus.GRACEFUL_SECONDS`; the process manager kills after 20 s.
         timeout_graceful_shutdown=8,
-        # The gateway is the only peer; it says who the client was.
-        forwarded_allow_ips="127.0.0.1" if host == "127.0.0.1" else "*",
+        # The gateway and the other services say who the client was, and the proxies in front of the gateway.
+        forwarded_allow_ips=settings.forwarded_allow_ips,
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from chassis.health import EXIT_LOOP_STUCK
 
@@ -157,3 +158,37 @@ def test_wrong_settings_are_named_without_a_traceback() -> None:
     assert "LOG_LEVEL: Input should be 'DEBUG'" in ended.stderr
     assert "DATABASE_URL: Field required" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("peers", ["*", "gateway", "10.0.0.0/8,*", "10.0.0.1/8"])
+def test_nobody_is_believed_by_name_or_all_at_once(peers) -> None:
+    command = [sys.executable, "-m", "chassis.serve", "usage_metrics", "--port", "0"]
+    environment = {**os.environ, "DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1/nothing"}
+    wrong = {"FORWARDED_ALLOW_IPS": peers, "NATS_URL": "nats://127.0.0.1:1", "NATS_NKEY_SEED": "x"}
+    ended = subprocess.run(command, env=environment | wrong, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 1
+    assert "FORWARDED_ALLOW_IPS: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("peer", "said", "caller"),
+    [
+        # Whatever a client writes stands to the left of what the first proxy saw.
+        ("10.9.0.2", "8.8.8.8, 203.0.113.7, 10.9.0.1", "203.0.113.7"),
+        ("10.9.0.2", "203.0.113.7", "203.0.113.7"),
+        ("203.0.113.9", "8.8.8.8", "203.0.113.9"),
+    ],
+)
+async def test_a_caller_s_address_is_what_the_outermost_known_proxy_saw(settings, peer, said, caller) -> None:
+    seen = []
+
+    async def app(scope, receive, send) -> None:
+        seen.append(scope["client"][0])
+
+    known = settings.model_validate(settings.model_dump() | {"forwarded_allow_ips": "127.0.0.1, 10.9.0.0/16,"})
+    door = ProxyHeadersMiddleware(app, known.forwarded_allow_ips)
+    await door({"type": "http", "client": (peer, 1), "headers": [(b"x-forwarded-for", said.encode())]}, None, None)
+
+    assert seen == [caller]
