@@ -61,6 +61,7 @@ def _change_accounts() -> None:
     op.add_column("app_user", sa.Column("version", sa.Integer(), server_default="1", nullable=False), schema="user")
     for name in ("email_verified_at", "deactivated_at", "anonymised_at", "last_login_at"):
         op.add_column("app_user", sa.Column(name, sa.DateTime(timezone=True), nullable=True), schema="user")
+    op.add_column("credentials", sa.Column("network", sa.Text(), nullable=True), schema="identity")
     op.drop_constraint(op.f("ck_app_user_status"), "app_user", schema="user")
     op.create_check_constraint(
         op.f("ck_app_user_status"),
@@ -137,6 +138,7 @@ def downgrade() -> None:
     op.execute('REVOKE UPDATE ON "user".app_user FROM identity')
     for name in ("last_used_at", "network", "ip"):
         op.drop_column("sessions", name, schema="identity")
+    op.drop_column("credentials", "network", schema="identity")
     # Whoever had left of their own accord stays locked out, in the nearest word that there was.
     op.execute("""UPDATE "user".app_user SET status = 'suspended' WHERE status = 'deactivated'""")
     op.drop_constraint(op.f("ck_app_user_status"), "app_user", schema="user")

@@ -259,6 +259,14 @@ async def test_rotating_with_nothing_kept_ends_the_old_one(ask, made, trade, pro
     assert [str(event.session_id) for event in events] == [made["api_key_id"]]
 
 
+async def test_with_all_the_keys_that_there_may_be_one_is_replaced_at_once(ask, made, monkeypatch, problem) -> None:
+    monkeypatch.setattr("identity.service.api_keys.MOST_KEYS", 1)
+    path = f"/users/me/api-keys/{made['api_key_id']}/rotate"
+    problem(await ask("POST", path, {"keep_hours": 1}), 409, "api_keys_full")
+
+    assert (await ask("POST", path, {"keep_hours": 0})).status_code == 201
+
+
 async def test_rotating_makes_no_key_live_longer(ask, made, sql) -> None:
     query = "UPDATE identity.api_keys SET expires_at = now() + interval '1 hour' WHERE api_key_id = %s"
     await sql.rows(query, made["api_key_id"])

@@ -233,3 +233,42 @@ async def test_no_address_can_be_read_from_the_counts(few, client, account, netw
     await guess(client.at(network()), account, 1)
     for row in await sql.rows("SELECT * FROM identity.attempts"):
         assert len(row["key"]) == 16
+
+
+async def test_whoever_has_never_logged_in_is_not_shut_out_where_they_signed_up(
+    few, client, stranger, network, problem
+) -> None:
+    account, home = stranger(), client.at(network(200))
+    assert (await home.post("/auth/sign-up", account.form)).status_code == 201
+    for place in range(5):
+        assert await guess(client.at(network(place)), account, LIMIT) == [401] * LIMIT
+    problem(await client.at(network(100)).post("/auth/login", account.login), 429, "too_many_tries")
+
+    assert (await client.at(network(200, 9)).post("/auth/login", account.login)).status_code == 200
+
+
+async def test_a_reset_opens_the_network_that_it_came_from(
+    few, client, account, network, letters, sql, problem
+) -> None:
+    for place in range(5):
+        await guess(client.at(network(place)), account, LIMIT)
+    away = client.at(network(150))
+    problem(await away.post("/auth/login", account.login), 429, "too_many_tries")
+    await away.post("/auth/password-reset", {"email": account.email})
+    token = (await letters(account.email))[-1].token
+    new = "battery-staple-correct"
+    assert (await away.post("/auth/password-reset/confirm", {"token": token, "password": new})).is_success
+
+    assert (await away.post("/auth/login", account.login | {"password": new})).status_code == 200
+
+
+async def test_a_password_that_nobody_had_the_time_to_look_at_is_no_try(
+    few, client, account, network, monkeypatch
+) -> None:
+    here, passwords = client.at(network()), client.wired.sessions._check._passwords
+    with monkeypatch.context() as busy:
+        busy.setattr(passwords, "_waiting", 10**6)
+        answers = [await here.post("/auth/login", account.login) for _ in range(2 * LIMIT)]
+    assert {answer.status_code for answer in answers} == {503}
+
+    assert await guess(here, account, LIMIT) == [401] * LIMIT

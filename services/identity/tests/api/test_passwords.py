@@ -306,3 +306,22 @@ async def test_two_changes_at_once(client, account, tokens, sql) -> None:
     assert (await client.post("/auth/login", account.login | {"password": f"{NEW}-{won}"})).status_code == 200
     (row,) = await sql.rows('SELECT token_epoch FROM "user".app_user WHERE user_id = %s', account.user_id)
     assert row == {"token_epoch": 1}
+
+
+async def test_a_change_gives_no_more_than_the_session_is_good_for(client, account, tokens, setting) -> None:
+    """A tier that must have a second factor by now: changing the password is no way to put it off."""
+    async with setting("security.mfa_required_tiers", ["user"]):
+        fresh = (await change(client, tokens, account.password)).json()["access_token"]
+        answer = await client.with_token("GET", "/users/me/sessions", fresh)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_needed")
+
+
+async def test_a_session_ends_when_its_time_is_over_whatever_token_there_is(
+    client, account, tokens, sql, problem
+) -> None:
+    query = "UPDATE identity.sessions SET expires_at = now() WHERE user_id = %s"
+    await sql.rows(query, account.user_id)
+
+    problem(await client.with_token("GET", "/users/me", tokens["access_token"]), 401, "session_ended")
+    problem(await change(client, tokens, account.password), 401, "session_ended")

@@ -190,3 +190,36 @@ async def test_neither_address_nor_token_is_kept(stranger, hear, sql) -> None:
     (row,) = await sql.rows("SELECT * FROM identity.tenant_invitations WHERE invitation_id = %s", fact.invitation_id)
     assert account.email not in str(row)
     assert secret not in str(row)
+
+
+async def test_a_letter_after_the_address_was_left_is_as_good_as_the_first(
+    client, stranger, hear, sign_up, letters, sql
+) -> None:
+    account, first, second, moved = stranger(), token(), token(), stranger()
+    fact = sent(account.email, first)
+    await hear(fact)
+    assert (await sign_up(account, first)).status_code == 201
+    tokens = await client.login(account)
+    body = {"email": moved.email, "password": account.password}
+    await client.with_token("POST", "/users/me/email", tokens["access_token"], body)
+    await client.post("/auth/verify-email", {"token": (await letters(moved.email))[-1].token})
+    query = "SELECT count(*) AS left FROM identity.tenant_invitations WHERE invitation_id = %s"
+    assert await sql.rows(query, fact.invitation_id) == [{"left": 0}]
+
+    again = {"invitation_id": fact.invitation_id, "org_id": fact.org_id, "partner_id": fact.partner_id}
+    await hear(sent(account.email, second, **again, version=2))
+    assert (await sign_up(type(account)(email=account.email), second)).status_code == 201
+
+
+async def test_a_letter_that_is_sent_again_is_not_deleted_as_an_old_one(client, hear, sql) -> None:
+    fact = sent("again@growfit.example", token())
+    await hear(fact)
+    await sql.rows(
+        "UPDATE identity.tenant_invitations SET noted_at = now() - interval '40 days' WHERE invitation_id = %s",
+        fact.invitation_id,
+    )
+    await hear(fact.model_copy(update={"version": 2}), ended(fact, version=3))
+    await client.wired.tidy.run()
+
+    query = "SELECT version, is_open FROM identity.tenant_invitations WHERE invitation_id = %s"
+    assert await sql.rows(query, fact.invitation_id) == [{"version": 3, "is_open": False}]

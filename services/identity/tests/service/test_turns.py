@@ -15,7 +15,7 @@ async def test_they_come_in_their_order_and_never_more_at_once_than_may() -> Non
 
     async def come(number: int) -> None:
         nonlocal inside, most
-        async with turns.take():
+        async with turns.take("198.51.100.7"):
             inside += 1
             most = max(most, inside)
             served.append(number)
@@ -29,11 +29,11 @@ async def test_they_come_in_their_order_and_never_more_at_once_than_may() -> Non
 
 
 async def test_one_more_than_may_wait_is_told_when_to_come_again() -> None:
-    turns = Turns(at_once=1, most_waiting=2, full=TOO_MANY_LOGINS)
+    turns = Turns(at_once=1, most_waiting=4, full=TOO_MANY_LOGINS)
     leave = asyncio.Event()
 
     async def come() -> None:
-        async with turns.take():
+        async with turns.take("198.51.100.7"):
             await leave.wait()
 
     there = [asyncio.create_task(come()) for _ in range(3)]
@@ -54,7 +54,7 @@ async def test_whoever_gives_up_leaves_their_place_to_the_next(where) -> None:
     leave = asyncio.Event()
 
     async def come() -> None:
-        async with turns.take():
+        async with turns.take("198.51.100.7"):
             await leave.wait()
 
     first = asyncio.create_task(come())
@@ -73,5 +73,28 @@ async def test_a_turn_ends_with_an_error_too() -> None:
     turns = Turns(at_once=1, most_waiting=0, full=TOO_MANY_LOGINS)
     for _ in range(3):
         with pytest.raises(LookupError):
-            async with turns.take():
+            async with turns.take("198.51.100.7"):
                 raise LookupError
+
+
+async def test_a_host_that_sends_hundreds_waits_for_itself() -> None:
+    turns = Turns(at_once=1, most_waiting=200, full=TOO_MANY_LOGINS)
+    served: list[str] = []
+
+    async def come(host: str) -> None:
+        try:
+            async with turns.take(host):
+                served.append(host)
+                await asyncio.sleep(0)
+        except Unavailable:
+            served.append(f"{host} refused")
+
+    flood = [asyncio.create_task(come("203.0.113.1")) for _ in range(400)]
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(come(f"198.51.100.{number}")) for number in range(3)]
+    await asyncio.gather(*flood, *others)
+
+    answered = [host for host in served if not host.endswith("refused")]
+    assert served.count("203.0.113.1 refused") == 299
+    assert {answered.index(f"198.51.100.{number}") for number in range(3)} <= set(range(6))
+    assert len(answered) == 104

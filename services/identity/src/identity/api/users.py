@@ -33,8 +33,8 @@ async def change_my_email(body: EmailChange, caller: Caller, services: Services)
 @router.post("/users/me/password", responses=responses(Unauthenticated, Forbidden, Invalid, RateLimited, Unavailable))
 async def change_my_password(body: PasswordChange, caller: Caller, services: Services) -> AccessToken:
     """All other sessions end. This one goes on with its refresh token and this new access token."""
-    user = await services.own_password.change(caller, current=body.current, new=body.new)
-    token, seconds = await services.sessions.access_token(user, caller.session_id)
+    await services.own_password.change(caller, current=body.current, new=body.new)
+    token, seconds = await services.sessions.access_token(caller.session_id)
     return AccessToken(access_token=token, expires_in=seconds)
 
 

@@ -12,11 +12,13 @@ from identity.models import (
     Base,
     Credential,
     Erasure,
+    Invitation,
     LinkedIdentity,
     MfaChallenge,
     PlatformSettingChange,
     RecoveryCode,
     Session,
+    TenantInvitation,
     TotpFactor,
     User,
 )
@@ -36,10 +38,15 @@ def _personal(user_id: UUID) -> list[tuple[type[Base], ColumnElement[bool]]]:
     ]
 
 
-async def count_personal(session: AsyncSession, user_id: UUID) -> dict[str, int]:
-    """By table, where there is any."""
+def _addressed(email: str, digest: bytes) -> list[tuple[type[Base], ColumnElement[bool]]]:
+    """The rows that name the address, whoever it was that they invited."""
+    return [(Invitation, Invitation.email == email), (TenantInvitation, TenantInvitation.address_digest == digest)]
+
+
+async def count_personal(session: AsyncSession, user_id: UUID, *, email: str, digest: bytes) -> dict[str, int]:
+    """By table, where there is any. `email`: the address that the user had, and its digest, which must be presented."""
     found: dict[str, int] = {}
-    for model, condition in _personal(user_id):
+    for model, condition in (*_personal(user_id), *_addressed(email, digest)):
         count = (await session.execute(select(func.count()).select_from(model).where(condition))).scalar_one()
         if count:
             table = model.__table__

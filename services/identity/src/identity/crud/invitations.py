@@ -72,6 +72,11 @@ async def use_of_address(session: AsyncSession, email: str) -> bool:
     return (await session.execute(statement.returning(Invitation.invitation_id))).scalar_one_or_none() is not None
 
 
+async def delete_used(session: AsyncSession, email: str) -> None:
+    """Of an address that is nobody's any more: who used one is not known by it."""
+    await session.execute(delete(Invitation).where(Invitation.email == email, Invitation.used_at.is_not(None)))
+
+
 async def delete_of_address(session: AsyncSession, email: str) -> None:
     await session.execute(delete(Invitation).where(Invitation.email == email))
 

@@ -67,7 +67,9 @@ async def update_used(session: AsyncSession, session_id: UUID) -> Holder | None:
 async def stands(session: AsyncSession, session_id: UUID, *, epoch: int) -> bool:
     """Whether a token of this session, or of this API key, and of this epoch may still be believed."""
     holder = union_all(
-        select(Session.user_id).where(Session.session_id == session_id, Session.revoked_at.is_(None)),
+        select(Session.user_id).where(
+            Session.session_id == session_id, Session.revoked_at.is_(None), Session.expires_at > func.now()
+        ),
         select(ApiKey.user_id).where(
             ApiKey.api_key_id == session_id, ApiKey.revoked_at.is_(None), ApiKey.expires_at > func.now()
         ),

@@ -62,6 +62,12 @@ async def delete_of_address(session: AsyncSession, address: bytes) -> None:
     await session.execute(delete(TenantInvitation).where(TenantInvitation.address_digest == address))
 
 
+async def delete_used(session: AsyncSession, address: bytes) -> None:
+    """`address`: its digest, which the transaction has shown."""
+    used = (TenantInvitation.address_digest == address, TenantInvitation.used_at.is_not(None))
+    await session.execute(delete(TenantInvitation).where(*used))
+
+
 async def delete_old(session: AsyncSession, *, age: timedelta, limit: int) -> int:
     """Those that nobody can use any more and that were told of that long ago, `limit` at most; how many it was."""
     over = (~TenantInvitation.is_open) | (TenantInvitation.expires_at < func.now())

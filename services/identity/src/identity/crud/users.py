@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, false, func, or_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
@@ -71,7 +71,7 @@ async def lock_supervisors(session: AsyncSession) -> list[UUID]:
 
 
 class LoginRow(NamedTuple):
-    """`is_known_network`: the user has logged in from there before."""
+    """`is_known_network`: the user has logged in from there before, or chosen the password there."""
 
     user: User
     password_hash: str
@@ -81,7 +81,8 @@ class LoginRow(NamedTuple):
 async def get_for_login(session: AsyncSession, *, email: str, network: str | None) -> LoginRow | None:
     """None: there is no such account, or none with a password."""
     been_there = select(Session.session_id).where(Session.user_id == User.user_id, Session.network == network).exists()
-    query = select(User, Credential.password_hash, been_there).join(Credential, Credential.user_id == User.user_id)
+    is_known = or_(been_there, func.coalesce(Credential.network == network, false()))
+    query = select(User, Credential.password_hash, is_known).join(Credential, Credential.user_id == User.user_id)
     row = (await session.execute(query.where(User.email == email))).one_or_none()
     return LoginRow(row[0], row[1], row[2]) if row else None
 
@@ -116,11 +117,17 @@ async def has_password(session: AsyncSession, user_id: UUID) -> bool:
     return (await session.execute(query)).scalar_one_or_none() is not None
 
 
-async def put_password_hash(session: AsyncSession, *, user_id: UUID, password_hash: str) -> None:
-    """Also for somebody who had no password until now."""
-    values = {"user_id": user_id, "password_hash": password_hash, "changed_at": func.now()}
+async def put_password(session: AsyncSession, *, user_id: UUID, password_hash: str, network: str | None) -> None:
+    """Also for somebody who had no password until now. `network`: where it was chosen."""
+    values = {"user_id": user_id, "password_hash": password_hash, "network": network, "changed_at": func.now()}
     statement = insert(Credential).values(**values)
     await session.execute(statement.on_conflict_do_update(index_elements=[Credential.user_id], set_=values))
+
+
+async def update_password_hash(session: AsyncSession, *, user_id: UUID, password_hash: str) -> None:
+    """Of the same password, by today's cost."""
+    statement = sql_update(Credential).where(Credential.user_id == user_id).values(password_hash=password_hash)
+    await session.execute(statement)
 
 
 async def delete_credential(session: AsyncSession, user_id: UUID) -> None:

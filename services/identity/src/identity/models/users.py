@@ -45,4 +45,6 @@ class Credential(Base):
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("user.app_user.user_id"), primary_key=True)
     password_hash: Mapped[str] = mapped_column(Text)
+    # Where it was chosen: known to the account before its first login.
+    network: Mapped[str | None] = mapped_column(Text)
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

@@ -20,7 +20,7 @@ from identity.service import account_tokens, changes, password_policy, tenant_in
 from identity.service.account_tokens import Purpose
 from identity.service.attempts import Attempts, Limit
 from identity.service.letters import Letters
-from identity.service.networks import host_of
+from identity.service.networks import here, host_of
 from identity.service.permission import own
 from identity.service.registration import register
 
@@ -101,7 +101,7 @@ class AccountService:
                 is_verified=True,
                 tier=Tier.SUPERVISOR,
             )
-            await users.put_password_hash(session, user_id=user.user_id, password_hash=hashed)
+            await users.put_password(session, user_id=user.user_id, password_hash=hashed, network=here())
             await audit.record(session, "supervisor.granted", actor=None, target=f"user/{user.user_id}")
         return _profile(user, mfa_enabled=False)
 
@@ -133,7 +133,7 @@ class AccountService:
             user = await register(
                 session, email=email, display_name=display_name, locale=locale, is_verified=token is not None
             )
-            await users.put_password_hash(session, user_id=user.user_id, password_hash=hashed)
+            await users.put_password(session, user_id=user.user_id, password_hash=hashed, network=here())
             if token is None:
                 await self._letters.put_token(session, user, Purpose.VERIFY_EMAIL, to=email)
         return user

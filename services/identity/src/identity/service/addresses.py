@@ -8,10 +8,10 @@ from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import SESSION_ENDED, Conflict, Invalid, Unauthenticated
 from identity.crud import account_tokens as tokens
-from identity.crud import users
+from identity.crud import invitations, users
 from identity.errors import EMAIL_TAKEN, EMAIL_UNCHANGED, LINK_INVALID
 from identity.models import AccountToken, User
-from identity.service import account_tokens, changes
+from identity.service import account_tokens, changes, tenant_invitations
 from identity.service.account_tokens import Purpose
 from identity.service.attempts import Attempts, Limit
 from identity.service.letters import Kind, Letters
@@ -96,8 +96,11 @@ class AddressService:
 
 async def _apply(session: AsyncSession, user: User, token: AccountToken) -> str:
     if token.purpose == Purpose.CHANGE_EMAIL:
+        left = user.email
         if not await users.update_email(session, user, email=token.email, verified_at=now()):
             raise Conflict(EMAIL_TAKEN)
+        await invitations.delete_used(session, left)
+        await tenant_invitations.forget_used(session, left)
         return "user.email_changed"
     if token.email != user.email:
         raise Invalid(LINK_INVALID)

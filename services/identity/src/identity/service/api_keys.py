@@ -91,14 +91,15 @@ class ApiKeyService:
             old = await self._get(session, own, api_key_id)
             if old.state(now()) != "active":
                 raise Conflict(API_KEY_ENDED)
+            lifetime = lifetime or old.expires_at - old.created_at
+            if not keep:
+                # First, for it makes the room that its successor takes.
+                await self._end(session, caller, api_key_id)
             if (await self._room(session, own)).count(old.name) >= MOST_OF_ONE_NAME:
                 raise Conflict(API_KEY_ROTATING)
-            lifetime = lifetime or old.expires_at - old.created_at
             issued = await self._add(session, own, name=old.name, scopes=old.scopes, lifetime=lifetime)
             if keep:
                 await api_keys.update_expiry(session, own, api_key_id, lifetime=keep)
-            else:
-                await self._end(session, caller, api_key_id)
             await self._note(session, caller, "api_key.rotated", issued.row, replaces=str(api_key_id))
         return issued
 

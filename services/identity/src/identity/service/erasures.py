@@ -8,11 +8,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import tenant
 from chassis.auth import Principal
 from chassis.clock import now
 from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import Conflict, NotFound
+from contracts import digests
 from contracts.erasure import Erasure
 from contracts.identity import UserStatus
 from contracts.streams import SERVICES
@@ -105,11 +107,13 @@ def _summary(service: str, rows: list[Row]) -> ServiceReport:
 
 
 @asynccontextmanager
-async def reported(session: AsyncSession, user_id: UUID) -> AsyncIterator[None]:
+async def reported(session: AsyncSession, user_id: UUID, *, email: str) -> AsyncIterator[None]:
     """Around what anonymises: identity's own report, counted before and after, in the same transaction."""
-    before = await erasures.count_personal(session, user_id)
+    address = digests.of_address(email)
+    await tenant.present(session, address)
+    before = await erasures.count_personal(session, user_id, email=email, digest=address)
     yield
-    after = await erasures.count_personal(session, user_id)
+    after = await erasures.count_personal(session, user_id, email=email, digest=address)
     gone = {table: count - after.get(table, 0) for table, count in before.items() if count > after.get(table, 0)}
     await erasures.add(
         session, user_id=user_id, service=_OWN, erased_at=now(), erased=gone, remaining=sum(after.values())

@@ -59,7 +59,7 @@ class LeavingService:
     async def erase(self, session: AsyncSession, user: User, *, actor: Principal) -> None:
         """Anonymise an account whose row is locked, once `changes.spare_last_supervisor` has nothing against it."""
         email, user_id = user.email, user.user_id
-        async with erasures.reported(session, user_id):
+        async with erasures.reported(session, user_id, email=email):
             await users.update(
                 session,
                 user,

@@ -2,6 +2,8 @@
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from chassis import origin
+
 UNKNOWN = "unknown"
 _IPV4_PREFIX, _IPV6_PREFIX = 24, 64
 
@@ -13,6 +15,12 @@ def network_of(ip: str | None) -> str:
         return UNKNOWN
     prefix = _IPV4_PREFIX if isinstance(address, IPv4Address) else _IPV6_PREFIX
     return str(ip_network((address, prefix), strict=False))
+
+
+def here() -> str | None:
+    """The network that the request comes from; None: there is none, as for an operator's command."""
+    network = network_of(origin.current().ip)
+    return None if network == UNKNOWN else network
 
 
 def host_of(ip: str | None) -> str:

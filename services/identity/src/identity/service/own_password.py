@@ -19,7 +19,7 @@ from identity.service.account_tokens import Purpose
 from identity.service.api_keys import ApiKeyService
 from identity.service.attempts import Attempts, Limit
 from identity.service.letters import Kind, Letters
-from identity.service.networks import host_of
+from identity.service.networks import here, host_of
 from identity.service.password_check import PasswordCheck
 
 # Within a quarter of an hour.
@@ -99,7 +99,7 @@ class OwnPasswordService:
             target = f"user/{user.user_id}"
             await audit.record(session, "user.password_reset", actor=None, target=target, was_verified=was_verified)
 
-    async def change(self, caller: Principal, *, current: str, new: str) -> User:
+    async def change(self, caller: Principal, *, current: str, new: str) -> None:
         """All other sessions end. The caller's goes on with a new access token: those it had end too.
 
         Raises:
@@ -119,7 +119,6 @@ class OwnPasswordService:
             await changes.end_sessions(session, user, reason="password changed", keep=caller.session_id)
             await changes.announce(session, user)
             await audit.record(session, "user.password_changed", actor=caller, target=f"user/{user.user_id}")
-        return user
 
     async def _evict(self, session: AsyncSession, user: User) -> None:
         await self._api_keys.revoke_all(session, user, reason="password reset")
@@ -128,7 +127,7 @@ class OwnPasswordService:
                 await forget(session, user.user_id)
 
     async def _replace(self, session: AsyncSession, user: User, hashed: str, letter: Kind) -> None:
-        await users.put_password_hash(session, user_id=user.user_id, password_hash=hashed)
+        await users.put_password(session, user_id=user.user_id, password_hash=hashed, network=here())
         # With them goes a change of the address that somebody else may have asked for.
         await tokens.delete_of_user(session, user.user_id)
         await self._letters.put(session, letter, to=user.email, locale=user.locale)

@@ -13,14 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis import audit, origin
 from chassis.auth import Principal
 from chassis.database import Database
-from chassis.errors import SESSION_ENDED, Forbidden, GrowFitError, Unauthenticated
+from chassis.errors import SESSION_ENDED, Forbidden, GrowFitError, Unauthenticated, Unavailable
 from contracts.audit import AuditOutcome
 from identity.crud import users
 from identity.errors import LOGIN_REFUSED, PASSWORD_WRONG
 from identity.models import User
 from identity.ports import Passwords, Values
 from identity.service.attempts import Attempts, Counted, Limit, too_many_tries
-from identity.service.networks import UNKNOWN, host_of, network_of
+from identity.service.networks import here, host_of, network_of
 
 # Each times `security.login_attempts`.
 ONE_HOST = 10
@@ -105,7 +105,13 @@ class PasswordCheck:
             found = await users.get_for_login(session, email=email, network=place.network)
             known = found is not None and found.is_known_network
             counted = await self._attempts.count(session, *place.limits(limit, known=known))
-        right = await self._passwords.verify(password, found.password_hash if found else None)
+        try:
+            right = await self._passwords.verify(password, found.password_hash if found else None)
+        except Unavailable:
+            # Nobody looked at it, so it was no try.
+            async with self._database.transaction() as session:
+                await self._attempts.take_back(session, counted)
+            raise
         if right and found and found.user.status == "active":
             return Shown(found.user, found.password_hash, counted)
         await self._note(found.user if found else None, place, counted, limit=limit, caller=caller)
@@ -117,7 +123,7 @@ class PasswordCheck:
         key, ip = self._attempts.key, origin.current().ip
         network = network_of(ip)
         return _Place(
-            network=None if network == UNKNOWN else network,
+            network=here(),
             here=key("login", email, network),
             everywhere=key("login", email),
             host=key("login from", host_of(ip)),

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis import audit, origin
 from chassis.auth import Principal
 from chassis.database import Database
-from chassis.errors import Forbidden, Unauthenticated
+from chassis.errors import SESSION_ENDED, Forbidden, Unauthenticated
 from chassis.ids import new_id
 from contracts.audit import AuditOutcome
 from identity.crud import sessions, users
@@ -19,7 +19,7 @@ from identity.models import User
 from identity.ports import Challenge, Claims, RefreshSecrets, SecondFactor, Values
 from identity.service import changes
 from identity.service.keys import KeyService
-from identity.service.networks import network_of
+from identity.service.networks import host_of, network_of
 from identity.service.password_check import PasswordCheck, Shown
 from identity.service.permission import own
 from identity.service.turns import Turns
@@ -73,7 +73,7 @@ class SessionService:
             Unavailable: too many log in at once.
         """
         # From the first query on: what a hundred at once ask of the database would hold up those who are in as well.
-        async with self._turns.take():
+        async with self._turns.take(host_of(origin.current().ip)):
             return await self._login(email=email, password=password, user_agent=user_agent)
 
     async def _login(self, *, email: str, password: str, user_agent: str) -> TokenPair | Challenge:
@@ -84,7 +84,7 @@ class SessionService:
         terms = await self._terms(shown.user)
         async with self._database.transaction() as session:
             if renewed:
-                await users.put_password_hash(session, user_id=shown.user.user_id, password_hash=renewed)
+                await users.update_password_hash(session, user_id=shown.user.user_id, password_hash=renewed)
             challenge = await self._factors.challenge(session, shown.user.user_id, epoch=shown.user.token_epoch)
             opened = None
             if challenge is None:
@@ -119,16 +119,21 @@ class SessionService:
             holder = await self._rotate(session, digest, self._secrets.digest(successor))
         if holder is None:
             raise Unauthenticated(REFRESH_REFUSED)
-        scope = await self._factors.restriction(holder.user_id, tier=holder.tier, held=holder.restricted_to)
-        if scope != holder.restricted_to:
-            async with self._database.transaction() as session:
-                await sessions.update_restricted(session, holder.session_id, restricted_to=scope)
-        claims = Claims(holder.user_id, holder.tier, holder.session_id, holder.token_epoch, scope)
-        return await self._pair(claims, successor)
+        return await self._pair(await self._claims(holder), successor)
 
-    async def access_token(self, user: User, session_id: UUID) -> tuple[str, int]:
-        """Another access token of a session that goes on while its older ones have ended; and its seconds."""
-        pair = await self._pair(Claims(user.user_id, user.tier, session_id, user.token_epoch), "")
+    async def access_token(self, session_id: UUID) -> tuple[str, int]:
+        """Another access token of a session that goes on while its older ones have ended; and its seconds.
+
+        Good for no more than its session is, as at a refresh.
+
+        Raises:
+            Unauthenticated: the session is over.
+        """
+        async with self._database.transaction() as session:
+            holder = await sessions.get_holder(session, session_id)
+        if holder is None:
+            raise Unauthenticated(SESSION_ENDED)
+        pair = await self._pair(await self._claims(holder), "")
         return pair.access_token, pair.expires_in
 
     async def logout(self, caller: Principal) -> None:
@@ -147,6 +152,14 @@ class SessionService:
             )
             await self._check.settle(session, shown)
         raise Forbidden(EMAIL_UNVERIFIED)
+
+    async def _claims(self, holder: Holder) -> Claims:
+        """With what the session is good for by now."""
+        scope = await self._factors.restriction(holder.user_id, tier=holder.tier, held=holder.restricted_to)
+        if scope != holder.restricted_to:
+            async with self._database.transaction() as session:
+                await sessions.update_restricted(session, holder.session_id, restricted_to=scope)
+        return Claims(holder.user_id, holder.tier, holder.session_id, holder.token_epoch, scope)
 
     async def _rotate(self, session: AsyncSession, digest: bytes, successor: bytes) -> Holder | None:
         session_id = await sessions.use_token(session, digest=digest)

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import tenant
+from chassis.clock import now
 from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import Invalid
@@ -28,12 +29,15 @@ class TenantInvitationService:
             "org_id": event.org_id,
             "partner_id": event.partner_id,
             "is_open": isinstance(event, InvitationSent),
+            "noted_at": now(),
         }
         if isinstance(event, InvitationSent):
             values |= {
                 "address_digest": bytes.fromhex(event.address_digest),
                 "token_digest": bytes.fromhex(event.token_digest),
                 "expires_at": event.expires_at,
+                # Another letter may be for somebody else: whoever used the one before has another address by now.
+                "used_at": None,
             }
         async with self._database.transaction(tenant.PLATFORM, once=once) as session:
             known = await tenant_invitations.get_place(session, event.invitation_id)
@@ -54,6 +58,13 @@ async def use(session: AsyncSession, token: str, *, email: str) -> bool:
 async def use_of_address(session: AsyncSession, email: str) -> bool:
     """For somebody who has shown otherwise that the address is theirs. False: it has no open invitation."""
     return await _use(session, email, tokens=None)
+
+
+async def forget_used(session: AsyncSession, email: str) -> None:
+    """For an account that has another address now."""
+    address = digests.of_address(email)
+    await tenant.present(session, address)
+    await tenant_invitations.delete_used(session, address)
 
 
 async def forget(session: AsyncSession, email: str) -> None:
