@@ -1,13 +1,17 @@
 """What stands before a route is documented with it: its login, the gateway, bytes that are no JSON."""
 
+import json
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
+import jsonschema
 import pytest
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, StringConstraints
 
+from chassis import openapi_examples
 from chassis.app import create_app
 from chassis.auth import Caller, EnrollingCaller
 from chassis.errors import Conflict
@@ -80,3 +84,58 @@ def test_patterns_of_our_own_engine_are_not_published(document) -> None:
     properties = document["components"]["schemas"]["Named"]["properties"]
     assert "pattern" not in properties["name"]
     assert properties["code"]["pattern"] == "^[a-z]+$"
+
+
+def of(schema: dict, **schemas: dict):
+    answer = {"content": {"application/json": {"schema": schema}}}
+    described = {
+        "paths": {"/x": {"get": {"responses": {"200": answer}}}},
+        "components": {"schemas": schemas},
+    }
+    openapi_examples.add(described)
+    return answer["content"]["application/json"]["example"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "example"),
+    [
+        ({"type": "string", "examples": ["월수 저녁반"]}, "월수 저녁반"),
+        ({"type": "string", "enum": ["open", "closed"]}, "open"),
+        ({"const": "Bearer"}, "Bearer"),
+        ({"anyOf": [{"type": "null"}, {"type": "integer", "minimum": 3}]}, 3),
+        ({"type": "array", "items": {"type": "boolean"}}, [True]),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, {"key": 1}),
+        ({"$ref": "#/components/schemas/Named"}, {"name": "민지", "note": None, "of": []}),
+        # Its own field has no example, and another one of that name has.
+        ({"type": "object", "properties": {"name": {"type": "string"}}}, {"name": "민지"}),
+        ({"type": "object", "properties": {"name": {"type": "integer"}}}, {"name": 1}),
+    ],
+)
+def test_an_answer_is_shown_by_the_examples_of_its_fields(schema, example) -> None:
+    tree = {"type": "array", "items": {"$ref": "#/components/schemas/Named"}}
+    named = {"name": {"type": "string", "examples": ["민지"]}, "note": {"type": "null"}, "of": tree}
+    assert of(schema, Named={"type": "object", "properties": named}) == example
+
+
+def test_an_example_that_somebody_wrote_stays() -> None:
+    content = {"schema": {"type": "string"}, "example": "written"}
+    openapi_examples.add({"paths": {"/x": {"get": {"responses": {"200": {"content": {"application/json": content}}}}}}})
+    assert content["example"] == "written"
+
+
+DOCUMENTS = sorted((Path(__file__).parents[3] / "docs/openapi").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_successful_answer_has_an_example_that_is_one(path: Path) -> None:
+    document = json.loads(path.read_text("utf-8"))
+    shown = 0
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {}).get("application/json")
+                if status.startswith("2") and content:
+                    resolved = content["schema"] | {"components": document["components"]}
+                    jsonschema.validate(content["example"], resolved, jsonschema.Draft202012Validator)
+                    shown += 1
+    assert shown > 3

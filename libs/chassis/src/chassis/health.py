@@ -25,7 +25,7 @@ CHECK_SECONDS = 5.0
 def health_router(checks: list[Check], registry: CollectorRegistry) -> APIRouter:
     router = APIRouter(tags=["health"])
 
-    @router.get("/health")
+    @router.get("/health", responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}})
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from chassis import openapi_examples
 from chassis.errors import Forbidden, RateLimited, Unauthenticated, Unavailable
 from chassis.problems import MEDIA_TYPE, Problem, responses
 
@@ -31,6 +32,7 @@ def install(app: FastAPI) -> None:
             # Unicode classes are our engine's; other languages' validators and generators stumble over them.
             if r"\p{" in str(schema.get("pattern", "")):
                 del schema["pattern"]
+        openapi_examples.add(document)
         return document
 
     app.openapi = described  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import Select, SQLColumnExpression, tuple_
 
 from chassis.errors import CURSOR_INVALID, Invalid
@@ -20,7 +20,9 @@ MAX_PAGE = 200
 
 class Page[ItemT](BaseModel):
     items: list[ItemT]
-    next_cursor: str | None = None
+    next_cursor: str | None = Field(
+        None, description="`cursor` of the page after; null: this is the last one", examples=["eyJhdCI6IjIwMjYifQ"]
+    )
 
 
 @dataclass(frozen=True)

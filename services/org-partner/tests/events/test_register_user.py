@@ -48,6 +48,10 @@ def envelope(fact) -> tuple[str, bytes]:
     return fact.type, encode(wrap(fact, event_id=uuid4(), time=now()))
 
 
+async def dead_about(sql, user_id) -> list[dict]:
+    return await sql.rows("SELECT reason FROM org_partner.dead_letters WHERE body LIKE %s", f"%{user_id}%")
+
+
 def registration() -> UserRegistered:
     return UserRegistered(
         user_id=uuid4(),
@@ -60,13 +64,16 @@ def registration() -> UserRegistered:
 
 
 async def test_a_registration_on_the_bus_twice_is_one_known_user(settings, nats_server, sql) -> None:
-    fact = registration()
-    await publish_and_handle(settings, nats_server, [envelope(fact)] * 2)
+    fact, event_id = registration(), uuid4()
+    twice = [(fact.type, encode(wrap(fact, event_id=event_id, time=now())))] * 2
+    await publish_and_handle(settings, nats_server, twice)
 
     known = await sql.rows("SELECT user_id FROM org_partner.users WHERE email = %s", fact.email)
     assert known == [{"user_id": fact.user_id}]
-    assert await sql.rows("SELECT consumer FROM org_partner.inbox") == [{"consumer": REGISTER}]
-    assert await sql.rows("SELECT reason FROM org_partner.dead_letters") == []
+    # The bus may hold other suites' people too.
+    query = "SELECT consumer FROM org_partner.inbox WHERE event_id = %s"
+    assert await sql.rows(query, event_id) == [{"consumer": REGISTER}]
+    assert await dead_about(sql, fact.user_id) == []
 
 
 async def test_changes_and_an_erasure_on_the_bus_twice_and_out_of_order(settings, nats_server, sql, world) -> None:
@@ -88,4 +95,4 @@ async def test_changes_and_an_erasure_on_the_bus_twice_and_out_of_order(settings
     assert known == [{"email": None, "display_name": None, "status": "anonymised"}]
     (report,) = await sql.events(user_id=person.user_id)
     assert (type(report), report.remaining) == (PersonalDataErased, 0)
-    assert await sql.rows("SELECT reason FROM org_partner.dead_letters") == []
+    assert await dead_about(sql, person.user_id) == []

@@ -75,8 +75,8 @@ class UserRow(BaseModel):
     user_id: UUID
     email: str
     display_name: str
-    tier: Tier
-    status: Status
+    tier: Tier = Field(examples=["user"])
+    status: Status = Field(examples=["active"])
     locale: str
     email_verified_at: datetime | None
     mfa_enabled: bool
@@ -87,7 +87,7 @@ class UserRow(BaseModel):
 class ServiceErasureOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
-    service: str
+    service: str = Field(examples=["identity"])
     erased: dict[str, int] = Field(description="Rows by table")
     remaining: int = Field(description="Rows of personal data that are left")
     erased_at: datetime
@@ -102,11 +102,11 @@ class ErasureOut(BaseModel):
     anonymised_at: datetime | None
     complete: bool
     reported: list[ServiceErasureOut]
-    outstanding: list[str] = Field(description="Services that have not reported yet")
+    outstanding: list[str] = Field(description="Services that have not reported yet", examples=[["ingest"]])
 
 
 class UserDetail(UserRow):
-    status_reason: str | None
+    status_reason: str | None = Field(examples=["수업료 미납"])
     deactivated_at: datetime | None
     anonymised_at: datetime | None
     sessions: int = Field(description="Live ones")

@@ -94,6 +94,6 @@ class ApiKeyToken(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    access_token: str
+    access_token: str = Field(examples=["eyJhbGciOiJFZERTQSIsImtpZCI6IjRlMWIifQ.eyJzdWIiOiIwMTk4In0.c2lnbmF0dXJl"])
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  a scheme's name
     expires_in: int = Field(description="Seconds until the access token expires")

@@ -32,7 +32,7 @@ class OidcStarted(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    authorization_url: str
+    authorization_url: str = Field(examples=["https://login.example.com/authorize?client_id=growfit&state=Xk3v"])
     state: str
     login_token: str
     expires_in: int = Field(description="Seconds within which the login must come back")
@@ -52,7 +52,7 @@ class IdentityOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     identity_id: UUID
-    provider: str
+    provider: str = Field(examples=["school"])
     email: str
     linked_at: datetime
     last_login_at: datetime | None

@@ -21,7 +21,7 @@ class SettingOut(BaseModel):
 
     name: str
     group: Group
-    description: str
+    description: str = Field(examples=["가입할 수 있는 사람"])
     value_schema: dict[str, Any] = Field(serialization_alias="schema")
     default: Any
     value: Any
@@ -39,7 +39,7 @@ class SettingChangeOut(BaseModel):
     old_value: Any = Field(description="null: the default held")
     new_value: Any = Field(description="null: back to the default")
     changed_by: UUID
-    changed_by_name: str
+    changed_by_name: str = Field(examples=["김관리"])
     changed_at: datetime
-    ip: str | None
-    user_agent: str | None
+    ip: str | None = Field(examples=["203.0.113.7"])
+    user_agent: str | None = Field(examples=["Mozilla/5.0"])

@@ -3,7 +3,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Visibility(StrEnum):
@@ -18,10 +18,10 @@ class DocumentOut(BaseModel):
 
     document_id: UUID
     version: int
-    title: str
-    media_type: str
+    title: str = Field(examples=["AI 실습 과정 운영 안내서.pdf"])
+    media_type: str = Field(examples=["application/pdf"])
     size_bytes: int
-    state: str
+    state: str = Field(examples=["ready"])
     progress: float
     page_count: int | None
     chunk_count: int | None

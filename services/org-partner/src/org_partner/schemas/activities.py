@@ -56,11 +56,11 @@ class ActivityOut(BaseModel):
 
     activity_id: UUID
     occurred_at: datetime
-    action: str
+    action: str = Field(examples=["student.enrolled"])
     actor_id: UUID | None = Field(description="Absent: the platform itself")
-    actor_name: str | None = Field(description="Absent when the account is no more")
-    actor_email: str | None
-    target: str
+    actor_name: str | None = Field(description="Absent when the account is no more", examples=["이강사"])
+    actor_email: str | None = Field(examples=["teacher@example.com"])
+    target: str = Field(examples=["class/0198f3a1-7c52-7b3e-9c4d-2f6a8e1b0c9d"])
     org_id: UUID
     partner_id: UUID | None
     class_id: UUID | None

@@ -95,8 +95,8 @@ class ClassSeen(BaseModel):
     )
     opens_at: SeoulTimeOut | None
     closes_at: SeoulTimeOut | None
-    opened_at: SeoulTimeOut | None
-    closed_at: SeoulTimeOut | None
+    opened_at: SeoulTimeOut | None = Field(examples=["2026-11-26T09:30:00+09:00"])
+    closed_at: SeoulTimeOut | None = Field(examples=["2026-11-26T09:30:00+09:00"])
 
 
 class ClassOut(ClassSeen):
@@ -125,6 +125,8 @@ class MaterialOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     document_id: UUID
-    title: str | None = Field(description="Absent when the document is not known here")
+    title: str | None = Field(
+        description="Absent when the document is not known here", examples=["AI 실습 과정 운영 안내서.pdf"]
+    )
     is_live: bool = Field(description="Whether it can still be used")
     added_at: datetime

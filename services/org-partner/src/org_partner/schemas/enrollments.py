@@ -27,14 +27,16 @@ class EnrollmentOut(BaseModel):
     version: int
     enrolled_at: datetime
     class_id: UUID
-    class_name: str
+    class_name: str = Field(examples=["월수 저녁반"])
     course_id: UUID
-    course_name: str
+    course_name: str = Field(examples=["생성형 AI 기초"])
     partner_id: UUID
-    partner_name: str
+    partner_name: str = Field(examples=["AI 실습 파트너"])
     org_id: UUID
-    org_name: str
-    models: list[str] = Field(description="What may be used there after org, partner and class")
+    org_name: str = Field(examples=["별무리마루 배움터"])
+    models: list[str] = Field(
+        description="What may be used there after org, partner and class", examples=[["growfit-extractive"]]
+    )
     budget: Budget | None = Field(description="The student's own")
     materials: list[MaterialSeen]
 
@@ -52,9 +54,11 @@ class StudentOut(BaseModel):
     status: EnrollmentStatus
     version: int
     enrolled_at: datetime
-    assigned_models: list[str] = Field(description="What the class allowed when they were enrolled")
+    assigned_models: list[str] = Field(
+        description="What the class allowed when they were enrolled", examples=[["growfit-extractive"]]
+    )
     assigned_budget: Budget | None = Field(description="What the class gave each when they were enrolled")
-    display_name: str | None = Field(description="Absent for moments after a sign-up")
+    display_name: str | None = Field(description="Absent for moments after a sign-up", examples=["김민지"])
     email: str | None = Field(description="Absent for moments after a sign-up")
 
 
@@ -84,7 +88,7 @@ class ImportedRow(BaseModel):
     row: int = Field(description="As the spreadsheet counts; the names of the columns are row 1")
     email: str = Field(description="As it is written")
     outcome: Literal["enrolled", "already", "invited", "mail_limit", "unknown_user", "invalid", "class_full"]
-    message: str
+    message: str = Field(examples=["수강 등록했습니다."])
 
 
 class ImportReport(BaseModel):

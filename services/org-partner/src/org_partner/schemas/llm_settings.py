@@ -107,11 +107,11 @@ class EffectiveOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    provider: Sourced[str]
-    base_url: Sourced[str | None]
+    provider: Sourced[str] = Field(examples=[{"value": "openai", "source": "org"}])
+    base_url: Sourced[str | None] = Field(examples=[{"value": "https://api.openai.com/v1", "source": "org"}])
     has_key: Sourced[bool]
-    model: Sourced[str | None]
-    allowed_models: Sourced[list[str]]
+    model: Sourced[str | None] = Field(examples=[{"value": "gpt-4.1-mini", "source": "partner"}])
+    allowed_models: Sourced[list[str]] = Field(examples=[{"value": ["gpt-4.1-mini"], "source": "partner"}])
     prices: dict[str, Sourced[ModelPrice]]
 
 
@@ -140,7 +140,7 @@ class ClassLlmSettingsOut(BaseModel):
 
 class LlmProblem(BaseModel):
     code: str
-    detail: str
+    detail: str = Field(examples=["주소에 닿을 수 없습니다."])
 
 
 class LlmTestOut(BaseModel):

@@ -51,7 +51,7 @@ class OrgOut(BaseModel):
     org_id: UUID
     name: str
     status: OrgStatus = Field(description="Holds for its partners and classes as well")
-    status_reason: str | None = Field(description="Why it is not active")
+    status_reason: str | None = Field(description="Why it is not active", examples=["점검"])
     members_only_from_domains: bool
     version: int
     created_at: datetime

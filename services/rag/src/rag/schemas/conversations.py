@@ -39,11 +39,11 @@ class MessageOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     message_id: UUID
-    role: str
+    role: str = Field(examples=["assistant"])
     text: str
-    state: str
-    problem: str | None
-    model: str | None
+    state: str = Field(examples=["complete"])
+    problem: str | None = Field(examples=["llm_unavailable"])
+    model: str | None = Field(examples=["growfit-extractive"])
     citations: list[dict[str, Any]]
     input_tokens: int
     output_tokens: int

@@ -19,7 +19,7 @@ class SearchIn(BaseModel):
 class HitOut(BaseModel):
     """`score` = `cosine` + the model's lexical weight × `lexical`. Offsets count characters of the page's text."""
 
-    chunk_id: str
+    chunk_id: str = Field(examples=["5b0c9a"])
     document_id: UUID
     title: str
     page_from: int | None

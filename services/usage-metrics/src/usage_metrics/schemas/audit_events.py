@@ -52,17 +52,20 @@ class AuditLine(BaseModel):
 
     audit_id: UUID
     occurred_at: datetime
-    publisher: str = Field(description="Which service told of it")
-    action: str = Field(description="`<noun>.<past verb>`")
-    outcome: AuditOutcome
+    publisher: str = Field(description="Which service told of it", examples=["identity"])
+    action: str = Field(description="`<noun>.<past verb>`", examples=["user.suspended"])
+    outcome: AuditOutcome = Field(examples=["completed"])
     actor_id: UUID | None = Field(description="Null: nobody had logged in, or the platform itself did it")
     session_id: UUID | None
-    target: str | None
+    target: str | None = Field(examples=["user/0198f3a1-7c52-7b3e-9c4d-2f6a8e1b0c9d"])
     org_id: UUID | None
     partner_id: UUID | None
     class_id: UUID | None
-    ip: str | None = Field(description="Of your own acts; supervisors see everybody's, until the person is erased")
-    user_agent: str | None = Field(description="As `ip`")
-    request_id: str | None
+    ip: str | None = Field(
+        description="Of your own acts; supervisors see everybody's, until the person is erased",
+        examples=["203.0.113.7"],
+    )
+    user_agent: str | None = Field(description="As `ip`", examples=["Mozilla/5.0"])
+    request_id: str | None = Field(examples=["9c1f0a7de0d94b2c"])
     detail: dict[str, Any]
     recorded_at: datetime

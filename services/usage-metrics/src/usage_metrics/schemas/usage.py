@@ -76,10 +76,10 @@ class Keys(BaseModel):
     org_id: UUID | None = None
     partner_id: UUID | None = None
     class_id: UUID | None = None
-    class_name: str | None = None
+    class_name: str | None = Field(None, examples=["월수 저녁반"])
     user_id: UUID | None = None
-    operation: str | None = None
-    model: str | None = None
+    operation: str | None = Field(None, examples=["chat"])
+    model: str | None = Field(None, examples=["growfit-extractive"])
 
 
 class SummaryRow(Sums, Keys):
@@ -91,7 +91,7 @@ class SummaryOut(BaseModel):
 
     first: date = Field(alias="from")
     last: date = Field(alias="to")
-    timezone: str
+    timezone: str = Field(examples=["Asia/Seoul"])
     group_by: list[Group]
     totals: Sums = Field(description="Of everything asked for, whatever the page")
     rows: list[SummaryRow]
@@ -108,13 +108,13 @@ class UsageLine(BaseModel):
     class_id: UUID | None
     user_id: UUID
     operation: str
-    provider: str
+    provider: str = Field(examples=["growfit"])
     model: str
     input_tokens: int
     output_tokens: int
     estimated: bool
     outcome: str
-    reference: str
+    reference: str = Field(examples=["message/0198f3a1-7c52-7b3e-9c4d-2f6a8e1b0c9d"])
     duration_ms: int | None
     first_token_ms: int | None
     occurred_at: datetime
