@@ -54,7 +54,7 @@ class AuditLine(BaseModel):
     occurred_at: datetime
     publisher: str = Field(description="Which service told of it", examples=["identity"])
     action: str = Field(description="`<noun>.<past verb>`", examples=["user.suspended"])
-    outcome: AuditOutcome = Field(examples=["completed"])
+    outcome: AuditOutcome
     actor_id: UUID | None = Field(description="Null: nobody had logged in, or the platform itself did it")
     session_id: UUID | None
     target: str | None = Field(examples=["user/0198f3a1-7c52-7b3e-9c4d-2f6a8e1b0c9d"])

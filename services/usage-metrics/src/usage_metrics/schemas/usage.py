@@ -113,7 +113,7 @@ class UsageLine(BaseModel):
     input_tokens: int
     output_tokens: int
     estimated: bool
-    outcome: str
+    outcome: str = Field(examples=["completed"])
     reference: str = Field(examples=["message/0198f3a1-7c52-7b3e-9c4d-2f6a8e1b0c9d"])
     duration_ms: int | None
     first_token_ms: int | None
