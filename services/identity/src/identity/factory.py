@@ -88,7 +88,7 @@ def wire(settings: Settings) -> Wired:
     check = PasswordCheck(database, passwords, attempts, guard)
     secrets = HmacRefreshSecrets(key_encryption_key=sealing_key)
     # One: people who are in share this process with people who come. More processes let more in at once.
-    turns = Turns(at_once=1, most_waiting=200, full=TOO_MANY_LOGINS)
+    turns = Turns(at_once=1, most_waiting=200, full=TOO_MANY_LOGINS, pause=0.01)
     tiers = Tiers(database, guard)
     second_factors = SecondFactors(tiers)
     sessions = SessionService(database, check, secrets, keys, second_factors, settings=guard, turns=turns)

@@ -1,6 +1,7 @@
 """Who logs in waits for their turn, so that those who are in need not."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -98,3 +99,16 @@ async def test_a_host_that_sends_hundreds_waits_for_itself() -> None:
     assert served.count("203.0.113.1 refused") == 299
     assert {answered.index(f"198.51.100.{number}") for number in range(3)} <= set(range(6))
     assert len(answered) == 104
+
+
+async def test_between_two_turns_there_is_a_pause() -> None:
+    turns = Turns(at_once=1, most_waiting=10, full=TOO_MANY_LOGINS, pause=0.05)
+    ends: list[float] = []
+
+    async def come() -> None:
+        async with turns.take("198.51.100.7"):
+            ends.append(asyncio.get_running_loop().time())
+
+    await asyncio.gather(*(come() for _ in range(3)))
+
+    assert all(later - earlier >= 0.04 for earlier, later in itertools.pairwise(ends))

@@ -11,11 +11,13 @@ from chassis.errors import Message, Unavailable
 class Turns:
     """`full`: what those are told for whom there is no room. One host has half of it at most.
 
-    A host that sends hundreds at once waits for itself: whoever comes from elsewhere is next but one.
+    A host that sends hundreds at once waits for itself: whoever comes from elsewhere is next but one. `pause`: seconds
+    between two turns, in which what else the process has to answer is answered.
     """
 
-    def __init__(self, *, at_once: int, most_waiting: int, full: Message) -> None:
+    def __init__(self, *, at_once: int, most_waiting: int, full: Message, pause: float = 0.0) -> None:
         self._free = at_once
+        self._pause = pause
         self._most_waiting = most_waiting
         self._full = full
         # The host whose turn is next stands first.
@@ -34,7 +36,10 @@ class Turns:
         try:
             yield
         finally:
-            self._pass_on()
+            if self._pause:
+                asyncio.get_running_loop().call_later(self._pause, self._pass_on)
+            else:
+                self._pass_on()
 
     async def _wait(self, host: str) -> None:
         waiting, own = sum(map(len, self._lines.values())), len(self._lines.get(host, ()))
