@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DIRECTIONS = 16
-# 16-bit storage moves a unit vector's projection by about 2e-5; exchanging two vectors moves it by 1e-2.
+# 16-bit storage moves a unit vector's projection by about 2e-5; two exchanged vectors move most of theirs by 1e-2.
 _TOLERANCE = 2e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
     """`payload` is a SHA-256 over ids, metadata and texts. `vectors` are projections of the document's vectors,
-    each weighted by its chunk's id, so that vectors exchanged between chunks are seen as well.
+    each weighted by its chunk's id, so that vectors exchanged between chunks are seen as well. The weight differs by
+    direction: one weight a chunk would be much the same for some two chunks, and their exchange would go unseen.
     """
 
     doc_id: str
@@ -46,7 +47,12 @@ def _projections(rows: Sequence[tuple[uuid.UUID, NDArray[Any], Mapping[str, Any]
         return (0.0,) * _DIRECTIONS
     matrix = np.array([vector for _, vector, _ in rows], dtype=np.float64)
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
-    weights = np.array([0.5 + key.int % 65_536 / 65_536 for key, _, _ in rows])
+    weights = np.array([_weights(key) for key, _, _ in rows])
     directions = np.random.default_rng(384).standard_normal((matrix.shape[1], _DIRECTIONS))
     directions /= np.linalg.norm(directions, axis=0)
-    return tuple(float(value) for value in weights @ (matrix @ directions))
+    return tuple(float(value) for value in (weights * (matrix @ directions)).sum(axis=0))
+
+
+def _weights(key: uuid.UUID) -> NDArray[Any]:
+    """0.5..1.5 for each direction."""
+    return 0.5 + np.frombuffer(hashlib.sha256(key.bytes).digest(), dtype="<u2") / 65_536

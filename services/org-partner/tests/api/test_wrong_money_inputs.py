@@ -6,7 +6,8 @@ import pytest
 
 from org_partner.service import days
 
-TOMORROW = (days.today() + timedelta(days=1)).isoformat()
+# Far enough ahead that a run over midnight in Seoul does not come to it.
+LATER = (days.today() + timedelta(days=60)).isoformat()
 
 
 def problem(answer, code: str, status: int = 422) -> dict:
@@ -111,8 +112,8 @@ async def test_bodies_that_are_no_form(client, school, org, content) -> None:
         problem(answer, "validation_failed")
 
 
-SHARE = {"kind": "share", "share_bps": 1, "currency": "KRW", "effective_from": TOMORROW}
-FEE = {"kind": "fixed_fee", "fixed_fee": 1, "currency": "KRW", "effective_from": TOMORROW}
+SHARE = {"kind": "share", "share_bps": 1, "currency": "KRW", "effective_from": LATER}
+FEE = {"kind": "fixed_fee", "fixed_fee": 1, "currency": "KRW", "effective_from": LATER}
 UNFIT_POLICIES = [
     {},
     {"kind": "gift"},
@@ -143,7 +144,7 @@ UNFIT_POLICIES = [
     {**SHARE, "effective_from": 1_800_000_000},
     {**SHARE, "effective_from": "1800000000"},
     {**SHARE, "effective_from": "2999-01-01"},
-    {**SHARE, "effective_from": f"{TOMORROW}T00:00:00"},
+    {**SHARE, "effective_from": f"{LATER}T00:00:00"},
     {**SHARE, "version": 7},
     {**SHARE, "adopted_at": "2020-01-01"},
     {**FEE, "share_bps": 1},
@@ -162,18 +163,21 @@ async def test_unfit_policies(client, school, org, sql, body) -> None:
     assert await sql.rows("SELECT 1 FROM partner.settlement_policies WHERE org_id = %s", school.org.org_id) == []
 
 
-@pytest.mark.parametrize("day", [days.today().isoformat(), "2020-01-01"])
-async def test_days_that_have_come(client, school, org, day) -> None:
-    answer = await client.ask(school.admin, "POST", f"{org}/settlement-policies", json={**SHARE, "effective_from": day})
+@pytest.mark.parametrize("back", [0, 1, 2500])
+async def test_days_that_have_come(client, school, org, back) -> None:
+    today = days.today()
+    body = {**SHARE, "effective_from": (today - timedelta(days=back)).isoformat()}
+    answer = await client.ask(school.admin, "POST", f"{org}/settlement-policies", json=body)
 
-    assert problem(answer, "policy_too_early")["earliest"] == TOMORROW
+    tomorrows = {(day + timedelta(days=1)).isoformat() for day in (today, days.today())}
+    assert problem(answer, "policy_too_early")["earliest"] in tomorrows
 
 
 async def test_tiers_that_do_not_ascend(client, school, org) -> None:
     tiers = [{"from_amount": 2, "share_bps": 1}, {"from_amount": 2, "share_bps": 2}]
     terms = {"kind": "share", "share_bps": 1, "currency": "KRW", "tiers": tiers}
     for path, body in (
-        ("settlement-policies", {**terms, "effective_from": TOMORROW}),
+        ("settlement-policies", {**terms, "effective_from": LATER}),
         ("settlement-policies/preview", {"terms": terms, "revenue_amount": 1}),
     ):
         problem(await client.ask(school.admin, "POST", f"{org}/{path}", json=body), "tiers_not_ascending")
