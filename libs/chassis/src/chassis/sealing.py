@@ -7,6 +7,7 @@ open. It names the key that wrapped it, so that keys can be changed while old re
 import base64
 import hashlib
 import os
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,6 +22,21 @@ _WRAPPED_BYTES = _NONCE_BYTES + _KEY_BYTES + _TAG_BYTES
 
 class SealBroken(Exception):
     """The record was altered, belongs to something else, or was sealed with a key that is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """What a change of the key-encryption key came to, in records.
+
+    `current`: sealed with the first key already. `broken`: opened by none; their owners must set them anew.
+    """
+
+    rewrapped: int = 0
+    current: int = 0
+    broken: int = 0
+
+    def __add__(self, other: "Rewrapped") -> "Rewrapped":
+        return Rewrapped(self.rewrapped + other.rewrapped, self.current + other.current, self.broken + other.broken)
 
 
 def keys_of(text: str) -> list[bytes]:

@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from chassis.errors import GrowFitError, Locale
+from chassis.sealing import Rewrapped
 from identity.config import Settings
 from identity.factory import wire
 from identity.schemas.auth import SignUp
@@ -69,6 +70,23 @@ def rotate_keys() -> None:
     typer.echo(f"older keys verify until {made.retired_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
 
 
+@cli.command()
+def rewrap_secrets() -> None:
+    """Seal second factors and signing keys with the first key of KEY_ENCRYPTION_KEY; any of them opens.
+
+    May be repeated. Keep an old one for a day more: letters that wait are sealed with it too.
+    """
+    try:
+        done = asyncio.run(_rewrap())
+    except GrowFitError as error:
+        typer.echo(error.message.text(Locale.EN, **error.values), err=True)
+        sys.exit(1)
+    typer.echo(f"{done.rewrapped} sealed anew, {done.current} were current")
+    if done.broken:
+        typer.echo(f"{done.broken} do not open: add the key that sealed them, or reset those second factors", err=True)
+        sys.exit(1)
+
+
 def _set_tier(email: str, change: Callable[[SupervisorService, str], Awaitable[None]]) -> None:
     async def run() -> None:
         wired = wire(Settings())
@@ -88,6 +106,14 @@ async def _rotate() -> Rotation:
     wired = wire(Settings())
     try:
         return await wired.keys.rotate()
+    finally:
+        await wired.database.close()
+
+
+async def _rewrap() -> Rewrapped:
+    wired = wire(Settings())
+    try:
+        return await wired.rewrapping.rewrap()
     finally:
         await wired.database.close()
 

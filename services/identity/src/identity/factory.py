@@ -11,7 +11,7 @@ from chassis.sealing import Sealer
 from identity.adapters.oidc_authlib import OidcProviders
 from identity.adapters.passwords_argon2 import Argon2Passwords
 from identity.adapters.refresh_hmac import HmacRefreshSecrets
-from identity.adapters.signer_jwt import JwtSigner
+from identity.adapters.signer_jwt import JwtSigner, bound_to
 from identity.config import Settings
 from identity.errors import TOO_MANY_LOGINS
 from identity.models import MAILS, PLUMBING, REQUEST_COUNTS
@@ -35,6 +35,7 @@ from identity.service.own_password import OwnPasswordService
 from identity.service.own_sessions import OwnSessionService
 from identity.service.password_check import PasswordCheck
 from identity.service.platform_settings import PlatformSettingService
+from identity.service.rewrapping import RewrapService
 from identity.service.second_step import SecondFactors, SecondStepService
 from identity.service.sessions import SessionService
 from identity.service.supervision import SupervisionService
@@ -70,6 +71,7 @@ class Wired:
     tenancy: TenancyService
     tenant_invitations: TenantInvitationService
     keys: KeyService
+    rewrapping: RewrapService
     mails: MailQueue
     tidy: Tidy
     access: Access
@@ -140,9 +142,10 @@ def wire(settings: Settings) -> Wired:
         linking=linking,
         api_keys=api_keys,
         key_trade=key_trade,
-        tenancy=TenancyService(database),
+        tenancy=TenancyService(database, tiers),
         tenant_invitations=TenantInvitationService(database),
         keys=keys,
+        rewrapping=RewrapService(database, sealer, of_key=bound_to),
         mails=mails,
         tidy=Tidy(database),
         access=Access(

@@ -338,6 +338,17 @@ async def test_wrong_keys_are_limited_by_where_they_come_from_and_right_ones_nev
     assert [(each["action"], each["detail"]) for each in refused] == [("api_key.refused", {"reason": "wrong_secret"})]
 
 
+async def test_a_key_that_was_never_made_is_told_once_from_one_place(
+    trade, client, made, problem, network, sql
+) -> None:
+    door = client.at(network(0))
+    for _ in range(3):
+        problem(await trade(forged(made, api_key_id=uuid4()), door), 401, "api_key_invalid")
+
+    (entry,) = await sql.audited(ip=network(0))
+    assert (entry["action"], entry.get("target"), entry["detail"]) == ("api_key.refused", None, {"reason": "unknown"})
+
+
 async def test_what_is_no_key_costs_nothing(client, problem, network, sql) -> None:
     door = client.at(network(0))
     for _ in range(_WRONG_KEYS + 1):

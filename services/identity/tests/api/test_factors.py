@@ -293,7 +293,7 @@ async def test_only_the_hash_of_a_first_step_is_kept(enrolled, first_step, accou
 
 
 async def test_after_five_wrong_codes_a_right_one_waits(
-    enrolled, first_step, second_step, account, problem, later
+    enrolled, first_step, second_step, account, problem, later, sql
 ) -> None:
     token = await first_step(account)
     for _ in range(MOST_TRIES):
@@ -304,6 +304,11 @@ async def test_after_five_wrong_codes_a_right_one_waits(
     assert 0 < body["retry_after"] <= 300
     assert answer.headers["retry-after"] == str(body["retry_after"])
     problem(await second_step(await first_step(account), enrolled.recovery[0]), 429, "too_many_tries")
+    actions = [each["action"] for each in await sql.audited(f"user/{account.user_id}")]
+    assert [each for each in actions if each.startswith("mfa.") and each != "mfa.enabled"] == [
+        *["mfa.challenge_failed"] * MOST_TRIES,
+        "mfa.locked",
+    ]
     await later(account.user_id)
     assert (await second_step(token, enrolled.code())).status_code == 200
 

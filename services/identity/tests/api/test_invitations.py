@@ -66,6 +66,8 @@ async def test_an_invited_address_signs_up_and_is_verified(
         assert len(await letters(account.email)) == 1
     (entry,) = await sql.audited(f"invitation/{invitation['invitation_id']}")
     assert (entry["action"], entry["actor_id"]) == ("user.invited", supervisor.user_id)
+    (entry,) = await sql.audited(f"user/{answer.json()['user_id']}")
+    assert (entry["action"], entry["detail"]) == ("user.signed_up", {"invitation_id": invitation["invitation_id"]})
 
 
 async def test_invitations_that_do_not_count_are_refused_alike(
@@ -185,7 +187,7 @@ async def test_two_at_once_leave_one_that_counts(stranger, invite, letters, clie
 
 
 async def test_which_addresses_have_an_account_cannot_be_tried_out_for_long(
-    client, account, stranger, network, problem
+    client, account, stranger, network, problem, sql
 ) -> None:
     here = client.at(network())
     answers = [await here.post("/auth/sign-up", account.form) for _ in range(51)]
@@ -194,6 +196,8 @@ async def test_which_addresses_have_an_account_cannot_be_tried_out_for_long(
     problem(answers[50], 429, "too_many_tries")
     problem(await here.post("/auth/sign-up", stranger().form), 429, "too_many_tries")
     assert (await client.at(network(0, 2)).post("/auth/sign-up", stranger().form)).status_code == 201
+    (entry,) = await sql.audited(ip=network())
+    assert (entry["action"], entry["detail"]["limit"]) == ("limit.reached", "sign_ups_in_vain")
 
 
 async def test_a_school_signs_up_from_one_address_at_once(client, stranger, network) -> None:

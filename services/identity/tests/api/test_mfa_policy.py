@@ -143,6 +143,40 @@ async def test_another_persons_role_is_not_ones_own(client, account, setting, te
         assert not await is_restricted(client, account)
 
 
+async def test_a_role_that_asks_for_it_asks_at_once_and_the_session_goes_on(
+    client, account, setting, tell, problem, sql
+) -> None:
+    async with setting(REQUIRED, ["org"]):
+        tokens = await client.login(account)
+        await tell(granted(account.user_id, Role.INSTRUCTOR))
+        assert (await client.with_token("GET", "/users/me", tokens["access_token"])).status_code == 200
+
+        await tell(granted(account.user_id, Role.ORG_ADMIN))
+        problem(await client.with_token("GET", "/users/me", tokens["access_token"]), 401, "session_ended")
+        fresh = (await client.refresh(tokens["refresh_token"])).json()
+        assert claims(fresh)["scope"] == ENROL_SCOPE
+        assert (await confirmed(client, fresh["access_token"])).status_code == 200
+
+        # Nothing new is asked by another such role.
+        free = (await client.refresh(fresh["refresh_token"])).json()
+        await tell(granted(account.user_id, Role.ORG_ADMIN))
+        assert (await client.with_token("GET", "/users/me", free["access_token"])).status_code == 200
+    events = [event for event in await sql.events(account.user_id) if isinstance(event, SessionRevoked)]
+    assert [(event.session_id, event.token_epoch) for event in events] == [(None, 1)]
+    told = [entry for entry in await sql.audited(f"user/{account.user_id}") if entry["action"] == "mfa.demanded"]
+    assert [entry["detail"] for entry in told] == [{"tier": "org"}]
+
+
+async def test_whoever_has_one_is_not_disturbed_by_a_role(client, account, setting, tell) -> None:
+    async with setting(REQUIRED, ["user"]):
+        tokens = await client.login(account)
+        assert (await confirmed(client, tokens["access_token"])).status_code == 200
+        tokens = (await client.refresh(tokens["refresh_token"])).json()
+    async with setting(REQUIRED, ["org"]):
+        await tell(granted(account.user_id, Role.ORG_ADMIN))
+        assert (await client.with_token("GET", "/users/me", tokens["access_token"])).status_code == 200
+
+
 async def test_the_same_fact_twice_is_handled_once(client, account, sql) -> None:
     delivery = Delivery("identity-project_tenancy", uuid4())
     grant = granted(account.user_id, Role.ORG_ADMIN)

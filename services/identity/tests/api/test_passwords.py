@@ -10,6 +10,7 @@ import pytest
 from chassis.errors import Unauthenticated
 from contracts.identity import SessionRevoked, UserChanged
 from contracts.scopes import SCOPES
+from identity.service.own_password import RESETS_FROM_ONE_HOST
 
 NEW = "battery-staple-correct"
 
@@ -102,6 +103,28 @@ async def test_whoever_asks_learns_nothing(client, account, stranger, sql, lette
     assert len(await letters(account.email)) == 2
     assert len(await letters(gone.email)) == 1
     assert await letters(nobody.email) == []
+
+
+async def test_resets_that_are_asked_for_are_told(client, account, stranger, network, sql) -> None:
+    here = client.at(network())
+    for email in (account.email, stranger().email):
+        await here.post("/auth/password-reset", {"email": email})
+
+    entries = [(entry["action"], entry.get("target"), entry["outcome"]) for entry in await sql.audited(ip=network())]
+    action = "user.password_reset_requested"
+    assert entries == [(action, f"user/{account.user_id}", "succeeded"), (action, None, "refused")]
+
+
+async def test_a_limit_is_told_when_it_is_reached_and_not_with_each_refusal(client, network, sql, problem) -> None:
+    here = client.at(network())
+    for number in range(RESETS_FROM_ONE_HOST):
+        assert (await here.post("/auth/password-reset", {"email": f"a{number}@example.com"})).status_code == 202
+    for _ in range(3):
+        problem(await here.post("/auth/password-reset", {"email": "b@example.com"}), 429, "too_many_tries")
+
+    reached = [entry for entry in await sql.audited(ip=network()) if entry["action"] == "limit.reached"]
+    facts = {"limit": "password_resets", "most": RESETS_FROM_ONE_HOST, "minutes": 15}
+    assert [(entry["outcome"], entry["detail"]) for entry in reached] == [("refused", facts)]
 
 
 async def test_nobody_can_go_on_voiding_anothers_link(client, account, asked) -> None:

@@ -331,7 +331,7 @@ async def test_a_state_is_over_after_ten_minutes(browser, one, problem, sql) -> 
     assert "token" not in one.asked
 
 
-async def test_another_browser_cannot_end_it(browser, one, problem) -> None:
+async def test_another_browser_cannot_end_it(browser, one, problem, sql) -> None:
     """Login CSRF: a thief's code and state are slipped to somebody, who would work in the thief's account."""
     thief, victim = browser("one"), browser("one")
     await thief.start()
@@ -341,6 +341,18 @@ async def test_another_browser_cannot_end_it(browser, one, problem) -> None:
     problem(await victim.complete(code, state=state), 401, "oidc_state_invalid")
     problem(await thief.complete(code), 401, "oidc_state_invalid")
     assert "token" not in one.asked
+    told = [entry for entry in await sql.audited() if entry["detail"].get("reason") == "begun_elsewhere"]
+    assert [(entry["action"], entry["outcome"]) for entry in told] == [("oidc.login", "refused")]
+
+
+async def test_states_that_nobody_began_are_told_once_from_one_place(client, network, sql, problem) -> None:
+    here = client.at(network())
+    for number in range(3):
+        body = {"state": f"{number}" * 43, "code": "x", "login_token": "x" * 43}
+        problem(await here.post("/auth/oidc/one/complete", body), 401, "oidc_state_invalid")
+
+    (entry,) = await sql.audited(ip=network())
+    assert (entry["action"], entry["detail"]) == ("oidc.login", {"provider": "one", "reason": "oidc_state_invalid"})
 
 
 async def test_a_stolen_code_is_bound_to_its_login(browser, one, problem) -> None:

@@ -1,11 +1,12 @@
 """Signing keys in the database: made once, sealed, found again by every process."""
 
 import asyncio
+import base64
 
 import jwt
 import pytest
-from cryptography.exceptions import InvalidTag
 
+from chassis.sealing import SealBroken, Sealer
 from identity.factory import wire
 
 
@@ -35,11 +36,15 @@ async def test_a_process_that_comes_later_signs_with_the_same_key(processes) -> 
     assert await first.keys.jwks() == await second.keys.jwks()
 
 
-async def test_the_private_half_is_sealed_in_the_database(no_keys, processes, sql) -> None:
+async def test_the_private_half_is_sealed_in_the_database(no_keys, processes, sql, settings) -> None:
     await processes[0].keys.jwks()
-    (row,) = await sql.rows("SELECT sealed, public_jwk FROM identity.signing_keys")
+    (row,) = await sql.rows("SELECT kid, sealed, public_jwk FROM identity.signing_keys")
 
-    assert len(row["sealed"]) == 12 + 32 + 16
+    sealer = Sealer(settings.key_encryption_key.get_secret_value())
+    private = sealer.open(row["sealed"], bound_to=f"signing_key:{row['kid']}")
+    assert len(base64.b64decode(private)) == 32
+    assert private.encode() not in row["sealed"]
+    assert base64.b64decode(private) not in row["sealed"]
     assert set(row["public_jwk"]) == {"kty", "crv", "x", "kid", "use", "alg"}
 
 
@@ -50,7 +55,7 @@ async def test_a_key_that_somebody_moved_to_another_row_signs_nothing(no_keys, p
     )
     await wired.keys.jwks()
     await sql.rows("UPDATE identity.signing_keys SET kid = 'another'")
-    with pytest.raises(InvalidTag):
+    with pytest.raises(SealBroken):
         await processes[1].sessions.login(email=account.email, password="correct-horse-battery", user_agent="")
 
 

@@ -6,9 +6,9 @@ import sys
 import typer
 
 from chassis.errors import GrowFitError, Locale
+from chassis.sealing import Rewrapped
 from org_partner.config import Settings
 from org_partner.factory import wire
-from org_partner.service.llm_keys import Rewrapped
 
 cli = typer.Typer(no_args_is_help=True, help=__doc__)
 

@@ -7,11 +7,10 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from chassis.sealing import Sealer
+from chassis.sealing import Rewrapped, Sealer
 from org_partner import cli
 from org_partner.adapters.resolver_table import TableResolver
 from org_partner.factory import wire
-from org_partner.service.llm_keys import Rewrapped
 from org_partner.service.llm_levels import AtOrg
 from org_partner.service.llm_settings import Wanted
 

@@ -18,6 +18,12 @@ async def is_enrolled(session: AsyncSession, user_id: UUID) -> bool:
     return (await session.execute(query)).scalar_one_or_none() is not None
 
 
+async def lock_page(session: AsyncSession, *, after: UUID, limit: int) -> Sequence[TotpFactor]:
+    """By user id. Rows that somebody changes right now are waited for, and then read as they are."""
+    query = select(TotpFactor).where(TotpFactor.user_id > after).order_by(TotpFactor.user_id).limit(limit)
+    return (await session.execute(query.with_for_update())).scalars().all()
+
+
 async def add(session: AsyncSession, *, user_id: UUID, sealed: bytes) -> bool:
     """Begin, or begin anew with another secret. False: one is confirmed already, and stays."""
     statement = insert(TotpFactor).values(user_id=user_id, sealed=sealed)

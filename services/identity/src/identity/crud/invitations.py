@@ -49,8 +49,8 @@ async def delete_open(session: AsyncSession, _: Supervisor, invitation_id: UUID)
     return (await session.execute(statement.returning(Invitation.invitation_id))).scalar_one_or_none() is not None
 
 
-async def use(session: AsyncSession, digest: bytes, *, email: str) -> bool:
-    """False: it is none, another address's, too old or used."""
+async def use(session: AsyncSession, digest: bytes, *, email: str) -> UUID | None:
+    """Its id; None: it is none, another address's, too old or used."""
     statement = (
         update(Invitation)
         .where(
@@ -62,14 +62,14 @@ async def use(session: AsyncSession, digest: bytes, *, email: str) -> bool:
         .values(used_at=func.now())
         .returning(Invitation.invitation_id)
     )
-    return (await session.execute(statement)).scalar_one_or_none() is not None
+    return (await session.execute(statement)).scalar_one_or_none()
 
 
-async def use_of_address(session: AsyncSession, email: str) -> bool:
-    """For somebody who has shown otherwise that the address is theirs. False: it has no open invitation."""
+async def use_of_address(session: AsyncSession, email: str) -> UUID | None:
+    """For somebody who has shown otherwise that the address is theirs. None: it has no open invitation."""
     is_open = (Invitation.used_at.is_(None), Invitation.expires_at > func.now())
     statement = update(Invitation).where(Invitation.email == email, *is_open).values(used_at=func.now())
-    return (await session.execute(statement.returning(Invitation.invitation_id))).scalar_one_or_none() is not None
+    return (await session.execute(statement.returning(Invitation.invitation_id))).scalar_one_or_none()
 
 
 async def delete_used(session: AsyncSession, email: str) -> None:

@@ -35,6 +35,10 @@ async def list_public(session: AsyncSession) -> list[dict[str, Any]]:
     return list((await session.execute(query)).scalars())
 
 
+async def list_published(session: AsyncSession) -> list[SigningKey]:
+    return list((await session.execute(select(SigningKey).where(_PUBLISHED).with_for_update())).scalars())
+
+
 async def add(
     session: AsyncSession, *, kid: str, sealed: bytes, public_jwk: dict[str, Any], lead: timedelta = timedelta(0)
 ) -> SigningKey:

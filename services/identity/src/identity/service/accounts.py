@@ -71,7 +71,10 @@ class AccountService:
         email = email.lower()
         await self._check_password(password, email)
         host, key = host_of(origin.current().ip), self._attempts.key
-        limits = Limit(key("sign-up", host), SIGN_UPS), Limit(key("sign-up in vain", host), SIGN_UPS_IN_VAIN, late=True)
+        limits = (
+            Limit(key("sign-up", host), SIGN_UPS, name="sign_ups"),
+            Limit(key("sign-up in vain", host), SIGN_UPS_IN_VAIN, late=True, name="sign_ups_in_vain"),
+        )
         async with self._database.transaction() as session:
             counted = await self._attempts.count(session, *limits)
         hashed = await self._passwords.hash(password)
@@ -128,10 +131,16 @@ class AccountService:
 
     async def _add(self, hashed: str, token: str | None, *, email: str, display_name: str, locale: str) -> User:
         async with self._database.transaction() as session:
-            if token is not None and not await _use_invitation(session, token, email=email):
+            invitation_id = None if token is None else await _use_invitation(session, token, email=email)
+            if token is not None and invitation_id is None:
                 raise Forbidden(INVITATION_INVALID)
             user = await register(
-                session, email=email, display_name=display_name, locale=locale, is_verified=token is not None
+                session,
+                email=email,
+                display_name=display_name,
+                locale=locale,
+                is_verified=token is not None,
+                invitation_id=invitation_id,
             )
             await users.put_password(session, user_id=user.user_id, password_hash=hashed, network=here())
             if token is None:
@@ -143,11 +152,10 @@ class AccountService:
         password_policy.check(password, email=email, least=least)
 
 
-async def _use_invitation(session: AsyncSession, token: str, *, email: str) -> bool:
+async def _use_invitation(session: AsyncSession, token: str, *, email: str) -> UUID | None:
     """A supervisor's, or one of an org, a partner or a class."""
-    if await invitations.use(session, account_tokens.digest(token), email=email):
-        return True
-    return await tenant_invitations.use(session, token, email=email)
+    used = await invitations.use(session, account_tokens.digest(token), email=email)
+    return used or await tenant_invitations.use(session, token, email=email)
 
 
 def _profile(user: User, *, mfa_enabled: bool) -> Profile:

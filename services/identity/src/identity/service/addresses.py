@@ -57,7 +57,7 @@ class AddressService:
         host = self._attempts.key("verification from", host_of(origin.current().ip))
         address = self._attempts.key("verification of", email)
         async with self._database.transaction() as session:
-            counted = await self._attempts.count(session, Limit(host, LETTERS_FROM_ONE_HOST), Limit(address, None))
+            counted = await self._attempts.count(session, _letters(host), Limit(address, None))
             user = await users.get_by_email(session, email)
             waits = user is not None and user.status == "active" and user.email_verified_at is None
             if counted.total(address) <= LETTERS_TO_ONE_ADDRESS:
@@ -74,7 +74,7 @@ class AddressService:
         email = email.lower()
         async with self._database.transaction() as session:
             key = self._attempts.key("change of address", str(caller.user_id))
-            await self._attempts.count(session, Limit(key, CHANGES_OF_ONE_USER))
+            await self._attempts.count(session, Limit(key, CHANGES_OF_ONE_USER, name="address_changes"))
         await self._check.own(caller, password)
         async with self._database.transaction() as session:
             user = await users.lock(session, caller.user_id)
@@ -92,6 +92,10 @@ class AddressService:
         else:
             await self._letters.put(session, Kind.ADDRESS_IN_USE, to=email, locale=taken.locale)
         await self._letters.put(session, Kind.EMAIL_CHANGING, to=user.email, locale=user.locale)
+
+
+def _letters(host: bytes) -> Limit:
+    return Limit(host, LETTERS_FROM_ONE_HOST, name="verification_letters")
 
 
 async def _apply(session: AsyncSession, user: User, token: AccountToken) -> str:

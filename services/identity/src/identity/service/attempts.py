@@ -7,11 +7,14 @@ right one; but see `Limit.late`. What is refused is not counted: waiting as long
 import hmac
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import audit
 from chassis.errors import RateLimited
 from chassis.sealing import keys_of
+from contracts.audit import AuditOutcome
 from identity.crud import attempts
 from identity.crud.attempts import WINDOW_MINUTES, Tries
 from identity.errors import TOO_MANY_TRIES
@@ -25,12 +28,14 @@ class Limit:
 
     `most` None: they are counted and never refused. `late`: only `count_late` counts, once a try was wrong, so that
     many who come at once and are right do not stand in each other's way; a few too many may slip through together.
+    `name`: by it the audit log is told of the try that uses the limit up; None: its caller tells of that.
     """
 
     key: bytes
     most: int | None
     minutes: int = WINDOW_MINUTES
     late: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class Counted:
 
     def total(self, key: bytes) -> int:
         return sum(each.tries for each in self._of(self._limit(key)))
+
+    def used_up(self) -> list[Limit]:
+        """The limits whose last try this was."""
+        return [limit for limit in self.limits if self.total(limit.key) == limit.most]
 
     def wait(self, key: bytes, most: int) -> int:
         """Seconds until so many tries have left the window that the next one is within `most`; 0: it is."""
@@ -91,12 +100,15 @@ class Attempts:
         wait = max(waits, default=0)
         if wait:
             raise too_many_tries(wait)
+        await _tell(session, Counted(tuple(limit for limit in limits if not limit.late), counted.tries))
         return counted
 
     async def count_late(self, session: AsyncSession, counted: Counted) -> Counted:
         """It was a wrong try: count it against the late limits too. Refuses nothing."""
         late = tuple(limit for limit in counted.limits if limit.late)
-        return Counted(late, tuple(await attempts.add(session, [limit.key for limit in late])))
+        again = Counted(late, tuple(await attempts.add(session, [limit.key for limit in late])))
+        await _tell(session, again)
+        return again
 
     async def take_back(self, session: AsyncSession, counted: Counted) -> None:
         """It was a right try. The last thing in a transaction: others wait for it."""
@@ -106,6 +118,13 @@ class Attempts:
     async def is_first(self, session: AsyncSession, key: bytes) -> bool:
         """Whether nobody has asked this of `key` within the window."""
         return sum(tries.tries for tries in await attempts.add(session, [key])) == 1
+
+
+async def _tell(session: AsyncSession, counted: Counted) -> None:
+    for limit in counted.used_up():
+        if limit.name is not None:
+            facts: dict[str, Any] = {"limit": limit.name, "most": limit.most, "minutes": limit.minutes}
+            await audit.record(session, "limit.reached", actor=None, outcome=AuditOutcome.REFUSED, **facts)
 
 
 def too_many_tries(seconds: int) -> RateLimited:

@@ -40,8 +40,16 @@ async def end_sessions(session: AsyncSession, user: User, *, reason: str, keep: 
 
     `keep`: a session that goes on. Its access tokens end as well, and its refresh token gets a new one.
     """
-    await users.update(session, user, token_epoch=user.token_epoch + 1)
     await sessions.update_all_revoked(session, user.user_id, reason=reason, keep=keep)
+    await end_tokens(session, user)
+
+
+async def end_tokens(session: AsyncSession, user: User) -> None:
+    """End every access token of a user whose row is locked; call `announce` afterwards.
+
+    Sessions go on, and their next token is good for what they are good for by then.
+    """
+    await users.update(session, user, token_epoch=user.token_epoch + 1)
     event = SessionRevoked(user_id=user.user_id, token_epoch=user.token_epoch, revoked_at=now())
     await outbox.add(session, event)
 

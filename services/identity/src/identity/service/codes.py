@@ -4,9 +4,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis import audit
+from chassis.auth import Principal
 from chassis.clock import now
 from chassis.database import Database
 from chassis.sealing import Sealer
+from contracts.audit import AuditOutcome
 from identity.crud import factors
 from identity.service import totp
 from identity.service.attempts import Attempts, Counted, Limit
@@ -42,6 +45,13 @@ class CodeCheck:
     async def settle(self, session: AsyncSession, counted: Counted) -> None:
         """The last thing in the transaction: a right code is no wrong try."""
         await self._attempts.take_back(session, counted)
+
+    async def refuse(self, session: AsyncSession, user_id: UUID, counted: Counted, *, actor: Principal | None) -> None:
+        """Tell the audit log of a wrong code, and of the last that is looked at for a while."""
+        target, refused = f"user/{user_id}", AuditOutcome.REFUSED
+        await audit.record(session, "mfa.challenge_failed", actor=actor, target=target, outcome=refused)
+        if counted.used_up():
+            await audit.record(session, "mfa.locked", actor=actor, target=target, outcome=refused)
 
     async def use(self, session: AsyncSession, user_id: UUID, code: str) -> str | None:
         """Which of `METHODS` it was, and now it is used; None: it is not right, or was used before."""

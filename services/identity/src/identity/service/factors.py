@@ -12,7 +12,6 @@ from chassis.auth import ENROL_SCOPE, Principal
 from chassis.database import Database
 from chassis.errors import Conflict, Forbidden, Invalid, NotFound
 from chassis.sealing import Sealer
-from contracts.audit import AuditOutcome
 from identity.crud import factors, sessions, users
 from identity.errors import (
     MFA_CODE_WRONG,
@@ -109,6 +108,8 @@ class FactorService:
         counted = await self._codes.count(caller.user_id)
         step = self._codes.step(caller.user_id, factor.sealed, totp.normal(code))
         if step is None:
+            async with self._database.transaction() as session:
+                await self._codes.refuse(session, caller.user_id, counted, actor=caller)
             raise Forbidden(MFA_CODE_WRONG)
         recovery_codes = totp.new_recovery_codes()
         async with self._database.transaction() as session:
@@ -186,7 +187,7 @@ class FactorService:
                 await act(session, await self._user(session, caller))
                 await self._codes.settle(session, counted)
             else:
-                await note_refusal(session, caller.user_id, actor=caller)
+                await self._codes.refuse(session, caller.user_id, counted, actor=caller)
         if not right:
             raise Forbidden(MFA_CODE_WRONG)
 
@@ -215,8 +216,3 @@ def _unconfirmed(factor: TotpFactor | None) -> TotpFactor:
     if factor.confirmed_at is not None:
         raise Conflict(MFA_ENABLED)
     return factor
-
-
-async def note_refusal(session: AsyncSession, user_id: UUID, *, actor: Principal | None) -> None:
-    target, refused = f"user/{user_id}", AuditOutcome.REFUSED
-    await audit.record(session, "mfa.challenge_failed", actor=actor, target=target, outcome=refused)

@@ -76,7 +76,7 @@ class KeyTradeService:
             found = await api_keys.get_with_user(session, api_key_id)
         reason = _reason(found, secret) or (found and await self._lacks_factor(found[1]))
         if found is None or reason is not None:
-            await self._refuse(api_key_id if found else None, reason or "unknown")
+            await self._refuse(api_key_id if found else None, (found and reason) or "unknown")
         async with self._database.transaction() as session:
             await api_keys.update_used(session, api_key_id, every=_USE_NOTED)
         return await self._sign(*found)
@@ -94,10 +94,16 @@ class KeyTradeService:
         return Traded(token, int(lifetime.total_seconds()))
 
     async def _refuse(self, api_key_id: UUID | None, reason: str) -> NoReturn:
-        limit = Limit(self._attempts.key("api key from", host_of(origin.current().ip)), _WRONG_KEYS)
+        host = host_of(origin.current().ip)
+        limit = Limit(self._attempts.key("api key from", host), _WRONG_KEYS, name="wrong_api_keys")
         async with self._database.transaction() as session:
             await self._attempts.count(session, limit)
-            if api_key_id and await api_keys.update_refused(session, api_key_id, every=_REFUSAL_NOTED):
+            if api_key_id is None:
+                # Anybody can make ids up: once a window from one host.
+                is_told = not await self._attempts.is_first(session, self._attempts.key("api key made up", host))
+            else:
+                is_told = not await api_keys.update_refused(session, api_key_id, every=_REFUSAL_NOTED)
+            if not is_told:
                 await _note(session, api_key_id, reason)
         raise Unauthenticated(API_KEY_INVALID, headers=_CHALLENGE)
 
@@ -114,12 +120,12 @@ def _reason(found: tuple[ApiKey, User] | None, secret: str) -> str | None:
     return None if user.status == "active" else "user_not_active"
 
 
-async def _note(session: AsyncSession, api_key_id: UUID, reason: str) -> None:
+async def _note(session: AsyncSession, api_key_id: UUID | None, reason: str) -> None:
     await audit.record(
         session,
         "api_key.refused",
         actor=None,
-        target=f"api_key/{api_key_id}",
+        target=f"api_key/{api_key_id}" if api_key_id else None,
         outcome=AuditOutcome.REFUSED,
         reason=reason,
     )

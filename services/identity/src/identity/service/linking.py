@@ -105,7 +105,7 @@ class Linking:
             raise Forbidden(SIGN_UP_CLOSED)
         invited = await invitations.use_of_address(session, email)
         invited = invited or await tenant_invitations.use_of_address(session, email)
-        if mode is SignUpMode.INVITE_ONLY and not invited:
+        if mode is SignUpMode.INVITE_ONLY and invited is None:
             raise Forbidden(OIDC_NOT_INVITED)
         locale = "en" if (person.locale or "").lower().startswith("en") else "ko"
         return await register(
@@ -114,6 +114,7 @@ class Linking:
             display_name=_display_name(person, email),
             locale=locale,
             is_verified=True,
+            invitation_id=invited,
             provider=provider,
         )
 

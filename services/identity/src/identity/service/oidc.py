@@ -88,7 +88,8 @@ class OidcService:
             code_verifier=secrets.token_urlsafe(48),
             redirect_uri=callback if redirect_uri is None else self._ours(redirect_uri),
         )
-        limit = Limit(self._attempts.key("oidc start", host_of(origin.current().ip)), MOST_STARTS)
+        key = self._attempts.key("oidc start", host_of(origin.current().ip))
+        limit = Limit(key, MOST_STARTS, name="oidc_logins")
         async with self._database.transaction() as session:
             await self._attempts.count(session, limit)
         url = await self._providers.authorization_url(provider, request)
@@ -123,6 +124,7 @@ class OidcService:
         async with self._database.transaction() as session:
             login = await federation.take_login(session, state_hash=_digest(state), provider=provider)
         if login is None or not hmac.compare_digest(login.login_hash, _digest(login_token)):
+            await self._note_stranger(provider, is_known=login is not None)
             raise Unauthenticated(OIDC_STATE_INVALID)
         try:
             person = await self._providers.identify(provider, self._request(login, state), code=code)
@@ -157,6 +159,17 @@ class OidcService:
         refused = AuditOutcome.REFUSED
         async with self._database.transaction() as session:
             await audit.record(session, "oidc.login", actor=None, outcome=refused, provider=provider, reason=reason)
+
+    async def _note_stranger(self, provider: str, *, is_known: bool) -> None:
+        """A login that was begun in another browser each time; one that was never begun once a window from one host:
+        anybody can make those up.
+        """
+        key = self._attempts.key("oidc made up", host_of(origin.current().ip))
+        if not is_known:
+            async with self._database.transaction() as session:
+                if not await self._attempts.is_first(session, key):
+                    return
+        await self._note_refusal(provider, "begun_elsewhere" if is_known else OIDC_STATE_INVALID.code)
 
     def _check(self, provider: str) -> None:
         if not self._providers.is_known(provider):

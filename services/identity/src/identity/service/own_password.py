@@ -9,6 +9,7 @@ from chassis.auth import Principal
 from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import SESSION_ENDED, Invalid, Unauthenticated
+from contracts.audit import AuditOutcome
 from identity.crud import account_tokens as tokens
 from identity.crud import users
 from identity.errors import LINK_INVALID
@@ -62,11 +63,12 @@ class OwnPasswordService:
         host = self._attempts.key("reset from", host_of(origin.current().ip))
         address = self._attempts.key("reset of", email)
         async with self._database.transaction() as session:
-            counted = await self._attempts.count(session, Limit(host, RESETS_FROM_ONE_HOST), Limit(address, None))
+            counted = await self._attempts.count(session, _resets(host), Limit(address, None))
             user = await users.get_by_email(session, email)
             may = user is not None and user.status == "active"
             if counted.total(address) <= RESETS_OF_ONE_ADDRESS:
                 await self._letters.put_token(session, user if may else None, Purpose.RESET_PASSWORD, to=email)
+                await _note_request(session, user, may=may)
 
     async def reset(self, token: str, password: str) -> None:
         """Every session and API key ends, and the address is verified: its letters were read.
@@ -131,3 +133,14 @@ class OwnPasswordService:
         # With them goes a change of the address that somebody else may have asked for.
         await tokens.delete_of_user(session, user.user_id)
         await self._letters.put(session, letter, to=user.email, locale=user.locale)
+
+
+def _resets(host: bytes) -> Limit:
+    return Limit(host, RESETS_FROM_ONE_HOST, name="password_resets")
+
+
+async def _note_request(session: AsyncSession, user: User | None, *, may: bool) -> None:
+    """For an address without an account as well: the answer must not take longer for one that has."""
+    outcome = AuditOutcome.SUCCEEDED if may else AuditOutcome.REFUSED
+    target = f"user/{user.user_id}" if user else None
+    await audit.record(session, "user.password_reset_requested", actor=None, target=target, outcome=outcome)

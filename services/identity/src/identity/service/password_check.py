@@ -137,9 +137,7 @@ class PasswordCheck:
         refused = AuditOutcome.REFUSED
         async with self._database.transaction() as session:
             late = await self._attempts.count_late(session, counted)
-            reached = counted.total(place.here) == limit or any(
-                each.total(of.key) == of.most for each in (counted, late) for of in each.limits
-            )
+            reached = counted.total(place.here) == limit or counted.used_up() or late.used_up()
             if caller is None:
                 await audit.record(session, "user.login_failed", actor=None, target=target, outcome=refused)
             if reached and await self._attempts.is_first(session, place.lock):

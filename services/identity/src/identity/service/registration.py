@@ -1,6 +1,7 @@
 """A new account, by whichever way somebody comes: its row, its announcement, its entry in the audit log."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,9 +23,11 @@ async def register(
     locale: str,
     is_verified: bool,
     tier: Tier = Tier.USER,
+    invitation_id: UUID | None = None,
     **facts: Any,
 ) -> User:
-    """`is_verified`: somebody has shown already that the address is theirs. `facts`: for the audit log.
+    """`is_verified`: somebody has shown already that the address is theirs. `invitation_id`: whose letter let them in.
+    `facts`: for the audit log.
 
     Raises:
         Conflict: the address has an account.
@@ -50,5 +53,7 @@ async def register(
         email_verified=is_verified,
     )
     await outbox.add(session, event)
+    if invitation_id is not None:
+        facts["invitation_id"] = str(invitation_id)
     await audit.record(session, "user.signed_up", actor=None, target=f"user/{user.user_id}", **facts)
     return user

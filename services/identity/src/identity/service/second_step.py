@@ -15,7 +15,6 @@ from identity.errors import MFA_CODE_WRONG, MFA_TOKEN_INVALID
 from identity.models import User
 from identity.ports import Challenge
 from identity.service.codes import METHODS, RECOVERY, CodeCheck
-from identity.service.factors import note_refusal
 from identity.service.letters import Kind, Letters
 from identity.service.sessions import SessionService, TokenPair
 from identity.service.tiers import Tiers
@@ -74,7 +73,7 @@ class SecondStepService:
                 await self._note_recovery(session, user, method)
                 await self._codes.settle(session, counted)
             else:
-                await note_refusal(session, user.user_id, actor=None)
+                await self._codes.refuse(session, user.user_id, counted, actor=None)
         if not method:
             raise Unauthenticated(MFA_CODE_WRONG)
         return await self._sessions.open(user, user_agent=user_agent)

@@ -50,13 +50,17 @@ def _is_of(event: InvitationSent | InvitationEnded, org_id: UUID, partner_id: UU
     return event.org_id == org_id or (event.partner_id is not None and event.partner_id == partner_id)
 
 
-async def use(session: AsyncSession, token: str, *, email: str) -> bool:
-    """`token`: the letter's token or invite code, as it was typed. False: it is none of this address's that is open."""
+async def use(session: AsyncSession, token: str, *, email: str) -> UUID | None:
+    """`token`: the letter's token or invite code, as it was typed.
+
+    Returns:
+        The invitation's id; None: it is none of this address's that is open.
+    """
     return await _use(session, email, tokens={digests.of_token(token), digests.of_code(token)})
 
 
-async def use_of_address(session: AsyncSession, email: str) -> bool:
-    """For somebody who has shown otherwise that the address is theirs. False: it has no open invitation."""
+async def use_of_address(session: AsyncSession, email: str) -> UUID | None:
+    """For somebody who has shown otherwise that the address is theirs. None: it has no open invitation."""
     return await _use(session, email, tokens=None)
 
 
@@ -74,12 +78,13 @@ async def forget(session: AsyncSession, email: str) -> None:
     await tenant_invitations.delete_of_address(session, address)
 
 
-async def _use(session: AsyncSession, email: str, *, tokens: set[bytes] | None) -> bool:
+async def _use(session: AsyncSession, email: str, *, tokens: set[bytes] | None) -> UUID | None:
     address = digests.of_address(email)
     await tenant.present(session, address)
     for found in await tenant_invitations.list_open(session, address, tokens=tokens):
         # Whether the org and the partner are active is written behind the same wall.
         await tenant.admit(session, found.org_id)
         if await tenant_invitations.is_active(session, found.org_id, found.partner_id):
-            return await tenant_invitations.update_used(session, found.invitation_id)
-    return False
+            was_first = await tenant_invitations.update_used(session, found.invitation_id)
+            return found.invitation_id if was_first else None
+    return None

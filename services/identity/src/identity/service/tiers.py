@@ -29,7 +29,7 @@ class Tiers:
         self._settings = settings
 
     async def must_have_factor(self, user_id: UUID, *, tier: str) -> bool:
-        required = await self._required()
+        required = await self.required()
         if not required:
             return False
         async with self._database.transaction(tenant.of_user(user_id)) as session:
@@ -41,12 +41,13 @@ class Tiers:
         A session that was opened without a second factor stays as it is once the user has one: whoever opened it has
         not shown it. The one that set it up is freed there.
         """
-        if held is None and not await self._required():
+        if held is None and not await self.required():
             return None
         async with self._database.transaction() as session:
             if await factors.is_enrolled(session, user_id):
                 return held
         return ENROL_SCOPE if await self.must_have_factor(user_id, tier=tier) else None
 
-    async def _required(self) -> frozenset[str]:
+    async def required(self) -> frozenset[str]:
+        """The tiers that must have one."""
         return frozenset(await self._settings.value("security.mfa_required_tiers"))

@@ -1,12 +1,11 @@
 """Providers' API keys: sealed before they reach the database, opened only to be sent to the place they are for."""
 
 import logging
-from dataclasses import dataclass
 from uuid import UUID
 
 from chassis import audit, tenant
 from chassis.database import Database
-from chassis.sealing import SealBroken, Sealer
+from chassis.sealing import Rewrapped, SealBroken, Sealer
 from org_partner.crud import llm_settings
 from org_partner.crud.llm_settings import SealedKey
 from org_partner.service import permission
@@ -15,18 +14,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 _FIRST = UUID(int=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrapped:
-    """`current`: sealed with the first key already. `broken`: opened by none; their owners must set them anew."""
-
-    rewrapped: int = 0
-    current: int = 0
-    broken: int = 0
-
-    def __add__(self, other: "Rewrapped") -> "Rewrapped":
-        return Rewrapped(self.rewrapped + other.rewrapped, self.current + other.current, self.broken + other.broken)
 
 
 class LlmKeys:
