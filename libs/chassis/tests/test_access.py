@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from json import dumps
+from typing import Annotated
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from jwt.algorithms import OKPAlgorithm
 from prometheus_client import CollectorRegistry
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from chassis.access import projected_access
@@ -19,6 +21,7 @@ from chassis.app import create_app
 from chassis.auth import Caller
 from chassis.clock import now
 from chassis.delivery import Delivery
+from chassis.paging import PageSlice
 from chassis.platform import REFRESH_SECONDS, follower
 from chassis.settings import ServiceSettings
 from contracts.envelope import wrap
@@ -64,6 +67,18 @@ async def door(store, jwks_url: str) -> AsyncIterator[httpx.AsyncClient]:
     async def me(caller: Caller) -> UUID:
         return caller.user_id
 
+    @router.get("/things")
+    async def things(page: PageSlice, _: Caller, name: Annotated[str, Query(alias="named")] = "") -> str:
+        return f"{name} {page.limit}"
+
+    class Wanted(BaseModel):
+        first: Annotated[int, Field(alias="from")] = 0
+        limit: int = 1
+
+    @router.get("/lines")
+    async def lines(wanted: Annotated[Wanted, Query()], _: Caller) -> str:
+        return f"{wanted.first} {wanted.limit}"
+
     settings = ServiceSettings(
         app_env="test", database_url=store.database.url, nats_url="", nats_nkey_seed="", jwks_url=jwks_url
     )
@@ -89,6 +104,26 @@ async def test_a_sound_token_of_somebody_who_may_is_let_in(door, signer) -> None
     expired = signer.token(user_id, lifetime=timedelta(minutes=-5))
     assert (await door.get("/me", headers=bearer(expired))).json()["code"] == "token_expired"
     assert (await door.get("/me", headers=bearer(Signer().token(user_id)))).json()["code"] == "token_invalid"
+
+
+async def test_a_query_that_the_route_does_not_know_is_refused(door, signer) -> None:
+    """Of a page's slice, an alias and what is no parameter at all; only to whoever is let in."""
+    headers = bearer(signer.token(uuid4()))
+    assert (await door.get("/things?named=x&limit=7", headers=headers)).json() == "x 7"
+    assert (await door.get("/lines?from=3&limit=2", headers=headers)).json() == "3 2"
+    for path, unknown in (
+        ("/me?user_id=1", ["user_id"]),
+        ("/things?name=x&limit=7&statu=open", ["name", "statu"]),
+        ("/lines?first=3", ["first"]),
+    ):
+        answer = await door.get(path, headers=headers | {"Accept-Language": "en"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+        errors = answer.json()["errors"]
+        assert [each["field"] for each in errors] == [f"query.{name}" for name in unknown]
+        assert {each["type"] for each in errors} == {"extra_forbidden"}
+    answer = await door.get("/me?user_id=1", headers=headers)
+    assert "받지 않는 항목" in answer.json()["errors"][0]["message"]
+    assert (await door.get("/me?user_id=1")).status_code == 401
 
 
 async def test_what_identity_revokes_is_refused_here_within_seconds(door, signer, store, eventually) -> None:

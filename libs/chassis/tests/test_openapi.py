@@ -17,7 +17,7 @@ from chassis.auth import Caller, EnrollingCaller
 from chassis.errors import Conflict
 from chassis.problems import MEDIA_TYPE, responses
 
-LOGIN = {"401", "403", "429", "503"}
+LOGIN = {"401", "403", "422", "429", "503"}
 GATEWAY = {"400", "429"}
 
 

@@ -1,7 +1,8 @@
 """Writes the weights as an ONNX graph: `input_ids` int64 [1, tokens] → `embedding` float32 [1, hidden], unit norm.
 
 Shaped for one text at a time on a CPU, which is the fastest way there (no padding, so no attention mask):
-- matrices are int8, one scale per output, inputs quantised as they come (`DynamicQuantizeMatMul`);
+- matrices are int8 of seven bits, one scale per output, inputs quantised as they come (`DynamicQuantizeMatMul`): two
+  products of eight bits overflow 16 where the CPU has no VNNI, and the same text would have other vectors there;
 - query, key and value share one matrix, so that their common input is quantised once;
 - word embeddings stay four-bit as in the source, exact, and only the rows in use are expanded;
 - Add + LayerNormalization, because the fused SkipLayerNormalization costs 15 % of the whole on CPU.
@@ -19,7 +20,7 @@ from embedder.directory import MODEL_FILE, MODEL_NAME, TENSORS_FILE
 from embedder.weights import BLOCK, Shape, Weights
 
 _MICROSOFT = "com.microsoft"
-_INT8_MAX = 127
+_LEVELS = 63
 
 
 class _Graph:
@@ -120,8 +121,8 @@ def _linear(graph: _Graph, weights: Weights, *, source: str, names: list[str], o
 
 
 def _per_output(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Symmetric int8 of [outputs, inputs], and one scale per output."""
-    scales = np.maximum(np.abs(matrix).max(axis=1), np.finfo(np.float32).tiny) / _INT8_MAX
+    """Symmetric levels of [outputs, inputs], -63..63, and one scale per output."""
+    scales = np.maximum(np.abs(matrix).max(axis=1), np.finfo(np.float32).tiny) / _LEVELS
     levels = np.rint(matrix / scales[:, None]).astype(np.int8)
     return levels, scales.astype(np.float32)
 

@@ -18,7 +18,7 @@ from typing import Any
 from embedder.directory import MANIFEST_FILE, MODEL_NAME
 from embedder.errors import ModelNotPrepared, WeightsUnusable
 
-FORMAT = 1
+FORMAT = 2
 """Raise it whenever the same weights are written differently: every model directory is then made again."""
 
 SOURCE_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"

@@ -17,7 +17,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import State
 
-from chassis import origin
+from chassis import origin, queries
 from chassis.errors import (
     API_KEY_INVALID,
     KEYS_UNAVAILABLE,
@@ -249,6 +249,7 @@ async def authenticate(
     """Who calls, still with a session, within the requests of this minute, and with a key that reaches this route."""
     caller = await _identify(request, credentials)
     _check_scope(caller, request)
+    queries.refuse_unknown(request)
     return caller
 
 
@@ -269,6 +270,7 @@ async def authenticate_enrolling(
     caller = await _identify(request, credentials)
     if caller.scopes != frozenset({ENROL_SCOPE}):
         _check_scope(caller, request)
+    queries.refuse_unknown(request)
     return caller
 
 

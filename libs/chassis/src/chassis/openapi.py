@@ -6,11 +6,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from chassis import openapi_examples
-from chassis.errors import Forbidden, RateLimited, Unauthenticated, Unavailable
+from chassis.errors import Forbidden, Invalid, RateLimited, Unauthenticated, Unavailable
 from chassis.problems import MEDIA_TYPE, Problem, responses
 
-# No valid session; a key that does not reach the route; the requests of this minute; the database.
-_BEHIND_A_LOGIN = responses(Unauthenticated, Forbidden, RateLimited, Unavailable)
+# No valid session; a key that does not reach the route; a query it does not know; the requests of this minute; the
+# database.
+_BEHIND_A_LOGIN = responses(Unauthenticated, Forbidden, Invalid, RateLimited, Unavailable)
 _PLAIN = {"text/plain": {"schema": {"type": "string"}}}
 _MALFORMED = {
     "description": "Malformed request: bytes that are no JSON, or an address that the gateway does not take",

@@ -52,6 +52,40 @@ def slice_of(limit: int, cursor: str | None) -> Slice:
 PageSlice = Annotated[Slice, Depends(_slice)]
 
 
+@dataclass(frozen=True)
+class NamedSlice:
+    """Which of a list that code or configuration holds: at most `limit`, behind the one that is called `after`."""
+
+    limit: int
+    after: str | None = None
+
+
+async def _named_slice(
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Rows per page")] = 50,
+    cursor: Annotated[str | None, Query(max_length=300, description="`next_cursor` of the page before")] = None,
+) -> NamedSlice:
+    return NamedSlice(limit, cursor)
+
+
+NamedPageSlice = Annotated[NamedSlice, Depends(_named_slice)]
+
+
+def page_by_name[RowT, ItemT](
+    rows: Sequence[RowT], page: NamedSlice, *, name: Callable[[RowT], str], item: Callable[[RowT], ItemT]
+) -> Page[ItemT]:
+    """In the order that they have. A cursor is the name of the last one of the page before.
+
+    Raises:
+        Invalid: the cursor is no name of these.
+    """
+    names = [name(row) for row in rows]
+    if page.after is not None and page.after not in names:
+        raise Invalid(CURSOR_INVALID)
+    start = 0 if page.after is None else names.index(page.after) + 1
+    end = start + page.limit
+    return Page(items=[item(row) for row in rows[start:end]], next_cursor=names[end - 1] if end < len(rows) else None)
+
+
 def apply[*ColumnTs](
     query: Select[*ColumnTs], page: Slice, *, at: SQLColumnExpression[datetime], key: SQLColumnExpression[UUID]
 ) -> Select[*ColumnTs]:

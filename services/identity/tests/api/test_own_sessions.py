@@ -56,7 +56,14 @@ async def test_they_come_in_pages(client, account, here) -> None:
     assert second["next_cursor"] is None
 
 
-@pytest.mark.parametrize("query", ["?limit=0", "?limit=201", "?cursor=nonsense", "?limit=x"])
+async def test_those_from_one_address(client, account, here, network) -> None:
+    there = (await client.at(network()).http.post("/auth/login", json=account.login)).json()
+
+    assert [each["session_id"] for each in (await listed(client, here, f"?ip={network()}"))["items"]] == [sid(there)]
+    assert (await listed(client, here, "?ip=2001:db8::1"))["items"] == []
+
+
+@pytest.mark.parametrize("query", ["?limit=0", "?limit=201", "?cursor=nonsense", "?limit=x", "?ip=here", "?user=1"])
 async def test_pages_that_are_none(client, here, query) -> None:
     answer = await client.with_token("GET", f"/users/me/sessions{query}", here["access_token"])
     assert answer.status_code == 422

@@ -65,6 +65,21 @@ async def test_all_settings_are_there_with_type_bounds_and_default(boss) -> None
     assert found["security.sign_up_mode"]["schema"]["enum"] == ["open", "invite_only", "closed"]
 
 
+async def test_they_come_in_pages(boss, problem) -> None:
+    cursor, seen = None, []
+    while True:
+        params = {"limit": 4} | ({"cursor": cursor} if cursor else {})
+        page = (await boss("GET", "/platform-settings", params=params)).json()
+        assert len(page["items"]) <= 4
+        seen += [each["name"] for each in page["items"]]
+        if (cursor := page["next_cursor"]) is None:
+            break
+    assert seen == list(SETTINGS)
+    problem(await boss("GET", "/platform-settings", params={"cursor": "api.none"}), 422, "cursor_invalid")
+    for params in ({"limit": 0}, {"limit": "x"}, {"groop": "api"}):
+        problem(await boss("GET", "/platform-settings", params=params), 422, "validation_failed")
+
+
 @pytest.mark.parametrize(("language", "word"), [("ko", "요청"), ("en", "Requests")])
 async def test_the_description_is_in_the_caller_s_language(boss, language, word) -> None:
     assert word in (await boss("GET", f"/platform-settings/{RATE}", language=language)).json()["description"]
@@ -200,6 +215,11 @@ async def test_the_history_says_who_what_when_and_from_where(boss, supervisor, s
     history = (await boss("GET", f"{path}/history")).json()
     steps = [(each["version"], each["old_value"], each["new_value"]) for each in history["items"]]
     assert steps == [(3, 700, None), (2, 600, 700), (1, None, 600)]
+    middle = history["items"][1]["changed_at"]
+    for params, versions in (({"changed_from": middle}, [3, 2]), ({"changed_to": middle}, [1])):
+        part = (await boss("GET", f"{path}/history", params=params)).json()["items"]
+        assert [each["version"] for each in part] == versions
+    assert (await boss("GET", f"{path}/history", params={"changed_to": "2026-11-01"})).status_code == 422
     for each in history["items"]:
         assert (each["changed_by"], each["changed_by_name"]) == (supervisor.user_id, "김민지")
         assert each["ip"] == "127.0.0.1"

@@ -48,6 +48,12 @@ async def test_which_providers_there_are(client) -> None:
     assert answer.json()["items"][:2] == [{"name": "good", "title": "좋은 학교"}, {"name": "one", "title": "하나"}]
     assert "secret" not in answer.text
     assert "s3cret" not in answer.text
+    first = (await client.http.get("/auth/oidc/providers?limit=1")).json()
+    second = (await client.http.get("/auth/oidc/providers", params={"limit": 1, "cursor": first["next_cursor"]})).json()
+    assert first["items"] + second["items"] == answer.json()["items"][:2]
+    assert (await client.http.get("/auth/oidc/providers", params={"title": "나"})).json()["items"] == [
+        {"name": "one", "title": "하나"}
+    ]
 
 
 async def test_a_login_begins_with_what_protects_it(browser, good, sql) -> None:
@@ -456,6 +462,10 @@ async def test_ones_own_linked_logins(client, login, one, problem) -> None:
     assert (item["provider"], item["email"]) == ("one", one.claims["email"])
     assert item["last_login_at"] is not None
     assert one.claims["sub"] not in answer.text
+    for provider, found in (("one", [item]), ("good", []), ("no-such", [])):
+        listed = await client.with_token("GET", f"/users/me/identities?provider={provider}", token)
+        assert listed.json()["items"] == found
+    problem(await client.with_token("GET", "/users/me/identities?provider=%00", token), 422, "validation_failed")
     problem(await client.with_token("DELETE", f"/users/me/identities/{uuid4()}", token), 404, "identity_not_found")
 
 

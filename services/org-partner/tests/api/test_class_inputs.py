@@ -193,6 +193,17 @@ async def test_materials_with_their_titles(client, world) -> None:
     assert (await client.ask(school.owner, "DELETE", f"{path}/{document_id}")).status_code == 404
 
 
+async def test_materials_by_a_part_of_their_title(client, world) -> None:
+    school = await world.school()
+    ids = {title: str(await world.document(school.owner, title=title)) for title in ("환불 규정.pdf", "100%_교재.pdf")}
+    path = f"/classes/{school.group.class_id}/materials"
+    await client.ask(school.owner, "PUT", path, json={"document_ids": list(ids.values())})
+
+    for text, found in (("규정", ["환불 규정.pdf"]), ("%_", ["100%_교재.pdf"]), ("PDF", list(ids)), ("없는", [])):
+        page = (await client.ask(school.owner, "GET", path, params={"title": text})).json()
+        assert {item["document_id"] for item in page["items"]} == {ids[title] for title in found}, text
+
+
 async def test_materials_page_by_page(client, world) -> None:
     school = await world.school()
     ids = [str(await world.document(school.owner)) for _ in range(5)]

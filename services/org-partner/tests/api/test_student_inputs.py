@@ -158,6 +158,9 @@ async def test_an_enrolment_through_its_life(client, world) -> None:
     rest = await client.ask(school.owner, "GET", f"{at}/history", params={"cursor": history["next_cursor"]})
     assert [item["action"] for item in rest.json()["items"]] == ["resumed", "paused", "enrolled"]
     assert history["items"][0]["actor_name"] == "김민지"
+    resumed = (await client.ask(school.owner, "GET", f"{at}/history", params={"action": "resumed"})).json()
+    assert [item["version"] for item in resumed["items"]] == [5, 3]
+    assert (await client.ask(school.owner, "GET", f"{at}/history", params={"action": "gone"})).status_code == 422
     left = await client.ask(person, "POST", f"/enrollments/{moved.json()['enrollment_id']}/leave")
     assert left.json()["status"] == "ended"
     mine = (await client.ask(person, "GET", "/enrollments", params={"status": "ended"})).json()

@@ -153,6 +153,16 @@ async def test_domains_of_no_address(client, supervisor, org, language, words, b
     assert words in problem(answer, 422, "domain_unfit")["detail"]
 
 
+async def test_domains_by_a_part_of_them(client, supervisor, org) -> None:
+    mark = uuid4().hex[:8]
+    for name in ("a", "b"):
+        await client.ask(supervisor, "POST", f"{org}/domains", json={"domain": f"{name}{mark}.example.com"})
+
+    for text, found in ((mark, ["b", "a"]), (f"A{mark}", ["a"]), ("%", []), (f"c{mark}", [])):
+        page = (await client.ask(supervisor, "GET", f"{org}/domains", params={"domain": text})).json()
+        assert [item["domain"] for item in page["items"]] == [f"{name}{mark}.example.com" for name in found], text
+
+
 async def test_a_domain_in_a_path_in_hangul_and_in_punycode(client, supervisor, org) -> None:
     domain = f"한빛{uuid4().hex[:8]}.example.com"
     for spelling in (domain, domain.split(".", maxsplit=1)[0].encode("idna").decode() + ".example.com"):

@@ -74,6 +74,11 @@ async def test_messages_are_listed_newest_first(client, person, conversation, pr
     assert [item["role"] for item in items] == ["assistant", "user", "assistant", "user"]
     assert [item["text"] for item in items if item["role"] == "user"] == ["둘째 질문인가요?", "첫 질문인가요?"]
     assert [len(item["citations"]) for item in items] == [1, 0, 1, 0]
+    for role in ("user", "assistant"):
+        part = await client.ask(person, "GET", f"/conversations/{conversation}/messages", params={"role": role})
+        assert part.json()["items"] == [item for item in items if item["role"] == role]
+    wrong = await client.ask(person, "GET", f"/conversations/{conversation}/messages", params={"role": "system"})
+    assert wrong.status_code == 422
 
 
 async def test_the_request_is_the_chain_s_prompt(client, person, conversation, provider) -> None:

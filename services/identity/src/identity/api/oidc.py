@@ -3,25 +3,33 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import RedirectResponse
+from pydantic import StringConstraints
 
 from chassis.auth import Caller
 from chassis.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
-from chassis.paging import Page, PageSlice, page_of
+from chassis.paging import NamedPageSlice, Page, PageSlice, page_by_name, page_of
 from chassis.problems import responses
 from identity.api.wired import Services
 from identity.ports import Challenge
 from identity.schemas.auth import SecondStep, Tokens
-from identity.schemas.oidc import IdentityOut, OidcComplete, OidcStart, OidcStarted, ProviderOut, ProvidersOut
+from identity.schemas.oidc import IdentityOut, OidcComplete, OidcStart, OidcStarted, ProviderOut
 
 router = APIRouter(tags=["openid"])
 
+# PostgreSQL has no NUL in its texts.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 _OWN = (Unauthenticated, Forbidden, Invalid, RateLimited, Unavailable)
 
 
-@router.get("/auth/oidc/providers")
-async def list_oidc_providers(services: Services) -> ProvidersOut:
-    """Where people may log in with an account that they have elsewhere; few, so on one page."""
-    return ProvidersOut(items=[ProviderOut.model_validate(each) for each in services.oidc.names()])
+@router.get("/auth/oidc/providers", responses=responses(Invalid))
+async def list_oidc_providers(
+    services: Services,
+    page: NamedPageSlice,
+    title: Annotated[str, Query(max_length=100, description="A part of the title", examples=["Goo"])] = "",
+) -> Page[ProviderOut]:
+    """Where people may log in with an account that they have elsewhere."""
+    found = [each for each in services.oidc.names() if title.casefold() in each.title.casefold()]
+    return page_by_name(found, page, name=lambda each: each.name, item=ProviderOut.model_validate)
 
 
 @router.post(
@@ -73,8 +81,13 @@ async def return_from_oidc(
 
 
 @router.get("/users/me/identities", responses=responses(*_OWN))
-async def list_identities(page: PageSlice, caller: Caller, services: Services) -> Page[IdentityOut]:
-    rows = await services.linking.list_own(caller, page)
+async def list_identities(
+    page: PageSlice,
+    caller: Caller,
+    services: Services,
+    provider: Annotated[Name | None, Query(description="At this one alone", examples=["school"])] = None,
+) -> Page[IdentityOut]:
+    rows = await services.linking.list_own(caller, page, provider=provider)
     return page_of(rows, page, place=lambda row: (row.linked_at, row.identity_id), item=IdentityOut.model_validate)
 
 

@@ -2,12 +2,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from chassis.auth import Caller
 from chassis.errors import Conflict, Forbidden, Invalid, Locale, NotFound, RateLimited, Unauthenticated, Unavailable
 from chassis.locale import locale_of
-from chassis.paging import Page, PageSlice, page_of
+from chassis.paging import NamedPageSlice, Page, PageSlice, page_by_name, page_of
 from chassis.problems import responses
 from identity.api.wired import Services
 from identity.schemas.platform_settings import Group, SettingChangeOut, SettingOut, SettingPut
@@ -29,14 +29,22 @@ async def _language(request: Request) -> Locale:
 Language = Annotated[Locale, Depends(_language)]
 Version = Annotated[int | None, Query(ge=0, le=2**31 - 1, description="What was read; another one now is a conflict")]
 
+Moment = Annotated[
+    AwareDatetime | None, Query(description="From then on; or before then", examples=["2026-11-01T00:00:00+09:00"])
+]
+
 
 @router.get("/platform-settings")
 async def list_platform_settings(
-    caller: Caller, services: Services, language: Language, group: Annotated[Group | None, Query()] = None
+    page: NamedPageSlice,
+    caller: Caller,
+    services: Services,
+    language: Language,
+    group: Annotated[Group | None, Query()] = None,
 ) -> Page[SettingOut]:
-    """All of them: they are few, and there is no next page."""
+    """Those that nobody ever set too."""
     found = await services.platform_settings.list_all(caller, group=group)
-    return Page(items=[_out(each, language) for each in found])
+    return page_by_name(found, page, name=lambda each: each.declared.name, item=lambda each: _out(each, language))
 
 
 @router.get("/platform-settings/{name}", responses=_ONE)
@@ -68,10 +76,15 @@ async def reset_platform_setting(
 
 @router.get("/platform-settings/{name}/history", responses=_ONE)
 async def list_platform_setting_changes(
-    name: str, page: PageSlice, caller: Caller, services: Services
+    name: str,
+    page: PageSlice,
+    caller: Caller,
+    services: Services,
+    changed_from: Moment = None,
+    changed_to: Moment = None,
 ) -> Page[SettingChangeOut]:
     """Who set it to what, when and from where, newest first."""
-    changes = await services.platform_settings.history(caller, name, page)
+    changes = await services.platform_settings.history(caller, name, page, first=changed_from, end=changed_to)
     return page_of(
         changes, page, place=lambda each: (each.changed_at, each.change_id), item=SettingChangeOut.model_validate
     )

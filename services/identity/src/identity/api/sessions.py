@@ -1,6 +1,8 @@
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
+from pydantic import IPvAnyAddress
 
 from chassis.auth import Caller
 from chassis.errors import Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
@@ -13,9 +15,14 @@ router = APIRouter(tags=["sessions"])
 
 
 @router.get("/users/me/sessions", responses=responses(Unauthenticated, Forbidden, Invalid, RateLimited, Unavailable))
-async def list_my_sessions(caller: Caller, services: Services, page: PageSlice) -> Page[SessionOut]:
+async def list_my_sessions(
+    caller: Caller,
+    services: Services,
+    page: PageSlice,
+    ip: Annotated[IPvAnyAddress | None, Query(description="From there alone", examples=["203.0.113.7"])] = None,
+) -> Page[SessionOut]:
     """The logins that go on, newest first."""
-    rows = await services.own_sessions.list_live(caller, page)
+    rows = await services.own_sessions.list_live(caller, page, ip=None if ip is None else str(ip))
     found = page_of(rows, page, place=lambda row: (row.created_at, row.session_id), item=SessionOut.model_validate)
     for session in found.items:
         session.is_current = session.session_id == caller.session_id

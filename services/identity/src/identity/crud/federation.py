@@ -83,8 +83,10 @@ async def add(
     await session.execute(insert(LinkedIdentity).values(identity_id=identity_id, **values, last_login_at=func.now()))
 
 
-async def list_page(session: AsyncSession, own: Own, page: Slice) -> Sequence[LinkedIdentity]:
+async def list_page(session: AsyncSession, own: Own, page: Slice, *, provider: str | None) -> Sequence[LinkedIdentity]:
     query = select(LinkedIdentity).where(LinkedIdentity.user_id == own.user_id)
+    if provider is not None:
+        query = query.where(LinkedIdentity.provider == provider)
     query = paging.apply(query, page, at=LinkedIdentity.linked_at, key=LinkedIdentity.identity_id)
     return (await session.execute(query)).scalars().all()
 

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -52,11 +53,17 @@ async def add_change(session: AsyncSession, proof: Supervisor, **values: Any) ->
     await session.execute(insert(PlatformSettingChange).values(changed_by=proof.user_id, **values))
 
 
-async def list_changes(session: AsyncSession, _: Supervisor, name: str, page: Slice) -> Sequence[Any]:
+async def list_changes(
+    session: AsyncSession, _: Supervisor, name: str, page: Slice, *, first: datetime | None, end: datetime | None
+) -> Sequence[Any]:
     """The columns of the changes, and the name of whoever made each."""
     change = PlatformSettingChange
     query = select(*change.__table__.columns, User.display_name.label("changed_by_name"))
     query = query.join(User, User.user_id == change.changed_by).where(change.name == name)
+    if first is not None:
+        query = query.where(change.changed_at >= first)
+    if end is not None:
+        query = query.where(change.changed_at < end)
     return (await session.execute(paging.apply(query, page, at=change.changed_at, key=change.change_id))).all()
 
 

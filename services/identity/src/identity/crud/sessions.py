@@ -133,9 +133,11 @@ async def update_others_revoked(session: AsyncSession, own: Own, *, keep: UUID, 
     return list((await session.execute(statement)).scalars())
 
 
-async def list_own(session: AsyncSession, own: Own, page: Slice) -> list[Session]:
+async def list_own(session: AsyncSession, own: Own, page: Slice, *, ip: str | None) -> list[Session]:
     """The live ones."""
     query = paging.apply(select(Session), page, at=Session.created_at, key=Session.session_id)
+    if ip is not None:
+        query = query.where(Session.ip == ip)
     query = query.where(Session.user_id == own.user_id, Session.revoked_at.is_(None), Session.expires_at > func.now())
     return list((await session.execute(query)).scalars())
 

@@ -11,10 +11,6 @@ class ProviderOut(BaseModel):
     title: str = Field(examples=["Google"])
 
 
-class ProvidersOut(BaseModel):
-    items: list[ProviderOut]
-
-
 class OidcStart(BaseModel):
     model_config = ConfigDict(extra="forbid")
 

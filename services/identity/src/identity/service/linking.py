@@ -71,9 +71,11 @@ class Linking:
         await audit.record(session, "oidc.linked", actor=None, target=f"user/{owner.user_id}", provider=provider)
         return owner
 
-    async def list_own(self, caller: Principal, page: Slice) -> Sequence[LinkedIdentity]:
+    async def list_own(
+        self, caller: Principal, page: Slice, *, provider: str | None = None
+    ) -> Sequence[LinkedIdentity]:
         async with self._database.transaction() as session:
-            return await federation.list_page(session, permission.own(caller), page)
+            return await federation.list_page(session, permission.own(caller), page, provider=provider)
 
     async def unlink(self, caller: Principal, identity_id: UUID) -> None:
         """

@@ -20,10 +20,10 @@ class OwnSessionService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list_live(self, caller: Principal, page: Slice) -> list[Session]:
-        """The live ones, newest first, one more than asked."""
+    async def list_live(self, caller: Principal, page: Slice, *, ip: str | None = None) -> list[Session]:
+        """The live ones, newest first, one more than asked; with `ip`, those that were opened from there."""
         async with self._database.transaction() as session:
-            return await sessions.list_own(session, own(caller), page)
+            return await sessions.list_own(session, own(caller), page, ip=ip)
 
     async def end(self, caller: Principal, session_id: UUID) -> None:
         """

@@ -78,12 +78,18 @@ class PlatformSettingService:
         _declared(name)
         return await self._change(caller, proof, name, None, version=version)
 
-    async def history(self, caller: Principal, name: str, page: Slice) -> Sequence[Any]:
-        """Newest first: the attributes of a PlatformSettingChange, and `changed_by_name`."""
+    async def history(
+        self, caller: Principal, name: str, page: Slice, *, first: datetime | None = None, end: datetime | None = None
+    ) -> Sequence[Any]:
+        """Newest first, from `first` on, before `end`: the attributes of a PlatformSettingChange, `changed_by_name`.
+
+        Raises:
+            NotFound: there is no such setting.
+        """
         proof = permission.supervisor(caller)
         _declared(name)
         async with self._database.transaction() as session:
-            return await platform_settings.list_changes(session, proof, name, page)
+            return await platform_settings.list_changes(session, proof, name, page, first=first, end=end)
 
     async def forget(self, session: AsyncSession, user_id: UUID) -> None:
         """From where an anonymised supervisor made changes."""

@@ -1,7 +1,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from chassis.auth import Caller
 from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
@@ -9,6 +9,7 @@ from chassis.paging import Page, PageSlice, page_of
 from chassis.problems import responses
 from org_partner.api.wired import Services
 from org_partner.schemas.domains import DomainIn, DomainOut
+from org_partner.schemas.fields import SearchText
 
 router = APIRouter(tags=["domains"])
 
@@ -17,9 +18,15 @@ _CHANGE = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, Una
 
 
 @router.get("/orgs/{org_id}/domains", responses=_READ)
-async def list_domains(org_id: UUID, page: PageSlice, caller: Caller, services: Services) -> Page[DomainOut]:
+async def list_domains(
+    org_id: UUID,
+    page: PageSlice,
+    caller: Caller,
+    services: Services,
+    domain: Annotated[SearchText | None, Query(description="A part of it", examples=["hanbit"])] = None,
+) -> Page[DomainOut]:
     """For the org's administrators."""
-    rows = await services.domains.list_for_org(caller, org_id, page)
+    rows = await services.domains.list_for_org(caller, org_id, page, domain=domain)
     return page_of(rows, page, place=lambda row: (row.created_at, row.domain_id), item=DomainOut.model_validate)
 
 

@@ -8,7 +8,7 @@ from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticat
 from chassis.paging import Page, PageSlice, page_of
 from chassis.problems import responses
 from org_partner.api.wired import Services
-from org_partner.schemas.enrollments import ChangeOut, EnrollmentOut, EnrollmentStatus, TransferIn
+from org_partner.schemas.enrollments import ChangeOut, EnrollmentAction, EnrollmentOut, EnrollmentStatus, TransferIn
 
 router = APIRouter(tags=["enrollments"])
 
@@ -38,10 +38,14 @@ async def read_enrollment(enrollment_id: UUID, caller: Caller, services: Service
 
 @router.get("/enrollments/{enrollment_id}/history", responses=_READ)
 async def list_enrollment_changes(
-    enrollment_id: UUID, page: PageSlice, caller: Caller, services: Services
+    enrollment_id: UUID,
+    page: PageSlice,
+    caller: Caller,
+    services: Services,
+    action: Annotated[EnrollmentAction | None, Query(examples=["paused"])] = None,
 ) -> Page[ChangeOut]:
     """Who did what to it and when, for the partner's staff; the latest first."""
-    rows = await services.enrollments.list_history(caller, enrollment_id, page)
+    rows = await services.enrollments.list_history(caller, enrollment_id, page, action=action)
     return page_of(rows, page, place=lambda row: (row.changed_at, row.change_id), item=ChangeOut.model_validate)
 
 

@@ -1,6 +1,7 @@
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from chassis.auth import Caller
 from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
@@ -8,6 +9,7 @@ from chassis.paging import Page, PageSlice, page_of
 from chassis.problems import responses
 from org_partner.api.wired import Services
 from org_partner.schemas.classes import MaterialIn, MaterialOut, MaterialsIn
+from org_partner.schemas.fields import SearchText
 
 router = APIRouter(tags=["materials"])
 
@@ -16,9 +18,15 @@ _CHANGE = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, Una
 
 
 @router.get("/classes/{class_id}/materials", responses=_READ)
-async def list_materials(class_id: UUID, page: PageSlice, caller: Caller, services: Services) -> Page[MaterialOut]:
+async def list_materials(
+    class_id: UUID,
+    page: PageSlice,
+    caller: Caller,
+    services: Services,
+    title: Annotated[SearchText | None, Query(description="A part of the title", examples=["환불"])] = None,
+) -> Page[MaterialOut]:
     """For the partner's staff and the class's students, the latest first."""
-    rows = await services.materials.list_for_class(caller, class_id, page)
+    rows = await services.materials.list_for_class(caller, class_id, page, title=title)
     return page_of(rows, page, place=lambda row: (row.added_at, row.document_id), item=MaterialOut.model_validate)
 
 

@@ -75,7 +75,9 @@ async def list_titles(session: AsyncSession, scopes: Sequence[ClassScope]) -> di
     return found
 
 
-async def list_for_class(session: AsyncSession, scope: ClassScope, page: Slice) -> Sequence[Row[*tuple[Any, ...]]]:
+async def list_for_class(
+    session: AsyncSession, scope: ClassScope, page: Slice, *, title: str | None
+) -> Sequence[Row[*tuple[Any, ...]]]:
     query = (
         select(
             ClassMaterial.document_id,
@@ -87,5 +89,7 @@ async def list_for_class(session: AsyncSession, scope: ClassScope, page: Slice) 
         .outerjoin(Document, Document.document_id == ClassMaterial.document_id)
         .where(ClassMaterial.class_id == scope.class_id, ClassMaterial.org_id == scope.org_id)
     )
+    if title is not None:
+        query = query.where(Document.title.icontains(title, autoescape=True))
     query = paging.apply(query, page, at=ClassMaterial.added_at, key=ClassMaterial.document_id)
     return (await session.execute(query)).all()

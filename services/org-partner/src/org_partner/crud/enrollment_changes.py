@@ -42,7 +42,7 @@ async def add_many(
 
 
 async def list_for_enrollment(
-    session: AsyncSession, scope: EnrollmentScope, page: Slice
+    session: AsyncSession, scope: EnrollmentScope, page: Slice, *, action: str | None
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     query = (
         select(
@@ -58,5 +58,7 @@ async def list_for_enrollment(
         .outerjoin(User, User.user_id == EnrollmentChange.actor_id)
         .where(EnrollmentChange.enrollment_id == scope.enrollment_id, EnrollmentChange.org_id == scope.org_id)
     )
+    if action is not None:
+        query = query.where(EnrollmentChange.action == action)
     query = paging.apply(query, page, at=EnrollmentChange.changed_at, key=EnrollmentChange.change_id)
     return (await session.execute(query)).all()

@@ -24,8 +24,12 @@ async def delete_one(session: AsyncSession, scope: OrgScope, domain: str) -> UUI
     return (await session.execute(statement.returning(OrgDomain.domain_id))).scalar_one_or_none()
 
 
-async def list_for_org(session: AsyncSession, scope: OrgScope, page: Slice) -> Sequence[OrgDomain]:
+async def list_for_org(
+    session: AsyncSession, scope: OrgScope, page: Slice, *, domain: str | None
+) -> Sequence[OrgDomain]:
     query = select(OrgDomain).where(OrgDomain.org_id == scope.org_id)
+    if domain is not None:
+        query = query.where(OrgDomain.domain.icontains(domain, autoescape=True))
     query = paging.apply(query, page, at=OrgDomain.created_at, key=OrgDomain.domain_id)
     return (await session.execute(query)).scalars().all()
 

@@ -62,12 +62,15 @@ class StudentOut(BaseModel):
     email: str | None = Field(description="Absent for moments after a sign-up")
 
 
+EnrollmentAction = Literal["enrolled", "paused", "resumed", "ended", "left", "transferred"]
+
+
 class ChangeOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     change_id: UUID
     version: int = Field(description="Of the enrolment, after it")
-    action: Literal["enrolled", "paused", "resumed", "ended", "left", "transferred"]
+    action: EnrollmentAction
     status: EnrollmentStatus = Field(description="Of the enrolment, after it")
     actor_id: UUID
     actor_name: str | None

@@ -90,12 +90,15 @@ class DomainService:
             target = f"domain/{domain_id}"
             await acts.record(session, caller, "domain.removed", scope, target=target, domain=plain)
 
-    async def list_for_org(self, caller: Principal, org_id: UUID, page: Slice) -> Sequence[OrgDomain]:
-        """
+    async def list_for_org(
+        self, caller: Principal, org_id: UUID, page: Slice, *, domain: str | None = None
+    ) -> Sequence[OrgDomain]:
+        """`domain`: a part of it.
+
         Raises:
             NotFound: no such org for the caller.
             Forbidden: the caller does not administer the org.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ADMINISTER)
-            return await org_domains.list_for_org(session, scope, page)
+            return await org_domains.list_for_org(session, scope, page, domain=domain)

@@ -39,9 +39,9 @@ class EnrollmentService:
             return view
 
     async def list_history(
-        self, caller: Principal, enrollment_id: UUID, page: Slice
+        self, caller: Principal, enrollment_id: UUID, page: Slice, *, action: str | None = None
     ) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Who did what to it and when, the latest first.
+        """Who did what to it and when, the latest first; with `action`, who did that.
 
         Raises:
             NotFound: no such enrolment for the caller.
@@ -49,7 +49,7 @@ class EnrollmentService:
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_enrollment(session, caller, enrollment_id, allowed=permission.ASSIST)
-            return await enrollment_changes.list_for_enrollment(session, scope, page)
+            return await enrollment_changes.list_for_enrollment(session, scope, page, action=action)
 
     async def list_students(
         self, caller: Principal, class_id: UUID, page: Slice, **wanted: Unpack[StudentFilter]

@@ -48,15 +48,17 @@ class MaterialService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list_for_class(self, caller: Principal, class_id: UUID, page: Slice) -> Sequence[Row[*tuple[Any, ...]]]:
-        """For the partner's staff and the class's students.
+    async def list_for_class(
+        self, caller: Principal, class_id: UUID, page: Slice, *, title: str | None = None
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        """For the partner's staff and the class's students. `title`: a part of it.
 
         Raises:
             NotFound: no such class, or the caller has nothing to do with it.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.ATTEND)
-            return await class_materials.list_for_class(session, scope, page)
+            return await class_materials.list_for_class(session, scope, page, title=title)
 
     async def put(self, caller: Principal, class_id: UUID, document_ids: Sequence[UUID]) -> None:
         """These and no others, or, when one of them cannot be used, all as it was.

@@ -1,4 +1,4 @@
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -62,7 +62,13 @@ async def delete_conversation(conversation_id: UUID, caller: Caller, services: S
 
 
 @router.get("/conversations/{conversation_id}/messages", responses=_ERRORS)
-async def list_messages(conversation_id: UUID, caller: Caller, services: Services, page: PageSlice) -> Page[MessageOut]:
+async def list_messages(
+    conversation_id: UUID,
+    caller: Caller,
+    services: Services,
+    page: PageSlice,
+    role: Annotated[Literal["user", "assistant"] | None, Query(description="Questions or answers alone")] = None,
+) -> Page[MessageOut]:
     """Newest first."""
-    rows = await services.conversations.list_messages(caller.user_id, conversation_id, page)
+    rows = await services.conversations.list_messages(caller.user_id, conversation_id, page, role=role)
     return page_of(rows, page, place=lambda row: (row.created_at, row.message_id), item=MessageOut.model_validate)

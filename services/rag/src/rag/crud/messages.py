@@ -57,8 +57,10 @@ async def list_recent(session: AsyncSession, conversation_id: UUID, *, limit: in
     return list((await session.execute(query)).scalars())[::-1]
 
 
-async def list_page(session: AsyncSession, page: Slice, *, conversation_id: UUID) -> list[Message]:
+async def list_page(session: AsyncSession, page: Slice, *, conversation_id: UUID, role: str | None) -> list[Message]:
     query = select(Message).where(Message.conversation_id == conversation_id)
+    if role is not None:
+        query = query.where(Message.role == role)
     query = paging.apply(query, page, at=Message.created_at.expression, key=Message.message_id.expression)
     return list((await session.execute(query)).scalars())
 

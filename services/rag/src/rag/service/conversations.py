@@ -63,12 +63,14 @@ class ConversationService:
                 await permission.attended(session, user_id, class_id)
         return found
 
-    async def list_messages(self, user_id: UUID, conversation_id: UUID, page: Slice) -> list[Message]:
+    async def list_messages(
+        self, user_id: UUID, conversation_id: UUID, page: Slice, *, role: str | None = None
+    ) -> list[Message]:
         """Raises NotFound."""
         async with self._database.transaction(tenant.of_user(user_id)) as session:
             if await conversations.get(session, conversation_id, user_id=user_id) is None:
                 raise NotFound(CONVERSATION_NOT_FOUND)
-            return await messages.list_page(session, page, conversation_id=conversation_id)
+            return await messages.list_page(session, page, conversation_id=conversation_id, role=role)
 
     async def delete(self, caller: Principal, conversation_id: UUID) -> None:
         """Its messages go with it; the usage they cost stays in the ledger. Raises NotFound."""
