@@ -200,7 +200,7 @@ async def test_a_lost_connection_is_replaced_without_an_error(
         for _ in range(3):
             with psycopg.connect(postgres("postgres"), autocommit=True) as admin:
                 admin.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                     "WHERE application_name = 'growfit-retrieval'"
                 )
             assert len(await store.query(ONES, 5, MINE)) == 1

@@ -3,6 +3,9 @@
 Shaped for one text at a time on a CPU, which is the fastest way there (no padding, so no attention mask):
 - matrices are int8 of seven bits, one scale per output, inputs quantised as they come (`DynamicQuantizeMatMul`): two
   products of eight bits overflow 16 where the CPU has no VNNI, and the same text would have other vectors there;
+- what goes into the feed-forward matrices is first divided by how far each of its channels spreads, and the matrix
+  multiplied: inputs have one scale for all channels, and a few that spread fifty times as far leave the others no
+  levels. That halves the error (cosine with the unquantised model .9983 instead of .9962) at no cost in time;
 - query, key and value share one matrix, so that their common input is quantised once;
 - word embeddings stay four-bit as in the source, exact, and only the rows in use are expanded;
 - Add + LayerNormalization, because the fused SkipLayerNormalization costs 15 % of the whole on CPU.
@@ -21,6 +24,8 @@ from embedder.weights import BLOCK, Shape, Weights
 
 _MICROSOFT = "com.microsoft"
 _LEVELS = 63
+_DEVIATIONS = 4.0
+_GELU_DEPTH = 0.17  # GELU goes no further below zero
 
 
 class _Graph:
@@ -93,9 +98,10 @@ def _layer(graph: _Graph, weights: Weights, *, layer: int, states: str) -> str:
     graph.node("MultiHeadAttention", parts, at + "context", domain=_MICROSOFT, num_heads=weights.shape.heads)
     _linear(graph, weights, source=at + "context", names=[at + "ao"], output=at + "attended")
     middle = _normalized_sum(graph, weights, terms=[states, at + "attended"], name=at + "aln", output=at + "middle")
-    _linear(graph, weights, source=middle, names=[at + "fi"], output=at + "wide")
+    normalized, active = _spreads(weights, layer=layer)
+    _linear(graph, weights, source=middle, names=[at + "fi"], output=at + "wide", spread=normalized)
     graph.node("Gelu", [at + "wide"], at + "active", domain=_MICROSOFT)
-    _linear(graph, weights, source=at + "active", names=[at + "fo"], output=at + "narrow")
+    _linear(graph, weights, source=at + "active", names=[at + "fo"], output=at + "narrow", spread=active)
     return _normalized_sum(graph, weights, terms=[middle, at + "narrow"], name=at + "oln", output=at + "out")
 
 
@@ -104,11 +110,40 @@ def _pool(graph: _Graph, states: str) -> None:
     graph.node("LpNormalization", ["mean"], "embedding", axis=-1, p=2)
 
 
-def _linear(graph: _Graph, weights: Weights, *, source: str, names: list[str], output: str) -> None:
-    """`names` are matrices over the same source; their outputs stand side by side."""
+def _spreads(weights: Weights, *, layer: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How far the inputs of the two feed-forward matrices go, by channel: [hidden] and [feed forward].
+
+    From the weights alone: a normalised channel is its shift and gain times a unit normal, and what the first matrix
+    makes of such channels, treated as independent, has this mean and deviation. GELU leaves the upper half.
+    """
+    at = f"l{layer}."
+    gain, shift = (np.asarray(weights.floats(f"{at}aln.{part}"), np.float64) for part in "wb")
+    matrix = weights.quantized(at + "fi.w", columns=weights.shape.hidden).dense().astype(np.float64)
+    mean = matrix @ shift + weights.floats(at + "fi.b")
+    deviation = np.sqrt(matrix**2 @ gain**2)
+    normalized = _DEVIATIONS * np.abs(gain) + np.abs(shift)
+    return normalized.astype(np.float32), np.maximum(mean + _DEVIATIONS * deviation, _GELU_DEPTH).astype(np.float32)
+
+
+def _linear(
+    graph: _Graph,
+    weights: Weights,
+    *,
+    source: str,
+    names: list[str],
+    output: str,
+    spread: NDArray[np.float32] | None = None,
+) -> None:
+    """`names` are matrices over the same source; their outputs stand side by side.
+
+    `spread`: how far each channel of the source goes; it is made even before it is quantised.
+    """
     bias = np.concatenate([weights.floats(name + ".b") for name in names])
     columns = weights.tensors[names[0] + ".w"].count // weights.tensors[names[0] + ".b"].count
     matrix = np.concatenate([weights.quantized(name + ".w", columns=columns).dense() for name in names])
+    if spread is not None:
+        graph.node("Mul", [source, graph.constant(output + ".even", 1 / spread)], output + ".evened")
+        source, matrix = output + ".evened", matrix * spread
     levels, scales = _per_output(matrix)
     inputs = [
         source,
