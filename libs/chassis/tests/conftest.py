@@ -155,6 +155,14 @@ class Store:
     async def events(self) -> list[Event]:
         return [decode(json.dumps(row.payload).encode()).data for row in await self.outbox()]
 
+    async def audited(self) -> list[dict[str, Any]]:
+        """What the audit log was told, the oldest first."""
+        return [
+            row.payload["data"]
+            for row in await self.outbox()
+            if row.subject == f"{self.plumbing.schema}.audit.recorded.v1"
+        ]
+
     async def unpublished(self) -> int:
         return len([row for row in await self.outbox() if row.published_at is None])
 

@@ -18,6 +18,7 @@ from contracts.org_partner import (
     MembershipRevoked,
     OrgChanged,
     PartnerChanged,
+    PartnerCreated,
     Role,
     StudentEnrolled,
     TenantStatus,
@@ -67,6 +68,9 @@ class Place:
 
     def closed(self, **where: Any) -> ClassClosed:
         return ClassClosed(**self._at(where, class_id=self.class_id), closed_at=now())
+
+    def made(self, org_id: UUID, version: int = 1) -> PartnerCreated:
+        return PartnerCreated(partner_id=self.partner_id, org_id=org_id, name="강사", version=version, created_at=now())
 
     def moved(self, org_id: UUID, version: int = 2) -> PartnerChanged:
         facts = {"name": "강사", "status": TenantStatus.ACTIVE, "version": version, "changed_at": now()}
@@ -123,23 +127,48 @@ async def test_its_partner_alone_is_no_way_there_either(projection, place, fact)
     assert await projection.rows(place.ids) == before
 
 
-@pytest.mark.parametrize("fact", STAFF, ids=lambda fact: fact.__name__)
-async def test_the_partners_staff_goes_where_the_partner_moved(projection, place, fact) -> None:
-    org_id = uuid4()
-    await projection.tell(place.moved(org_id), fact(place, org_id=org_id, version=7))
+@pytest.fixture
+async def idle(projection) -> Place:
+    """A partner that has no class, with its instructor and the org's admin."""
+    made = Place()
+    await projection.tell(made.granted(), made.admin())
+    return made
 
-    (row,) = [row for row in await projection.rows(place.ids) if row.version == 7]
+
+@pytest.mark.parametrize("fact", STAFF, ids=lambda fact: fact.__name__)
+async def test_the_partners_staff_goes_where_the_partner_moved(projection, idle, fact) -> None:
+    org_id = uuid4()
+    await projection.tell(idle.moved(org_id), fact(idle, org_id=org_id, version=7))
+
+    (row,) = [row for row in await projection.rows(idle.ids) if row.version == 7]
     assert row.org_id == org_id
 
 
-@pytest.mark.parametrize("fact", [each for each in IN_PARTNERS if each not in STAFF], ids=lambda fact: fact.__name__)
-async def test_classes_and_students_stay_even_when_the_partner_is_said_to_have_moved(projection, place, fact) -> None:
+@pytest.mark.parametrize("told_before", [True, False])
+async def test_a_partner_that_has_classes_stays_with_them(projection, place, told_before) -> None:
+    """Else a forged move would have its own classes refused from then on, and lift what it was suspended for."""
+    if told_before:
+        await projection.tell(place.moved(place.org_id, version=1))
     before = await projection.rows(place.ids)
-    org_id = uuid4()
-    await projection.tell(place.moved(org_id))
 
-    assert isinstance(await refused(projection, fact(place, org_id=org_id, version=7)), Invalid)
+    for attempt in range(1, TRIES):
+        assert isinstance(await refused(projection, place.moved(uuid4()), attempt=attempt), Unavailable)
+    assert isinstance(await refused(projection, place.moved(uuid4()), attempt=TRIES), Invalid)
+    await projection.tell(place.opened(class_id=uuid4()), place.moved(place.org_id, version=3))
     assert await projection.rows(place.ids) == before
+
+
+async def test_a_word_from_before_the_move_comes_after_the_first_class(projection, idle) -> None:
+    """It waits until the move itself is told, and then says nothing new."""
+    old, new = idle.org_id, uuid4()
+    await projection.tell(idle.moved(new, version=3), idle.opened(org_id=new))
+    await projection.tell(idle.moved(old, version=2))
+
+    late = Place()
+    await projection.tell(late.opened())
+    assert isinstance(await refused(projection, late.moved(uuid4(), version=2)), Unavailable)
+    await projection.tell(late.moved(late.org_id, version=3))
+    await projection.tell(late.moved(uuid4(), version=2), attempt=2)
 
 
 async def test_a_move_in_any_order_ends_the_same(projection) -> None:
@@ -165,11 +194,11 @@ async def test_a_move_in_any_order_ends_the_same(projection) -> None:
     assert set((await projection.access(place.teacher)).classes) == {place.class_id}
 
 
-async def test_a_partner_that_moved_does_not_take_an_org_role_along(projection, place) -> None:
+async def test_a_partner_that_moved_does_not_take_an_org_role_along(projection, idle) -> None:
     org_id = uuid4()
-    await projection.tell(place.moved(org_id))
+    await projection.tell(idle.moved(org_id))
 
-    assert isinstance(await refused(projection, place.admin(org_id=org_id, version=2)), Invalid)
+    assert isinstance(await refused(projection, idle.admin(org_id=org_id, version=2)), Invalid)
 
 
 @pytest.mark.parametrize("fact", [Place.granted, Place.revoked, Place.enrolled, Place.ended])
@@ -192,9 +221,10 @@ async def test_nobody_is_enrolled_in_a_class_of_another_org(projection, place) -
     assert set((await projection.access(intruder.student)).classes) == {place.class_id}
 
 
-async def test_nobody_gets_a_role_in_a_partner_of_another_org(projection, place) -> None:
-    await projection.tell(place.moved(place.org_id))
-    intruder = Place()
+@pytest.mark.parametrize("known_by", [Place.made, Place.moved], ids=["created", "changed"])
+async def test_nobody_gets_a_role_in_a_partner_of_another_org(projection, known_by) -> None:
+    place, intruder = Place(), Place()
+    await projection.tell(known_by(place, place.org_id))
 
     for fact in (intruder.granted, intruder.opened):
         assert isinstance(await refused(projection, fact(partner_id=place.partner_id), attempt=TRIES), Invalid)
@@ -218,3 +248,13 @@ async def test_inside_its_org_a_class_or_a_seat_may_change_its_partner(projectio
 
     assert set((await projection.access(place.student)).classes) == {place.class_id}
     assert dict((await projection.access(place.teacher)).classes) == {}
+
+
+async def test_a_partner_is_made_once(projection) -> None:
+    place = Place()
+    await projection.tell(place.made(place.org_id), place.made(place.org_id))
+    for version in (1, 2):
+        forged = place.made(uuid4(), version=version + 1)
+        assert isinstance(await refused(projection, forged), Invalid)
+    # The word of how it was made comes late: it was moved meanwhile.
+    await projection.tell(place.moved(uuid4(), version=3), place.made(place.org_id))

@@ -9,12 +9,14 @@ from typing import Any
 from faststream.exceptions import NackMessage
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import dead_letters, inbox
+from chassis import audit, dead_letters, inbox
 from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import Unavailable
 from chassis.fate import Attempt, GiveUp, Subscription, Verdict
+from contracts.audit import AuditOutcome
 from contracts.envelope import decode
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ async def bury(database: Database, subscription: Subscription, letter: Letter, v
     if subscription.give_up is not None and verdict.reason != "malformed":
         await _tell_owner(subscription.give_up, letter.body, verdict)
     async with database.transaction() as session:
-        await dead_letters.bury(
+        is_new = await dead_letters.bury(
             session,
             consumer=durable,
             subject=letter.subject,
@@ -55,6 +57,22 @@ async def bury(database: Database, subscription: Subscription, letter: Letter, v
             attempt=letter.attempt,
             verdict=verdict,
         )
+        # Of a refused entry of its own, usage-metrics would tell itself without end.
+        if is_new and verdict.refused and letter.subject != f"{database.plumbing.schema}.audit.recorded.v1":
+            await _note(session, durable, letter.subject, verdict)
+
+
+async def _note(session: AsyncSession, durable: str, subject: str, verdict: Verdict) -> None:
+    """An event that contradicts what is known, or is none, is a security event: nobody who tells the truth sends it."""
+    await audit.record(
+        session,
+        "event.refused",
+        actor=None,
+        target=f"durable/{durable}",
+        outcome=AuditOutcome.REFUSED,
+        subject=subject,
+        reason=verdict.reason,
+    )
 
 
 async def _tell_owner(give_up: GiveUp, body: bytes, verdict: Verdict) -> None:

@@ -16,7 +16,7 @@ from faststream.nats.annotations import NatsMessage
 from pydantic import ValidationError
 
 from chassis.delivery import AlreadyHandled, Delivery
-from chassis.errors import GrowFitError
+from chassis.errors import GrowFitError, Invalid
 from contracts.envelope import CloudEvent, UnknownEventType, decode
 from contracts.streams import Consumer
 
@@ -41,10 +41,11 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why a message is buried."""
+    """Why a message is buried. `refused`: for what it says, so that somebody may have forged it."""
 
     reason: str
     error: str
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,9 @@ async def handle(subscription: Subscription, message: NatsMessage, attempt: Atte
     Raises:
         NackMessage: try again after its delay.
     """
-    body = bytes(message.body)
-    try:
-        event = decode(body)
-    except (ValidationError, UnknownEventType, ValueError) as error:
-        return Verdict("malformed", repr(error)[:2000])
-    # NATS guards who publishes on a subject; what the body calls itself must not lead around that.
-    if type(event.data) not in subscription.consumer.events:
-        return Verdict("malformed", f"{event.type} does not belong to {subscription.consumer.durable}")
+    event = read(subscription.consumer, bytes(message.body))
+    if isinstance(event, Verdict):
+        return event
     delivery = Delivery(subscription.consumer.durable, event.id, attempt.number, attempt.last)
     try:
         async with _kept_alive(message, subscription.consumer.ack_wait):
@@ -86,13 +82,29 @@ async def handle(subscription: Subscription, message: NatsMessage, attempt: Atte
     except GrowFitError as error:
         if error.retryable and not attempt.last:
             raise NackMessage(delay=_pause(attempt.number)) from error
-        return Verdict(error.code, str(error))
+        return refusal(error)
     except Exception as error:
         log.exception("%s failed on %s", subscription.consumer.durable, event.type)
         if attempt.last or attempt.number >= MAX_TRIES_OF_DEFECT:
             return Verdict("defect", repr(error)[:2000])
         raise NackMessage(delay=_pause(attempt.number)) from error
     return None
+
+
+def read(consumer: Consumer, body: bytes) -> CloudEvent[Any] | Verdict:
+    """The event that a durable brought. A verdict: it is none, or none of this durable's."""
+    try:
+        event = decode(body)
+    except (ValidationError, UnknownEventType, ValueError) as error:
+        return Verdict("malformed", repr(error)[:2000], refused=True)
+    # NATS guards who publishes on a subject; what the body calls itself must not lead around that.
+    if type(event.data) not in consumer.events:
+        return Verdict("malformed", f"{event.type} does not belong to {consumer.durable}", refused=True)
+    return event
+
+
+def refusal(error: GrowFitError) -> Verdict:
+    return Verdict(error.code, str(error), refused=isinstance(error, Invalid))
 
 
 def _pause(attempt: int) -> float:

@@ -15,7 +15,7 @@ import typer
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import dead_letters, outbox
+from chassis import audit, dead_letters, outbox
 from chassis.clock import now
 from chassis.database import Database
 from chassis.plumbing import plumbing_tables
@@ -49,7 +49,15 @@ def letters(package: str) -> None:
 @cli.command()
 def redrive(package: str, letter: Annotated[UUID | None, typer.Argument()] = None) -> None:
     """Let the worker handle one dead letter, or all of them, again."""
-    count = _run(package, lambda session: dead_letters.request_redrive(session, letter_id=letter))
+
+    async def ask(session: AsyncSession) -> int:
+        count = await dead_letters.request_redrive(session, letter_id=letter)
+        if count:
+            target = f"dead_letter/{letter}" if letter else None
+            await audit.record(session, "dead_letters.redriven", actor=None, target=target, letters=count)
+        return count
+
+    count = _run(package, ask)
     typer.echo(f"{count} will be handled again")
     raise typer.Exit(0 if count or letter is None else 1)
 
@@ -57,7 +65,13 @@ def redrive(package: str, letter: Annotated[UUID | None, typer.Argument()] = Non
 @cli.command()
 def republish(package: str, hours: Annotated[float, typer.Option(min=0)] = 24.0) -> None:
     """Publish the last hours' events again, after the bus lost its store. Inboxes drop what they know."""
-    count = _run(package, lambda session: outbox.republish(session, since=now() - timedelta(hours=hours)))
+
+    async def again(session: AsyncSession) -> int:
+        count = await outbox.republish(session, since=now() - timedelta(hours=hours))
+        await audit.record(session, "events.republished", actor=None, hours=hours, events=count)
+        return count
+
+    count = _run(package, again)
     typer.echo(f"{count} events will be published again")
 
 

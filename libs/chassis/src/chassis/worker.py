@@ -23,12 +23,11 @@ from chassis import burial, bus, dead_letters, inbox, outbox
 from chassis.database import Database
 from chassis.delivery import AlreadyHandled, Delivery
 from chassis.errors import GrowFitError, Unavailable
-from chassis.fate import Attempt, GiveUp, Handler, Subscription, Verdict, handle
+from chassis.fate import Attempt, GiveUp, Handler, Subscription, Verdict, handle, read, refusal
 from chassis.platform import follower
 from chassis.relay import Relay
 from chassis.settings import ServiceSettings
 from chassis.tables import PlatformTables
-from contracts.envelope import decode
 from contracts.streams import Consumer, consumers_of
 
 Step = Callable[[], Awaitable[None]]
@@ -258,13 +257,16 @@ class Worker:
         subscription = self._subscriptions.get((letter.stream, letter.consumer))
         if subscription is None:
             return Verdict("no_consumer", f"no durable {letter.consumer} in this version")
+        # As strictly as the first time: an operator takes all open letters, also what somebody forged.
+        event = read(subscription.consumer, letter.body)
+        if isinstance(event, Verdict):
+            return event
         try:
-            event = decode(letter.body)
             await subscription.handler(event, Delivery(letter.consumer, event.id, redriven=True))
         except AlreadyHandled:
             return None
         except GrowFitError as error:
-            return Verdict(error.code, str(error))
+            return refusal(error)
         except Exception as error:  # noqa: BLE001  whatever it is, the letter stays with it
             return Verdict("defect", repr(error)[:2000])
         return None

@@ -8,8 +8,11 @@ from sqlalchemy import insert
 from typer.testing import CliRunner
 
 from chassis import dead_letters, operate, outbox
+from chassis.clock import now
 from chassis.errors import DATABASE_UNAVAILABLE, Message, NotFound, Unavailable
 from chassis.fate import Attempt, Verdict
+from contracts import rag
+from contracts.envelope import encode, wrap
 
 DURABLE = "usage_metrics-record_usage"
 GONE = Message("user_gone", "사용자가 없습니다", "The user is gone")
@@ -225,13 +228,49 @@ async def test_a_redrive_of_what_stands_already_resolves_the_letter(
     assert len(await store.effects()) == 1
 
 
+async def test_a_forged_event_stays_refused_when_it_is_driven_again(
+    start_worker, store, nats_bus, usage, buried, eventually, operator
+):
+    """Another publisher's event in the body: NATS let the subject through, and an operator takes all open letters."""
+    forged = rag.UsageRecorded(**usage().model_dump())
+    await start_worker(record_usage=unreached)
+    body = encode(wrap(forged, event_id=uuid4(), time=now()))
+    await nats_bus.send_raw("ingest.usage.recorded.v1", body)
+    [letter] = await buried()
+    assert letter.reason == "malformed"
+    assert (await operator("redrive", "usage_metrics"))[0] == 0
+    [still] = await eventually(store.letters, until=lambda letters: letters[0].redrive_requested_at is None)
+    await asyncio.sleep(0.3)
+    assert (still.reason, still.resolved_at) == ("malformed", None)
+    told = [(each["action"], each.get("target"), each["outcome"], each["detail"]) for each in await store.audited()]
+    assert told == [
+        (
+            "event.refused",
+            f"durable/{DURABLE}",
+            "refused",
+            {"subject": "ingest.usage.recorded.v1", "reason": "malformed"},
+        ),
+        ("dead_letters.redriven", None, "succeeded", {"letters": 1}),
+    ]
+
+
+async def test_what_a_defect_buries_is_no_security_event(start_worker, store, nats_bus, usage, quick, buried):
+    async def handle(_event, _delivery) -> None:
+        raise NotFound(GONE)
+
+    await start_worker(record_usage=handle)
+    await nats_bus.send(usage())
+    await buried()
+    assert await store.audited() == []
+
+
 async def test_a_failing_redrive_keeps_its_new_reason(start_worker, store, quick, eventually) -> None:
     await bury(store, body=b"not json")
     await request_redrive(store)
     await start_worker(record_usage=unreached)
     [letter] = await eventually(store.letters, until=lambda letters: "_Head" in letters[0].error)
     assert "validation error for _Head" in letter.error
-    assert (letter.reason, letter.resolved_at) == ("defect", None)
+    assert (letter.reason, letter.resolved_at) == ("malformed", None)
 
 
 async def test_republishing_after_a_lost_store_doubles_no_effect(store, publisher, operator, monkeypatch) -> None:

@@ -59,6 +59,7 @@ STREAMS = (*(_publisher_stream(package) for package in SERVICES), DEAD)
 
 _TENANCY = (
     org_partner.OrgChanged,
+    org_partner.PartnerCreated,
     org_partner.PartnerChanged,
     org_partner.MembershipGranted,
     org_partner.MembershipRevoked,

@@ -21,11 +21,13 @@ from contracts.org_partner import (
     MembershipRevoked,
     OrgChanged,
     PartnerChanged,
+    PartnerCreated,
     StudentEnrolled,
 )
 from tenancy.errors import TENANT_CONTRADICTED, TENANT_MOVING
 from tenancy.tables import TenancyTables
 
+type Tenant = OrgChanged | PartnerCreated | PartnerChanged
 type Enrollment = StudentEnrolled | EnrollmentPaused | EnrollmentEnded
 type Placed = MembershipGranted | MembershipRevoked | ClassOpened | ClassClosed | Enrollment
 
@@ -41,8 +43,8 @@ async def refuse(session: AsyncSession, tables: TenancyTables, event: Event, *, 
         Unavailable: it may be part of a move.
     """
     match event:
-        case OrgChanged() | PartnerChanged():
-            await _kind_of_tenant(session, tables, event)
+        case OrgChanged() | PartnerCreated() | PartnerChanged():
+            await _tenant(session, tables, event, attempt=attempt)
         case MembershipGranted() | MembershipRevoked():
             known = await _get(session, tables.memberships, event.membership_id)
             await _placed(session, tables, known, event, attempt=attempt)
@@ -99,12 +101,22 @@ async def _placed(
         _unsettled(attempt)
 
 
-async def _kind_of_tenant(session: AsyncSession, tables: TenancyTables, event: OrgChanged | PartnerChanged) -> None:
-    """An org never becomes a partner of one."""
+async def _tenant(session: AsyncSession, tables: TenancyTables, event: Tenant, *, attempt: int) -> None:
+    """An org never becomes a partner of one, nothing is made twice, and a partner that has classes stays with them."""
     tenant_id = event.org_id if isinstance(event, OrgChanged) else event.partner_id
     known = await _get(session, tables.tenants, tenant_id)
     if known is not None and (known.org_id == tenant_id) != (event.org_id == tenant_id):
         _contradicted()
+    if isinstance(event, OrgChanged) or (known is not None and event.version <= known.version):
+        return
+    if isinstance(event, PartnerCreated) and known is not None:
+        _contradicted()
+    query = select(tables.classes.c.class_id).where(
+        tables.classes.c.partner_id == event.partner_id, tables.classes.c.org_id != event.org_id
+    )
+    if (await session.execute(query.limit(1))).first() is not None:
+        # Or it is told of where the partner was before it moved, opened its first class, and both were heard of.
+        _unsettled(attempt)
 
 
 async def _get(session: AsyncSession, table: Table, key: UUID) -> Row[Any] | None:
@@ -113,7 +125,10 @@ async def _get(session: AsyncSession, table: Table, key: UUID) -> Row[Any] | Non
 
 
 async def _org_of(session: AsyncSession, tables: TenancyTables, partner_id: UUID | None) -> UUID | None:
-    """None: nobody has told yet, or it is no partner that was asked for."""
+    """None: nobody has told yet, or it is no partner that was asked for.
+
+    Its classes and staff do not tell: whoever forged the first of them would have the true ones refused.
+    """
     known = await _get(session, tables.tenants, partner_id) if partner_id else None
     return known.org_id if known is not None else None
 

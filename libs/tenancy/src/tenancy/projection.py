@@ -16,6 +16,7 @@ from contracts.org_partner import (
     MembershipRevoked,
     OrgChanged,
     PartnerChanged,
+    PartnerCreated,
     Role,
     StudentEnrolled,
     TenantStatus,
@@ -34,7 +35,7 @@ async def project(session: AsyncSession, tables: TenancyTables, event: Event, *,
     match event:
         case OrgChanged():
             await _tenant(session, tables, event, tenant_id=event.org_id)
-        case PartnerChanged():
+        case PartnerCreated() | PartnerChanged():
             await _tenant(session, tables, event, tenant_id=event.partner_id)
         case MembershipGranted() | MembershipRevoked():
             await _membership(session, tables, event)
@@ -45,9 +46,9 @@ async def project(session: AsyncSession, tables: TenancyTables, event: Event, *,
 
 
 async def _tenant(
-    session: AsyncSession, tables: TenancyTables, event: OrgChanged | PartnerChanged, *, tenant_id: UUID
+    session: AsyncSession, tables: TenancyTables, event: contradictions.Tenant, *, tenant_id: UUID
 ) -> None:
-    is_active = event.status is TenantStatus.ACTIVE
+    is_active = isinstance(event, PartnerCreated) or event.status is TenantStatus.ACTIVE
     values = {"tenant_id": tenant_id, "org_id": event.org_id, "is_active": is_active}
     await projection.upsert(session, tables.tenants, version=event.version, **values)
 

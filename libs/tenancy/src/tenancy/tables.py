@@ -41,6 +41,7 @@ def tenancy_tables(metadata: MetaData, *, schema: str) -> TenancyTables:
         Column("is_open", Boolean, nullable=False),
         Column("version", Integer, nullable=False),
         Index("ix_classes_org_id_partner_id", "org_id", "partner_id"),
+        Index("ix_classes_partner_id", "partner_id"),
         schema=schema,
     )
     tenants = Table(

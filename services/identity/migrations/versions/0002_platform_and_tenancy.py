@@ -76,6 +76,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_classes_org_id_partner_id", "classes", ["org_id", "partner_id"], unique=False, schema="identity"
     )
+    op.create_index("ix_classes_partner_id", "classes", ["partner_id"], unique=False, schema="identity")
     op.create_table(
         "memberships",
         sa.Column("membership_id", sa.Uuid(), nullable=False),

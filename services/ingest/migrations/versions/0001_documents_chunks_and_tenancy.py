@@ -33,6 +33,7 @@ def upgrade() -> None:
         schema="ingest",
     )
     op.create_index("ix_classes_org_id_partner_id", "classes", ["org_id", "partner_id"], unique=False, schema="ingest")
+    op.create_index("ix_classes_partner_id", "classes", ["partner_id"], unique=False, schema="ingest")
     op.create_table(
         "dead_letters",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -205,5 +206,6 @@ def downgrade() -> None:
     op.drop_index("ix_inbox_processed_at", table_name="inbox", schema="ingest")
     op.drop_table("inbox", schema="ingest")
     op.drop_table("dead_letters", schema="ingest")
+    op.drop_index("ix_classes_partner_id", table_name="classes", schema="ingest")
     op.drop_index("ix_classes_org_id_partner_id", table_name="classes", schema="ingest")
     op.drop_table("classes", schema="ingest")

@@ -34,6 +34,7 @@ def upgrade() -> None:
         schema="rag",
     )
     op.create_index("ix_classes_org_id_partner_id", "classes", ["org_id", "partner_id"], unique=False, schema="rag")
+    op.create_index("ix_classes_partner_id", "classes", ["partner_id"], unique=False, schema="rag")
     op.create_table(
         "dead_letters",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -205,5 +206,6 @@ def downgrade() -> None:
     op.drop_table("inbox", schema="rag")
     op.drop_table("documents", schema="rag")
     op.drop_table("dead_letters", schema="rag")
+    op.drop_index("ix_classes_partner_id", table_name="classes", schema="rag")
     op.drop_index("ix_classes_org_id_partner_id", table_name="classes", schema="rag")
     op.drop_table("classes", schema="rag")

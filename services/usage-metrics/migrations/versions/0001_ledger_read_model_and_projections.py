@@ -173,6 +173,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_classes_org_id_partner_id", "classes", ["org_id", "partner_id"], unique=False, schema="usage_metrics"
     )
+    op.create_index("ix_classes_partner_id", "classes", ["partner_id"], unique=False, schema="usage_metrics")
     op.create_table(
         "dead_letters",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -268,6 +269,7 @@ def downgrade() -> None:
     op.drop_index("ix_inbox_processed_at", table_name="inbox", schema="usage_metrics")
     op.drop_table("inbox", schema="usage_metrics")
     op.drop_table("dead_letters", schema="usage_metrics")
+    op.drop_index("ix_classes_partner_id", table_name="classes", schema="usage_metrics")
     op.drop_index("ix_classes_org_id_partner_id", table_name="classes", schema="usage_metrics")
     op.drop_table("classes", schema="usage_metrics")
     op.drop_index(op.f("ix_usage_events_user_id_occurred_at_event_id"), table_name="usage_events", schema="partner")
