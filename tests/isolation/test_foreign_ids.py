@@ -50,7 +50,7 @@ def may_ask(operation: str) -> bool:
 def slots(each: Described) -> Iterator[Slot]:
     for part in each.path.split("/"):
         name = part.strip("{}")
-        if part.startswith("{") and name not in ("name", "provider", "identity_id"):
+        if part.startswith("{") and name not in ("name", "provider"):
             yield Slot(each, "path", name)
     for name in each.body_fields():
         if name.endswith(("_id", "_ids")):

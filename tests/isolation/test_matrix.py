@@ -1,5 +1,6 @@
 """Every operation of every service for every kind of caller, through the gateway, against expected.yaml."""
 
+import json
 from http import HTTPStatus
 
 import httpx
@@ -28,6 +29,12 @@ def ask(world: World, http: httpx.Client, operation: str, caller: str) -> httpx.
     return http.request(method, path.format(**operations.ids_for(path, ids)), headers=headers, **options)
 
 
+# Who must find nothing of ours in any answer, and a partner that must find nothing of the one beside it.
+OUTSIDERS = ("user", "other_partner", "other_admin")
+# The org's own, which every partner of it sees.
+OF_THE_ORG = {"org_id", "course_id", "policy_id", "domain", "sibling_id"}
+
+
 @pytest.mark.parametrize("operation", TABLE)
 def test_each_caller_gets_what_the_table_says(world, http, operation):
     answers = {caller: ask(world, http, operation, caller) for caller in CALLERS}
@@ -36,6 +43,53 @@ def test_each_caller_gets_what_the_table_says(world, http, operation):
     assert seen == TABLE[operation], {
         caller: answers[caller].text[:300] for caller in CALLERS if seen[caller] != TABLE[operation][caller]
     }
+    assert told_of_ours(world, answers) == {}
+
+
+def told_of_ours(world: World, answers: dict[str, httpx.Response]) -> dict[str, list[str]]:
+    """What an answer says of ours to those who have no part in it: a list that is let in must be cut to its reader."""
+    ours = world.ours.ids
+    hidden = {who: set(ours) for who in OUTSIDERS} | {"sibling": set(ours) - OF_THE_ORG}
+    found = {
+        caller: [name for name in names if answers[caller].is_success and ours[name] in read(answers[caller])]
+        for caller, names in hidden.items()
+    }
+    return {caller: names for caller, names in found.items() if names}
+
+
+def read(answer: httpx.Response) -> str:
+    """Of the audit log, a line at a time, without what the reader was refused: there they named the ids themselves."""
+    if "/audit-events" not in str(answer.request.url):
+        return answer.text
+    lines = map(json.dumps, answer.json()["items"]) if "json" in answer.headers["content-type"] else answer.iter_lines()
+    return "\n".join(line for line in lines if "request.forbidden" not in line)
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "params", "name"),
+    [
+        ("admin", "/orgs", {}, "org_id"),
+        ("admin", "/orgs/{org_id}/partners", {}, "partner_id"),
+        ("owner", "/documents", {}, "document_id"),
+        ("owner", "/conversations", {}, "conversation_id"),
+        ("owner", "/partners/{partner_id}/classes", {}, "class_id"),
+        ("student", "/enrollments", {}, "enrollment_id"),
+        ("owner", "/usage/events", {}, "class_id"),
+        ("admin", "/usage/summary", {"group_by": "partner"}, "partner_id"),
+        ("admin", "/audit-events", {}, "org_id"),
+        ("admin", "/audit-events/export", {}, "org_id"),
+    ],
+)
+def test_the_lists_do_hold_what_is_ours(world, who, path, params, name):
+    """Else there would be nothing in them to hide from the others."""
+    person = getattr(world.ours, who)
+    ids = operations.ids_for(path, world.ours.ids)
+    world.until(lambda: world.ours.ids[name] in world.text(person, path.format(**ids), params))
+
+
+def test_a_search_finds_what_is_ours(world):
+    found = world.ask(world.ours.owner, "POST", "/search", json={"query": "환불은 언제까지 되나요?"})
+    assert world.ours.ids["document_id"] in {hit["document_id"] for hit in found["hits"]}
 
 
 def test_the_table_has_every_operation_and_no_other(documented):

@@ -97,6 +97,11 @@ class School:
     def ids(self) -> dict[str, UUID]:
         return {"org_id": self.org_id, "partner_id": self.partner_id}
 
+    def opened(self, class_id: UUID) -> ClassOpened:
+        """Another class of the same partner."""
+        facts = {"course_id": uuid4(), "name": "화목 낮반", "version": 1, "opened_at": now()}
+        return ClassOpened(**self.ids, class_id=class_id, **facts)
+
     def closed(self) -> ClassClosed:
         return ClassClosed(**self.ids, class_id=self.class_id, version=9, closed_at=now())
 

@@ -50,7 +50,6 @@ def ids_for(path: str, ids: Ids) -> dict[str, str]:
     named = {
         "name": "api.requests_per_minute",
         "provider": "none",
-        "identity_id": str(uuid4()),
         "invitation_id": ids.get(invitation or "user_invitation_id", str(uuid4())),
     }
     wanted = re.findall(r"{(\w+)}", path)
@@ -257,6 +256,9 @@ REQUESTS: Mapping[str, Request] = {
     "DELETE /users/me/mfa/totp": Request(sending(code="123456")),
     "POST /users/me/mfa/totp/confirm": Request(sending(code="123456")),
     "DELETE /users/me/sessions/{session_id}": Request(fresh=_session),
+    "DELETE /users/me/identities/{identity_id}": Request(
+        fresh=lambda world: {"identity_id": world.identity(world.ours.owner)}
+    ),
     # ---- identity: supervision
     "POST /users/invitations": Request(made(lambda _world, _ids: {"email": somebody()})),
     "DELETE /users/invitations/{invitation_id}": Request(fresh=_user_invitation),

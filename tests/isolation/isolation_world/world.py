@@ -84,6 +84,11 @@ class World:
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content and "json" in answer.headers.get("content-type", "") else None
 
+    def text(self, person: Person, path: str, params: dict[str, str]) -> str:
+        answer = self._http.get(path, headers=person.headers, params=params)
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        return answer.text
+
     def until(self, look: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + _SETTLING_SECONDS
         while not (found := look()):
@@ -176,3 +181,13 @@ class World:
         made["session_id"] = next(each["session_id"] for each in sessions if not each["is_current"])
         key = {"name": "배치", "scopes": ["documents:read"], "expires_in_days": 1}
         made["api_key_id"] = self.ask(owner, "POST", "/users/me/api-keys", json=key)["api_key_id"]
+        made["identity_id"] = self.identity(owner)
+
+    def identity(self, owner: Person) -> str:
+        """A linked login; a provider would be needed to make one through the gateway."""
+        identity_id = str(uuid4())
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            columns = "identity_id, user_id, provider, issuer, subject, email"
+            sql = f"INSERT INTO identity.linked_identities ({columns}) VALUES (%s, %s, 'school', 'https://s', %s, %s)"
+            connection.execute(sql.encode(), [identity_id, owner.user_id, identity_id, owner.email])
+        return identity_id

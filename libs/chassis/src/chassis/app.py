@@ -82,7 +82,7 @@ def create_app(
 def _auditing(database: Database) -> problems.OnForbidden:
     """Whoever is refused what they asked for is a security event, told in a transaction of its own."""
 
-    async def note(caller: Principal, route: str, error: GrowFitError) -> None:
+    async def note(caller: Principal, route: str, named: dict[str, str], error: GrowFitError) -> None:
         async with database.transaction() as session:
             await audit.record(
                 session,
@@ -91,6 +91,8 @@ def _auditing(database: Database) -> problems.OnForbidden:
                 target=f"route/{route}",
                 outcome=AuditOutcome.REFUSED,
                 code=error.code,
+                # As the caller named them: whether they belong together nobody has decided.
+                named=named,
             )
 
     return note

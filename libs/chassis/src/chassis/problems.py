@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
@@ -31,7 +33,7 @@ from chassis.validation_ko import korean_text
 
 log = logging.getLogger(__name__)
 
-OnForbidden = Callable[[Principal, str, GrowFitError], Awaitable[None]]
+OnForbidden = Callable[[Principal, str, dict[str, str], GrowFitError], Awaitable[None]]
 
 MEDIA_TYPE = "application/problem+json"
 INTERNAL_TITLE = Message("internal_error", "서버 오류", "Internal server error")
@@ -77,7 +79,7 @@ def body_of(
 
 
 def install(app: FastAPI, *, on_forbidden: OnForbidden | None = None) -> None:
-    """`on_forbidden` is told of every refusal of somebody who is known: caller, route and error."""
+    """`on_forbidden` is told of every refusal of somebody who is known: caller, route, the ids in its path, error."""
     app.state.on_forbidden = on_forbidden
     app.add_exception_handler(GrowFitError, _on_growfit_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
@@ -127,9 +129,18 @@ async def _tell(request: Request, error: GrowFitError) -> None:
         return
     route = getattr(request.scope.get("route"), "path", request.url.path)
     try:
-        await tell(caller, f"{request.method} {route}", error)
+        await tell(caller, f"{request.method} {route}", _ids_in(request), error)
     except Unavailable:
         log.warning("a refusal was not told to the audit log: %s", error)
+
+
+def _ids_in(request: Request) -> dict[str, str]:
+    """On whom or what: of what the caller wrote into the path, ids alone."""
+    found = {}
+    for name, text in request.path_params.items():
+        with suppress(ValueError):
+            found[name] = str(UUID(str(text)))
+    return found
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis.auth import Principal
 from contracts.tenancy import Tenant
 
+_USER = "(SELECT nullif(current_setting('app.user', true), '')::uuid)"
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -96,15 +98,17 @@ def isolation(
     *,
     org: str | None = "org_id",
     user: str | None = None,
+    reader: str | None = None,
     proof: str | None = None,
     through: str = "",
     readable: str = "",
 ) -> list[str]:
     """DDL that puts a table behind row-level security, forced on its owner too; for a service's migration.
 
-    `table` is written with its schema. `org`, `user`: its columns of these ids; a row is seen by who is in the org or
-    is the user. `proof`: its column of hashes that `present` may show. `through`: for rows that belong to another
-    table's row, what finds that one, which is itself behind the wall, as
+    `table` is written with its schema. `org`, `user`: its columns of these ids; a row is seen and changed by who is in
+    the org or is the user. `reader`: its column of the user who reads it besides the org and changes nothing: a role
+    must not be one's own to write. `proof`: its column of hashes that `present` may show. `through`: for rows that
+    belong to another table's row, what finds that one, which is itself behind the wall, as
     `"user".documents d WHERE d.document_id = chunks.document_id`. `readable`: the same for rows that may be read and
     neither changed nor locked, because they are somebody else's and shared.
     """
@@ -114,7 +118,7 @@ def isolation(
         orgs = "string_to_array(nullif(current_setting('app.orgs', true), ''), ',')"
         ways.append(f"{org} = ANY ((SELECT {orgs}::uuid[])::uuid[])")
     if user:
-        ways.append(f"{user} = (SELECT nullif(current_setting('app.user', true), '')::uuid)")
+        ways.append(f"{user} = {_USER}")
     if proof:
         ways.append(f"{proof} = (SELECT decode(nullif(current_setting('app.proof', true), ''), 'hex'))")
     if through:
@@ -127,5 +131,6 @@ def isolation(
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
         f"CREATE POLICY tenant ON {table} USING ({condition}) WITH CHECK ({condition})",
         # A policy of its own: as a part of the other one, whoever sees a row could make it their own.
+        *([f"CREATE POLICY own ON {table} FOR SELECT USING ({reader} = {_USER})"] if reader else []),
         *([f"CREATE POLICY shared ON {table} FOR SELECT USING ({shown})"] if readable else []),
     ]

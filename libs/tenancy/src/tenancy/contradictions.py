@@ -82,6 +82,25 @@ async def refuse_class(
     _unsettled(attempt)
 
 
+async def refuse_partner(
+    session: AsyncSession,
+    tables: TenancyTables,
+    partner_id: UUID | None,
+    *,
+    org_id: UUID,
+    moves: bool = False,
+    attempt: int,
+) -> None:
+    """The same for an event that says in which org a partner is. `moves`: what it is about was in another one.
+
+    Raises:
+        Invalid, Unavailable: as `refuse`.
+    """
+    settled = await _org_of(session, tables, partner_id)
+    if settled != org_id and (moves or settled is not None):
+        _unsettled(attempt)
+
+
 async def _placed(
     session: AsyncSession, tables: TenancyTables, known: Row[Any] | None, event: Placed, *, attempt: int
 ) -> None:
@@ -96,9 +115,7 @@ async def _placed(
         if event.version < known.version:
             # A late fact, perhaps from before a move; it changes nothing.
             return
-    settled = await _org_of(session, tables, event.partner_id)
-    if settled != event.org_id and (moves or settled is not None):
-        _unsettled(attempt)
+    await refuse_partner(session, tables, event.partner_id, org_id=event.org_id, moves=moves, attempt=attempt)
 
 
 async def _tenant(session: AsyncSession, tables: TenancyTables, event: Tenant, *, attempt: int) -> None:

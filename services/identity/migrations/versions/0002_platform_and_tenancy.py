@@ -23,7 +23,7 @@ GRANTS = {
 ORGS_OF_USER = "SELECT m.org_id FROM identity.memberships m WHERE m.user_id = p_user_id AND m.is_active"
 
 ISOLATED = (
-    tenant.isolation("identity.memberships", user="user_id"),
+    tenant.isolation("identity.memberships", reader="user_id"),
     tenant.isolation("identity.classes"),
     tenant.isolation("identity.tenants"),
 )

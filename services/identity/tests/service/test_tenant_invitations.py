@@ -8,7 +8,7 @@ import pytest
 
 from chassis.clock import now
 from chassis.delivery import Delivery
-from chassis.errors import Invalid
+from chassis.errors import Invalid, Unavailable
 from contracts import digests
 from contracts.org_partner import InvitationEnded, InvitationSent, OrgChanged, PartnerChanged, TenantStatus
 
@@ -133,7 +133,7 @@ async def test_one_of_a_suspended_org_or_partner_is_worth_nothing(
     assert (await sign_up(account, secret)).status_code == 201
 
 
-async def test_one_that_would_go_to_another_org_is_refused_unless_its_partner_moved(hear, sql) -> None:
+async def test_one_that_would_go_to_another_org_is_refused_unless_its_partner_moved(client, hear, sql) -> None:
     fact = sent("minji@growfit.example", token())
     await hear(fact)
     elsewhere = {"org_id": uuid4(), "version": 2}
@@ -148,7 +148,13 @@ async def test_one_that_would_go_to_another_org_is_refused_unless_its_partner_mo
     query = "SELECT org_id, version FROM identity.tenant_invitations WHERE invitation_id = %s"
     assert await sql.rows(query, fact.invitation_id) == [{"org_id": fact.org_id, "version": 1}]
 
-    await hear(fact.model_copy(update=elsewhere))
+    moved = fact.model_copy(update=elsewhere)
+    with pytest.raises(Unavailable):
+        await hear(moved)
+    about = {"partner_id": fact.partner_id, "name": "강사", "status": TenantStatus.ACTIVE, "changed_at": now()}
+    told = PartnerChanged(**about, org_id=elsewhere["org_id"], version=2)
+    await client.wired.tenancy.project(told, once=Delivery("identity-project_tenancy", uuid4()))
+    await hear(moved)
     assert await sql.rows(query, fact.invitation_id) == [elsewhere]
 
 

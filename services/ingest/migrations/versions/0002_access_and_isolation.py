@@ -30,7 +30,7 @@ OWN_CHUNKS = f"""{CHUNKS} AND (
     OR d.org_id = ANY ((SELECT string_to_array(nullif(current_setting('app.orgs', true), ''), ',')::uuid[])::uuid[]))"""
 
 ISOLATED = (
-    tenant.isolation("ingest.memberships", user="user_id"),
+    tenant.isolation("ingest.memberships", reader="user_id"),
     tenant.isolation("ingest.classes"),
     tenant.isolation("ingest.tenants"),
     tenant.isolation(
@@ -172,6 +172,7 @@ def downgrade() -> None:
         op.execute(f'DROP POLICY shared ON "user".{table}')
     for table in WALLED:
         op.execute(f"DROP POLICY tenant ON {table}")
+        op.execute(f"DROP POLICY IF EXISTS own ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     op.execute("DROP FUNCTION ingest.enter_tenant")

@@ -471,6 +471,33 @@ async def test_a_class_of_another_org_lists_nothing(ingest, school, make, stands
     assert await ingest.sql.rows(query, school.class_id) == []
 
 
+async def test_what_another_partner_listed_for_a_class_that_was_not_known_is_closed_when_it_is(
+    ingest, school, make, stands
+) -> None:
+    """Forged: a list of a draft, of which nothing is known yet, by a partner of another org for its own documents."""
+    other, draft = await ingest.open_school(), uuid4()
+    theirs = await make(other.teacher)
+    place = {"org_id": other.org_id, "partner_id": other.partner_id}
+    forged = school.lists(theirs, version=9, class_id=draft, **place)
+    await ingest.share(forged)
+    await stands(theirs, f"class:{draft}")
+
+    await ingest.tell(school.opened(class_id=draft))
+
+    await stands(theirs)
+    mine = await make(school.teacher)
+    await ingest.share(school.lists(mine, version=1, class_id=draft))
+    await stands(mine, f"class:{draft}")
+
+
+async def test_what_its_own_partner_listed_before_stays_open(ingest, school, make, stands) -> None:
+    mine, draft = await make(school.teacher), uuid4()
+    await ingest.share(school.lists(mine, version=1, class_id=draft))
+    await ingest.tell(school.opened(class_id=draft))
+
+    await stands(mine, f"class:{draft}")
+
+
 async def test_more_classes_than_an_index_takes_are_not_told_to_it(
     ingest, school, make, stands, monkeypatch, caplog
 ) -> None:

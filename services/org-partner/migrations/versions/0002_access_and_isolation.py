@@ -22,11 +22,11 @@ ORGS_OF_USER = "SELECT m.org_id FROM partner.memberships m WHERE m.user_id = p_u
 ISOLATED = (
     tenant.isolation("partner.orgs"),
     tenant.isolation("partner.partners"),
-    tenant.isolation("partner.memberships", user="user_id"),
+    tenant.isolation("partner.memberships", reader="user_id"),
     tenant.isolation("partner.courses"),
     tenant.isolation("partner.classes"),
     tenant.isolation("partner.invite_codes", proof="code_hash"),
-    tenant.isolation("partner.students", user="user_id"),
+    tenant.isolation("partner.students", reader="user_id"),
     tenant.isolation("partner.enrollments"),
     tenant.isolation("org_partner.refused_redemptions", org=None, user="user_id"),
 )
@@ -82,6 +82,7 @@ def downgrade() -> None:
         "org_partner.refused_redemptions",
     ):
         op.execute(f"DROP POLICY tenant ON {table}")
+        op.execute(f"DROP POLICY IF EXISTS own ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     op.execute("DROP FUNCTION org_partner.enter_tenant")

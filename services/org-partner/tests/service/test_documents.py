@@ -32,7 +32,7 @@ def facts(tenant: Tenant) -> tuple:
             dimension=1,
             embedded_at=now(),
         ),
-        DocumentShared(**head, version=2, title="새 제목", scopes=["class:x"], shared_at=now()),
+        DocumentShared(**head, version=2, title="새 제목", scopes=[], shared_at=now()),
         DocumentDeleted(**head, version=2, chunks_deleted=1, deleted_at=now()),
     )
 

@@ -23,7 +23,7 @@ GRANTS = {
 ORGS_OF_USER = "SELECT m.org_id FROM rag.memberships m WHERE m.user_id = p_user_id AND m.is_active"
 
 ISOLATED = (
-    tenant.isolation("rag.memberships", user="user_id"),
+    tenant.isolation("rag.memberships", reader="user_id"),
     tenant.isolation("rag.classes"),
     tenant.isolation("rag.tenants"),
     tenant.isolation(
@@ -117,6 +117,7 @@ def downgrade() -> None:
     op.execute("DROP POLICY shared ON rag.documents")
     for table in WALLED:
         op.execute(f"DROP POLICY tenant ON {table}")
+        op.execute(f"DROP POLICY IF EXISTS own ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     op.execute("DROP FUNCTION rag.enter_tenant")

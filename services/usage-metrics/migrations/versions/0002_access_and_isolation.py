@@ -21,7 +21,7 @@ GRANTS = {
 ORGS_OF_USER = "SELECT m.org_id FROM usage_metrics.memberships m WHERE m.user_id = p_user_id AND m.is_active"
 
 ISOLATED = (
-    tenant.isolation("usage_metrics.memberships", user="user_id"),
+    tenant.isolation("usage_metrics.memberships", reader="user_id"),
     tenant.isolation("usage_metrics.classes"),
     tenant.isolation("usage_metrics.tenants"),
     tenant.isolation("partner.usage_events", user="user_id"),
@@ -84,6 +84,7 @@ def downgrade() -> None:
         "partner.usage_daily",
     ):
         op.execute(f"DROP POLICY tenant ON {table}")
+        op.execute(f"DROP POLICY IF EXISTS own ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     op.execute("DROP FUNCTION usage_metrics.enter_tenant")

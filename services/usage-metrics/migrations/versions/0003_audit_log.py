@@ -161,7 +161,7 @@ def upgrade() -> None:
     for table, rights in GRANTS.items():
         op.execute(f"GRANT {rights} ON {table} TO usage_metrics")
     for statement in (
-        *tenant.isolation("supervisor.audit_events", user="actor_id"),
+        *tenant.isolation("supervisor.audit_events", reader="actor_id"),
         TARGET_POLICY,
         *tenant.isolation("supervisor.audit_origins", org=None, user="user_id"),
     ):

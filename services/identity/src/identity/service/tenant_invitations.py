@@ -13,6 +13,8 @@ from chassis.errors import Invalid
 from contracts import digests
 from contracts.org_partner import InvitationEnded, InvitationSent
 from identity.crud import tenant_invitations
+from identity.models import TENANCY
+from tenancy.contradictions import refuse_partner
 from tenancy.errors import TENANT_CONTRADICTED
 
 
@@ -23,7 +25,8 @@ class TenantInvitationService:
     async def note(self, event: InvitationSent | InvitationEnded, *, once: Delivery) -> None:
         """
         Raises:
-            Invalid: the invitation is known as another org's; only with its partner does it move.
+            Invalid: the invitation is known as another org's, or its partner is; only with its partner does it move.
+            Unavailable: that may be a move that is not wholly known yet.
         """
         values: dict[str, Any] = {
             "org_id": event.org_id,
@@ -43,6 +46,10 @@ class TenantInvitationService:
             known = await tenant_invitations.get_place(session, event.invitation_id)
             if known is not None and not _is_of(event, known.org_id, known.partner_id):
                 raise Invalid(TENANT_CONTRADICTED)
+            moves = known is not None and known.org_id != event.org_id
+            await refuse_partner(
+                session, TENANCY, event.partner_id, org_id=event.org_id, moves=moves, attempt=once.attempt
+            )
             await tenant_invitations.put(session, event.invitation_id, version=event.version, **values)
 
 

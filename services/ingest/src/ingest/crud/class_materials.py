@@ -18,6 +18,10 @@ async def update_newer(session: AsyncSession, *, version: int, **values: Any) ->
     return (await session.execute(statement.returning(ClassMaterials.class_id))).scalar_one_or_none() is not None
 
 
+async def get_for_update(session: AsyncSession, class_id: UUID) -> ClassMaterials | None:
+    return await session.get(ClassMaterials, class_id, with_for_update=True, populate_existing=True)
+
+
 async def list_of_org_for_update(session: AsyncSession, org_id: UUID) -> list[ClassMaterials]:
     """Locked in the order of their ids, so that two who lock several never wait for each other."""
     query = select(ClassMaterials).where(ClassMaterials.org_id == org_id).order_by(ClassMaterials.class_id)

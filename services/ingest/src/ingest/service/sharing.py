@@ -12,12 +12,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import outbox, tenant
+from chassis import audit, outbox, tenant
 from chassis.clock import now
 from chassis.database import Database
 from chassis.delivery import Delivery
 from contracts.ingest import DocumentShared
-from contracts.org_partner import ClassConfigured, MembershipGranted
+from contracts.org_partner import ClassConfigured, ClassOpened, MembershipGranted
 from ingest.crud import class_materials, document_classes, documents
 from ingest.models import TENANCY, ClassMaterials, Document, State
 from ingest.service.indexing import index_errors
@@ -66,6 +66,31 @@ class SharingService:
             new = [each for each in own if each.document_id in listing.material_ids and each.document_id not in held]
             await self._open(session, listing, new)
         return [each.document_id for each in own]
+
+    async def withdraw(self, session: AsyncSession, event: ClassOpened) -> list[UUID]:
+        """A list may come before its class is known, and then nobody can tell whether it is the class's partner's. Of
+        another one, it has opened documents to people who are not theirs, and they are closed again.
+
+        Returns the documents to settle once this is committed.
+        """
+        listing = await class_materials.get_for_update(session, event.class_id)
+        if listing is None or (listing.org_id, listing.partner_id) == (event.org_id, event.partner_id):
+            return []
+        log.warning("class %s was given materials by partner %s", event.class_id, listing.partner_id)
+        held = await document_classes.list_for_class(session, event.class_id)
+        locked = await documents.list_living_for_update(session, {each.document_id for each in held})
+        await document_classes.update_listed(session, event.class_id, [])
+        for document in locked:
+            await self._rescope(session, document)
+        listing.org_id, listing.partner_id, listing.material_ids, listing.version = (
+            event.org_id,
+            event.partner_id,
+            [],
+            0,
+        )
+        target = f"class/{event.class_id}"
+        await audit.record(session, "materials.withdrawn", actor=None, target=target, documents=len(locked))
+        return [each.document_id for each in locked]
 
     async def settle(self, document_id: UUID) -> None:
         """Bring the index to where the document's row is. Raises Unavailable."""

@@ -7,7 +7,7 @@ from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import Unavailable
 from contracts.event import Event
-from contracts.org_partner import MembershipGranted
+from contracts.org_partner import ClassOpened, MembershipGranted
 from ingest.crud import erased_users
 from ingest.models import TENANCY
 from ingest.service.sharing import SharingService
@@ -34,11 +34,15 @@ class TenancyService:
             if user_id is not None and await erased_users.is_erased(session, user_id):
                 return
             await project(session, TENANCY, event, attempt=once.attempt)
-            if not isinstance(event, MembershipGranted):
-                return
-            to_settle = await self._sharing.reconsider(session, event)
+            match event:
+                case MembershipGranted():
+                    to_settle = await self._sharing.reconsider(session, event)
+                case ClassOpened():
+                    to_settle = await self._sharing.withdraw(session, event)
+                case _:
+                    return
         try:
             for document_id in to_settle:
                 await self._sharing.settle(document_id)
         except Unavailable as error:
-            log.warning("what %s may share is left to the sweep: %s", event.user_id, error)
+            log.warning("what %s changes for documents is left to the sweep: %s", event.type, error)

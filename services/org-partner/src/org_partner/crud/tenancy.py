@@ -1,6 +1,6 @@
 """Where a thing lives and what a user is there. The only queries that take a bare id; permission alone asks them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -177,6 +177,29 @@ async def holds_together(session: AsyncSession, org_id: UUID, partner_id: UUID |
         there = (Class.class_id == class_id, Class.partner_id == partner_id, Class.org_id == org_id)
         query = query.where(exists().where(*there))
     return bool((await session.execute(query)).scalar_one_or_none())
+
+
+async def orgs_of(session: AsyncSession, class_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """By class, those that there are."""
+    query = select(Class.class_id, Class.org_id).where(Class.class_id.in_(class_ids))
+    return {row.class_id: row.org_id for row in await session.execute(query)}
+
+
+async def ever_worked_for(session: AsyncSession, org_id: UUID, user_id: UUID) -> bool:
+    """In the org or in one of its partners, whether or not they still do."""
+    query = exists().where(Membership.org_id == org_id, Membership.user_id == user_id)
+    return (await session.execute(select(query))).scalar_one()
+
+
+async def ever_had_part(session: AsyncSession, org_id: UUID, class_id: UUID, *, user_id: UUID) -> bool:
+    """As the org's staff or as the class's student, whether or not they still have."""
+    staff = exists().where(Membership.user_id == user_id, Membership.org_id == org_id)
+    student = (
+        exists()
+        .where(Enrollment.class_id == class_id, Enrollment.student_id == Student.student_id)
+        .where(Student.user_id == user_id)
+    )
+    return bool((await session.execute(select(staff | student))).scalar_one())
 
 
 def _held_by(user_id: UUID) -> ColumnElement[bool]:

@@ -1,7 +1,5 @@
 """Keeps in mind which documents there are, from ingest's facts; a deleted one is no material any more."""
 
-import contextlib
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +19,7 @@ from org_partner.service.activities import DocumentFact
 
 # Of one version, the later in life is the newer fact.
 _LIFE = (DocumentUploaded, ChunksEmbedded, DocumentShared, DocumentDeleted)
-_CLASS = "class:"
+_USER, _CLASS = "user", "class"
 
 
 class DocumentService:
@@ -32,11 +30,14 @@ class DocumentService:
         """
         Raises:
             AlreadyHandled: this delivery's effect stands.
-            Invalid: the fact's tenant does not hold together, or it is another one's document.
+            Invalid: the fact's tenant does not hold together, it is another one's document, or it would be open to
+                people of another tenant.
         """
         async with self._database.transaction(tenant.PLATFORM, once=delivery) as session:
             scope = permission.of_documents()
             await permission.check_event_tenant(session, fact.tenant)
+            if isinstance(fact, ChunksEmbedded | DocumentShared):
+                await permission.check_event_scopes(session, fact.tenant, _classes_of(fact))
             await documents.lock(session, scope, fact.document_id)
             known = await documents.get(session, scope, fact.document_id)
             _check_owner(known, fact)
@@ -57,7 +58,7 @@ class DocumentService:
         if not isinstance(fact, DocumentDeleted) and (owner is None or owner.status != users.ANONYMISED):
             named = {"title": fact.title}
         if isinstance(fact, ChunksEmbedded | DocumentShared):
-            named["class_ids"] = _classes_of(fact.scopes)
+            named["class_ids"] = _classes_of(fact)
         await documents.update_projection(
             session,
             scope,
@@ -77,10 +78,21 @@ def _check_owner(known: Document | None, fact: DocumentFact) -> None:
         raise Invalid(EVENT_DISAGREES)
 
 
-def _classes_of(scopes: Sequence[str]) -> list[UUID]:
-    """Of ingest's labels for who finds a document, those that name a class."""
+def _classes_of(fact: ChunksEmbedded | DocumentShared) -> list[UUID]:
+    """Of ingest's labels for who finds a document, those that name a class.
+
+    Raises:
+        Invalid: a label names no class, or another person than the owner.
+    """
     found = []
-    for scope in scopes:
-        with contextlib.suppress(ValueError):
-            found += [UUID(scope.removeprefix(_CLASS))] if scope.startswith(_CLASS) else []
+    for scope in fact.scopes:
+        kind, _, name = scope.partition(":")
+        try:
+            of = UUID(name) if kind in (_USER, _CLASS) else None
+        except ValueError as error:
+            raise Invalid(EVENT_DISAGREES) from error
+        if kind == _USER and of != fact.tenant.user_id:
+            raise Invalid(EVENT_DISAGREES)
+        if kind == _CLASS and of is not None:
+            found.append(of)
     return found

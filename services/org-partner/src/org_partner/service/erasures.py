@@ -11,8 +11,9 @@ from contracts.org_partner import EnrollmentEnded, PersonalDataErased
 from org_partner.crud import enrollment_changes, invitations, personal_data, users
 from org_partner.crud import memberships as rows
 from org_partner.crud.scopes import OwnScope
-from org_partner.service import invitation_events, memberships, permission
+from org_partner.service import acts, invitation_events, memberships, permission
 
+_REASON = "account_anonymised"
 # Of identity's events, which may have become dead letters here.
 _NAMING = frozenset({"email", "display_name"})
 
@@ -57,12 +58,17 @@ class ErasureService:
 async def _end_all(session: AsyncSession, scope: OwnScope) -> None:
     for membership in await rows.update_all_revoked(session, scope):
         await memberships.tell_revoked(session, membership)
+        place = permission.over_own_membership(scope, membership)
+        about = {"target": f"membership/{membership.membership_id}", "role": membership.role}
+        await acts.record(session, None, "membership.revoked", place, reason=_REASON, **about)
     for enrollment in await personal_data.update_enrollments_ended(session, scope):
         there = permission.over_own_enrollment(scope, enrollment)
-        detail = {"reason": "account_anonymised"}
+        detail = {"reason": _REASON}
         await enrollment_changes.add_many(
             session, there, [enrollment], action="left", actor_id=scope.user_id, detail=detail
         )
+        target = f"enrollment/{enrollment.enrollment_id}"
+        await acts.record(session, None, "enrollment.left", there, target=target, reason=_REASON)
         await outbox.add(
             session,
             EnrollmentEnded(

@@ -43,7 +43,7 @@ from org_partner.errors import (
     SUPERVISOR_ONLY,
     TENANT_SUSPENDED,
 )
-from org_partner.models import Class, Enrollment, Org, Partner
+from org_partner.models import Class, Enrollment, Membership, Org, Partner
 
 # Each allows what it names to these roles, counted in the target and in the org above it.
 SUPERVISE: frozenset[Role] = frozenset()
@@ -245,6 +245,14 @@ def over_class(_scope: PartnerScope | PlatformScope, group: Class) -> ClassScope
     return ClassScope(group.org_id, group.partner_id, group.class_id)
 
 
+def over_own_membership(scope: OwnScope, membership: Membership) -> OrgScope | PartnerScope:
+    """For what ends with its user's account."""
+    assert membership.user_id == scope.user_id  # noqa: S101  nobody else's was asked for
+    if membership.partner_id is None:
+        return OrgScope(membership.org_id, None)
+    return PartnerScope(membership.org_id, membership.partner_id)
+
+
 def over_own_enrollment(scope: OwnScope, enrollment: Enrollment) -> EnrollmentScope:
     """Of an enrolment that was found as the user's own."""
     where = (enrollment.org_id, enrollment.partner_id, enrollment.class_id)
@@ -331,15 +339,32 @@ async def check_event_tenant(session: AsyncSession, told: Tenant) -> None:
         raise Invalid(EVENT_DISAGREES)
 
 
+async def check_event_scopes(session: AsyncSession, told: Tenant, class_ids: Collection[UUID]) -> None:
+    """Whether the classes that an object is opened to are its tenant's. What belongs to no org is its owner's, who may
+    open it to classes of an org that they work for, or once did.
+
+    Raises:
+        Invalid: there is no such class, or it is another org's.
+    """
+    orgs = await tenancy.orgs_of(session, class_ids)
+    agrees = len(orgs) == len(set(class_ids))
+    for org_id in set(orgs.values()):
+        agrees &= org_id == told.org_id if told.org_id else await tenancy.ever_worked_for(session, org_id, told.user_id)
+    if not agrees:
+        raise Invalid(EVENT_DISAGREES)
+
+
 async def in_told_class(session: AsyncSession, told: Tenant) -> ClassScope | None:
     """The class that an event says its object belongs to; None: it belongs to none.
 
     Raises:
-        Invalid: as `check_event_tenant`.
+        Invalid: as `check_event_tenant`; or the person never had a part in the org or the class.
     """
     await check_event_tenant(session, told)
     if told.org_id is None or told.partner_id is None or told.class_id is None:
         return None
+    if not await tenancy.ever_had_part(session, told.org_id, told.class_id, user_id=told.user_id):
+        raise Invalid(EVENT_DISAGREES)
     return ClassScope(told.org_id, told.partner_id, told.class_id)
 
 

@@ -54,11 +54,14 @@ async def of_classes(
     for scope, row in found:
         values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for it
         effective = effective_models.combine(levels[scope.partner_id], values.pop("allowed_models"))
+        budget = values.pop("student_budget")
+        # What the class has now is for those who are in it now.
+        is_in = row.status == "active"
         views.append(
             EnrollmentView(
-                budget=values.pop("student_budget"),
-                models=effective.allowed_models.value,
-                materials=titles.get(scope.class_id, ()),
+                budget=budget if is_in else None,
+                models=effective.allowed_models.value if is_in else [],
+                materials=titles.get(scope.class_id, ()) if is_in else (),
                 **values,
             )
         )

@@ -67,6 +67,8 @@ def chains_of(entry: AuditEntry) -> tuple[Chain, ...]:
     match _target(entry):
         case ("org", UUID() as target) if entry.org_id not in (None, target):
             raise Invalid(TENANT_DISAGREES, place_id=target, above_id=entry.org_id)
+        case ("org", UUID() as target):
+            return ((entry.class_id, entry.partner_id, target),)
         case ("class", UUID() as target):
             return said, (target, entry.partner_id, entry.org_id)
         case ("partner", UUID() as target):
