@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from chassis.clock import now
-from chassis.errors import Conflict, Forbidden, NotFound
+from chassis.errors import Conflict, Forbidden, Invalid, NotFound
 from chassis.paging import Slice
 from contracts.ingest import DocumentDeleted
 from contracts.org_partner import ClassConfigured, Role
@@ -103,12 +103,14 @@ async def test_ones_own_documents_and_what_is_open_at_the_partner_may_become_mat
         await world.shared(sibling.owner, sibling),
         await world.shared(elsewhere.owner, elsewhere),
         await world.document(elsewhere.owner, elsewhere),
-        await world.document(school.owner, elsewhere),
         await world.document(await world.person()),
         await world.document(supervisor),
         await world.shared(colleague, document_id=closed, version=3),
     ]
     place = (school.owner.caller, school.group.class_id)
+    # Nobody uploads to a class of an org in which they never had a part: whoever tells so is not believed.
+    with pytest.raises(Invalid):
+        await world.document(school.owner, elsewhere)
 
     for document_id in refused:
         for attempt in (
