@@ -117,7 +117,10 @@ async def test_forged_events_are_buried_and_the_next_are_taken(
     letters = "SELECT subject, reason FROM usage_metrics.dead_letters ORDER BY 1"
     buried = [("ingest.usage.recorded.v1", "tenant_disagrees"), ("rag.audit.recorded.v1", "tenant_disagrees")]
     await _until(lambda: books.rows(letters), buried)
-    await _until(lambda: books.rows("SELECT count(*) FROM supervisor.audit_events"), [(1,)])
+    # The true one; and that each of the two forged ones was refused.
+    await _until(lambda: books.rows("SELECT count(*) FROM supervisor.audit_events"), [(3,)])
+    refused = "SELECT count(*) FROM supervisor.audit_events WHERE action = 'event.refused'"
+    await _until(lambda: books.rows(refused), [(2,)])
     await _until(lambda: books.rows("SELECT count(*) FROM partner.usage_events"), [(ledger + 1,)])
 
 

@@ -35,7 +35,7 @@ async def list_public(session: AsyncSession) -> list[dict[str, Any]]:
     return list((await session.execute(query)).scalars())
 
 
-async def list_published(session: AsyncSession) -> list[SigningKey]:
+async def lock_published(session: AsyncSession) -> list[SigningKey]:
     return list((await session.execute(select(SigningKey).where(_PUBLISHED).with_for_update())).scalars())
 
 

@@ -47,7 +47,7 @@ class RewrapService:
         done = Rewrapped()
         async with self._database.transaction() as session:
             await signing_keys.lock(session)
-            for key in await signing_keys.list_published(session):
+            for key in await signing_keys.lock_published(session):
                 fresh, count = self._fresh(key.sealed, bound_to=self._of_key(key.kid))
                 done += count
                 if fresh is not None:
