@@ -156,6 +156,9 @@ async def test_one_that_would_go_to_another_org_is_refused_unless_its_partner_mo
     await client.wired.tenancy.project(told, once=Delivery("identity-project_tenancy", uuid4()))
     await hear(moved)
     assert await sql.rows(query, fact.invitation_id) == [elsewhere]
+    # A new one as well says no other org of a partner than the known one.
+    with pytest.raises(Unavailable):
+        await hear(sent("minji@growfit.example", token(), partner_id=fact.partner_id))
 
 
 async def test_an_account_that_goes_takes_its_invitations_with_it(client, boss, stranger, hear, sign_up, sql) -> None:

@@ -132,6 +132,30 @@ async def test_a_row_is_neither_written_into_another_org_nor_moved_there(world, 
                 await session.execute(text(statement), values)
 
 
+async def test_nobody_writes_themselves_a_role_or_a_place_in_another_org(world, scene) -> None:
+    """One's own rows are read wherever they are; to write them takes a part in the org."""
+    person, there = scene.there.admin.user_id, scene.there.org.org_id
+    statements = {
+        (
+            "INSERT INTO partner.memberships (membership_id, user_id, org_id, role)"
+            " VALUES (:id, :user, :there, 'org_admin')"
+        ),
+        "INSERT INTO partner.students (student_id, user_id, org_id) VALUES (:id, :user, :there)",
+    }
+    nowhere = tenant.Context(person, frozenset())
+    for statement in statements:
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            async with world.wired.database.transaction(nowhere) as session:
+                await session.execute(text(statement), {"id": uuid4(), "user": person, "there": there})
+    async with world.wired.database.transaction(nowhere) as session:
+        own = "FROM partner.memberships WHERE user_id = :user"
+        assert (await session.execute(text(f"SELECT role {own}"), {"user": person})).scalars().all() == ["org_admin"]
+        changed = await session.execute(
+            text("UPDATE partner.memberships SET version = 9 WHERE user_id = :user"), {"user": person}
+        )
+        assert changed.rowcount == 0
+
+
 async def test_without_a_context_nothing_is_written(world) -> None:
     statement = text("INSERT INTO partner.orgs (org_id, name) VALUES (:id, 'x')")
 

@@ -184,6 +184,9 @@ async def test_a_forged_tenant_is_refused_and_leaves_nothing(log, world, school,
         mine.model_copy(update={"partner_id": sibling.partner.partner_id}),
         mine.model_copy(update={"class_id": other.group.class_id}),
         mine.model_copy(update={"class_id": uuid4()}),
+        # Somebody of another org: the log would show their name and address to people who never met them.
+        mine.model_copy(update={"user_id": other.owner.user_id}),
+        mine.model_copy(update={"user_id": uuid4()}),
     ):
         answer, upload = answered(forged), uploaded(forged)
         with pytest.raises(Invalid) as caught:

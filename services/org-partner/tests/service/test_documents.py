@@ -10,6 +10,7 @@ from chassis.clock import now
 from chassis.delivery import AlreadyHandled, Delivery
 from chassis.errors import Invalid
 from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentShared, DocumentUploaded
+from contracts.org_partner import Role
 from contracts.tenancy import Tenant
 
 
@@ -116,3 +117,38 @@ async def test_nobodys_document_becomes_anothers(world, school, sql) -> None:
         with pytest.raises(Invalid):
             await world.note(forged)
     assert (await known(sql, document_id))["is_live"] is True
+
+
+async def test_nobodys_document_is_opened_to_another_orgs_class(world, school, sql) -> None:
+    """Of a class, or of no org: to neither a foreign class, nor one that there is not, nor another person."""
+    other, colleague = await world.school(), await world.staff(school, Role.INSTRUCTOR)
+    for document_id, tenant in (
+        (await world.document(school.owner, school), inside(school)),
+        (await world.document(school.owner), Tenant(user_id=school.owner.user_id)),
+    ):
+        before = await known(sql, document_id)
+        for scope in (
+            f"class:{other.group.class_id}",
+            f"class:{uuid4()}",
+            f"user:{colleague.user_id}",
+            "class:x",
+        ):
+            shared = {"document_id": document_id, "tenant": tenant, "title": "교재.pdf", "shared_at": now()}
+            with pytest.raises(Invalid) as caught:
+                await world.note(DocumentShared(**shared, version=2, scopes=[scope]))
+            assert caught.value.code == "event_disagrees"
+        assert await known(sql, document_id) == before
+
+
+async def test_a_teachers_own_document_is_opened_where_they_teach_or_once_did(world, school, sql) -> None:
+    gone = await world.staff(school, Role.INSTRUCTOR)
+    document_id = await world.shared(gone, school)
+    await sql.rows("UPDATE partner.memberships SET revoked_at = now() WHERE user_id = %s", gone.user_id)
+    await world.shared(gone, school, document_id=document_id, version=3)
+
+    assert (await known(sql, document_id))["class_ids"] == [school.group.class_id]
+
+
+def inside(school) -> Tenant:
+    place = {"org_id": school.org.org_id, "partner_id": school.partner.partner_id, "class_id": school.group.class_id}
+    return Tenant(user_id=school.owner.user_id, **place)

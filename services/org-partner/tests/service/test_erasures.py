@@ -102,6 +102,13 @@ async def test_roles_and_enrolments_end_and_all_is_told(world, sql) -> None:
         ended.enrollment_id,
     )
     assert history[-1] == {"version": 2, "action": "left", "status": "ended"}
+    targets = [f"membership/{added.membership_id}", f"enrollment/{ended.enrollment_id}"]
+    query = """SELECT action, org_id, detail ->> 'reason' AS reason FROM partner.activities
+               WHERE target = ANY(%s) AND actor_id IS NULL"""
+    assert {tuple(row.values()) for row in await sql.rows(query, targets)} == {
+        ("membership.revoked", school.org.org_id, "account_anonymised"),
+        ("enrollment.left", elsewhere.org.org_id, "account_anonymised"),
+    }
 
 
 async def test_even_the_last_administrator_goes(world, sql) -> None:

@@ -64,6 +64,16 @@ async def test_an_audit_event_about_a_foreign_object_is_refused(academy, books, 
     await books.note(make_entry(target=TARGETS[noun](academy), org_id=academy.orgs[1]))
 
 
+async def test_an_audit_event_about_an_org_has_nothing_of_another_one(academy, books, make_entry):
+    """Though it does not say which org it belongs to."""
+    target = f"org/{academy.orgs[0]}"
+    for foreign in ({"class_id": academy.classes[2]}, {"partner_id": academy.partners[2]}):
+        with pytest.raises(Invalid) as caught:
+            await books.note(make_entry(target=target, **foreign))
+        assert caught.value.code == "tenant_disagrees"
+    await books.note(make_entry(target=target, class_id=academy.classes[0]))
+
+
 async def test_what_belongs_together_or_is_not_known_is_booked_and_logged(academy, books, make_usage, make_entry):
     unknown = {"org_id": uuid4(), "partner_id": uuid4(), "class_id": uuid4()}
     for where in (_right(academy), _right(academy, 2), unknown, {"org_id": academy.orgs[0]}, {}):
