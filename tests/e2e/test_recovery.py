@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from growfit_documents import korean_pdf
 from httpx import HTTPError
@@ -31,6 +32,13 @@ def undisturbed(make_academy: Any, pdf: Path) -> dict[str, Any]:
     document = reader.upload(pdf, class_id=academy.ids["class_id"])
     assert wait_until_ready(reader, document["document_id"])["state"] == "ready"
     return measure(academy, reader, document["document_id"])
+
+
+@pytest.mark.parametrize("setting", ["fsync", "synchronous_commit", "full_page_writes", "data_checksums"])
+def test_the_database_answers_once_it_is_on_disk(stack, setting):
+    """Of which the loss of power would be the proof."""
+    with psycopg.connect(stack.layout.database_url("postgres", driver="postgresql")) as connection:
+        assert connection.execute(f"SHOW {setting}").fetchone() == ("on",)
 
 
 @pytest.mark.parametrize("victim", ["ingest-worker", "nats", "postgres"])

@@ -2,10 +2,12 @@
 
 Requests are made from the descriptions, good and bad ones; no answer may be a server error or an undocumented one, no
 route may let in who is nobody, and what one org's administrator made must not be shown to the other org's. Another run
-asks as a supervisor, for what administrators are refused before anything happens.
+asks as a supervisor, for what administrators are refused before anything happens. Half of the ids are of things that
+there are, and a run that was let in too seldom to have tried anything fails.
 """
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -21,6 +23,8 @@ from growfit_local.people import create_supervisor, new_password
 from growfit_local.stack import Stack
 
 _SECONDS_EACH = 45
+# Of a run's operations, those that it was let in to at least once: below this it has tested error messages alone.
+_LEAST_REACHED = 0.4
 # Where supervisors have routes of their own.
 _SUPERVISED = ("identity", "org-partner")
 _CHECKS = (
@@ -69,12 +73,13 @@ def main(examples: int = 15) -> int:
     )
     try:
         stack.start()
-        peers, supervised, token = _prepare(stack, root, examples)
-        failed = [name for name in SERVICES if not _passes(stack, name, peers, *_as_peers())]
+        peers, supervised, token, ids = _prepare(stack, root, examples)
+        run = _Run(stack, ids)
+        failed = [name for name in SERVICES if not run.passes(name, peers, *_as_peers())]
         failed += [
             f"{name} for supervisors"
             for name in _SUPERVISED
-            if not _passes(stack, name, supervised, *_as_supervisor(token))
+            if not run.passes(name, supervised, *_as_supervisor(token))
         ]
     finally:
         stack.stop()
@@ -82,10 +87,11 @@ def main(examples: int = 15) -> int:
     return 1 if failed else 0
 
 
-def _prepare(stack: Stack, root: Path, examples: int) -> tuple[Path, Path, str]:
+def _prepare(stack: Stack, root: Path, examples: int) -> tuple[Path, Path, str, str]:
     """Two orgs with one of everything; their administrators are the peers that must not see each other's things.
 
-    What the runs of the peers and of the supervisor are configured with, and the supervisor's token.
+    What the runs of the peers and of the supervisor are configured with, the supervisor's token, and the ids of what
+    there is, as the hooks read them.
     """
     email, password = "fuzz-supervisor@example.com", new_password()
     create_supervisor(stack, email, password)
@@ -107,7 +113,8 @@ def _prepare(stack: Stack, root: Path, examples: int) -> tuple[Path, Path, str]:
     text = _CONFIG.format(hooks=hooks, seconds=_SECONDS_EACH, examples=examples)
     peers.write_text(text + _PEERS.format(identities=json.dumps(str(identities))), "utf-8")
     supervised.write_text(text, "utf-8")
-    return peers, supervised, token
+    ids = json.dumps({"ours": world.ours.ids, "theirs": world.theirs.ids})
+    return peers, supervised, token, ids
 
 
 def _as_peers() -> list[str]:
@@ -121,13 +128,30 @@ def _as_supervisor(token: str) -> list[str]:
     return ["--checks", checks, "--header", f"Authorization: Bearer {token}", *names]
 
 
-def _passes(stack: Stack, name: str, config: Path, *options: str) -> bool:
-    print(f"== {name}, {config.stem}", flush=True)
-    program = Path(sysconfig.get_path("scripts")) / "schemathesis"
-    command = [str(program), "--config-file", str(config), "run", f"{stack.url}/services/{name}/openapi.json"]
-    command += ["--url", stack.url, "--no-color", *options]
-    command += [part for path in _LEFT_OUT for part in ("--exclude-path", path)]
-    return subprocess.run(command, check=False, cwd=config.parent).returncode == 0
+class _Run:
+    def __init__(self, stack: Stack, ids: str) -> None:
+        self._stack = stack
+        self._ids = ids
+
+    def passes(self, name: str, config: Path, *options: str) -> bool:
+        print(f"== {name}, {config.stem}", flush=True)
+        program = Path(sysconfig.get_path("scripts")) / "schemathesis"
+        command = [str(program), "--config-file", str(config), "run", f"{self._stack.url}/services/{name}/openapi.json"]
+        command += ["--url", self._stack.url, "--no-color", *options]
+        command += [part for path in _LEFT_OUT for part in ("--exclude-path", path)]
+        reached = config.with_name(f"{name}-{config.stem}.reached")
+        settings = os.environ | {"FUZZ_IDS": self._ids, "FUZZ_REACHED": str(reached)}
+        passed = subprocess.run(command, check=False, cwd=config.parent, env=settings).returncode == 0
+        return _has_reached(reached) and passed
+
+
+def _has_reached(file: Path) -> bool:
+    """Whether enough operations answered with what was asked for, at least once."""
+    calls = [line.split(" ", 1) for line in file.read_text("utf-8").splitlines()]
+    asked, let_in = {operation for _, operation in calls}, {operation for status, operation in calls if status < "3"}
+    print(f"== {len(calls)} calls of {len(asked)} operations, of which {len(let_in)} let it in")
+    print("   never: " + ", ".join(sorted(asked - let_in)))
+    return len(let_in) >= _LEAST_REACHED * len(asked)
 
 
 if __name__ == "__main__":

@@ -50,11 +50,18 @@ def told_of_ours(world: World, answers: dict[str, httpx.Response]) -> dict[str, 
     """What an answer says of ours to those who have no part in it: a list that is let in must be cut to its reader."""
     ours = world.ours.ids
     hidden = {who: set(ours) for who in OUTSIDERS} | {"sibling": set(ours) - OF_THE_ORG}
-    found = {
-        caller: [name for name in names if answers[caller].is_success and ours[name] in read(answers[caller])]
-        for caller, names in hidden.items()
-    }
-    return {caller: names for caller, names in found.items() if names}
+    found: dict[str, list[str]] = {}
+    for caller, names in hidden.items():
+        text = read(answers[caller]) if answers[caller].is_success else ""
+        if told := [around(text, ours[name]) for name in names if ours[name] in text]:
+            found[caller] = told
+    return found
+
+
+def around(text: str, found: str) -> str:
+    """What it stands in, for whoever reads the failure."""
+    place = text.index(found)
+    return text[max(0, place - 300) : place + 100]
 
 
 def read(answer: httpx.Response) -> str:

@@ -98,8 +98,3 @@ def test_a_missing_password_stops_it_before_it_changes_anything(postgres_server)
 
     assert done.returncode != 0
     assert "MIGRATOR_PASSWORD is not set" in done.stderr
-
-
-def test_answers_are_on_disk_before_they_are_given(postgres_server):
-    for setting in ("fsync", "synchronous_commit", "full_page_writes", "data_checksums"):
-        assert postgres_server.execute(f"SHOW {setting}") == "on"

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,12 +15,24 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 from sqlalchemy import MetaData
 
-from chassis import audit, origin
+from chassis import audit, origin, refusals
+from chassis.access import Access
 from chassis.app import create_app
 from chassis.auth import Caller, Principal
 from chassis.clock import now
 from chassis.database import Database
-from chassis.errors import DATABASE_UNAVAILABLE, Conflict, Forbidden, Message, NotFound
+from chassis.errors import (
+    DATABASE_UNAVAILABLE,
+    SESSION_ENDED,
+    TOKEN_INVALID,
+    TOO_MANY_REQUESTS,
+    Conflict,
+    Forbidden,
+    Message,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+)
 from chassis.origin import Origin
 from chassis.plumbing import plumbing_tables
 from contracts.audit import AuditEntry, AuditOutcome
@@ -125,6 +139,10 @@ def router() -> APIRouter:
     async def missing(caller: Caller) -> None:
         raise NotFound(NO)
 
+    @found.get("/hidden/{thing_id}")
+    async def hidden(thing_id: UUID, caller: Caller) -> None:
+        raise NotFound(NO)
+
     @found.post("/things")
     async def make(caller: Caller) -> None:
         raise Conflict(NO)
@@ -136,13 +154,33 @@ def router() -> APIRouter:
     return found
 
 
-@pytest.fixture
-async def door(store, access_with, signer) -> AsyncIterator[httpx.AsyncClient]:
+class Ended:
+    """Everybody's sessions have."""
+
+    async def check(self, caller: Principal) -> None:
+        raise Unauthenticated(SESSION_ENDED)
+
+    async def value(self, name: str) -> Any: ...
+
+
+class NoneLeft:
+    def count(self, user_id: UUID, *, limit: int) -> None:
+        raise RateLimited(TOO_MANY_REQUESTS, limit=5, retry_after=1)
+
+
+@asynccontextmanager
+async def door_of(database: Database, access: Access) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(
-        service="t", title="t", routers=[router()], access=access_with(verifier=signer.verifier), wired=None,
-        database=store.database, registry=CollectorRegistry(),
+        service="t", title="t", routers=[router()], access=access, wired=None,
+        database=database, registry=CollectorRegistry(),
     )  # fmt: skip
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
+        yield client
+
+
+@pytest.fixture
+async def door(store, access_with, signer) -> AsyncIterator[httpx.AsyncClient]:
+    async with door_of(store.database, access_with(verifier=signer.verifier)) as client:
         yield client
 
 
@@ -172,6 +210,84 @@ async def test_other_refusals_and_strangers_leave_none(door, store, signer) -> N
     assert (await door.get("/open")).status_code == 403
     assert (await door.get(f"/things/{uuid4()}")).status_code == 401
     assert await entries(store) == []
+
+
+def audited(found: list[Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(entry.action, entry.detail) for entry in found]
+
+
+async def test_a_forged_token_is_told_once_a_minute_for_each_address(door, store, signer) -> None:
+    forged = Signer().token(uuid4())
+    for token in (forged, forged, "no.token.atall"):
+        assert (await door.get("/missing", headers={"Authorization": f"Bearer {token}"})).status_code == 401
+    expired = {"Authorization": f"Bearer {signer.token(uuid4(), lifetime=timedelta(minutes=-5))}"}
+    assert (await door.get("/missing", headers=expired)).status_code == 401
+
+    (entry,) = await entries(store)
+    assert audited([entry]) == [("token.refused", {"code": "token_invalid"})]
+    assert (entry.actor_id, entry.ip, entry.outcome) == (None, "127.0.0.1", AuditOutcome.REFUSED)
+    assert forged not in str(entry)
+
+
+async def test_a_token_whose_session_has_ended_is_told_with_whose_it_was(store, access_with, signer) -> None:
+    access = access_with(verifier=signer.verifier, platform=Ended())
+    user_id = uuid4()
+    async with door_of(store.database, access) as client:
+        for _ in range(3):
+            headers = {"Authorization": f"Bearer {signer.token(user_id)}"}
+            assert (await client.get("/missing", headers=headers)).status_code == 401
+
+    (entry,) = await entries(store)
+    assert (entry.action, entry.actor_id, entry.detail) == ("token.refused", user_id, {"code": "session_ended"})
+
+
+async def test_who_uses_up_the_requests_of_a_minute_is_told_once(store, access_with, signer) -> None:
+    access = access_with(verifier=signer.verifier, limits=NoneLeft())
+    user_id = uuid4()
+    async with door_of(store.database, access) as client:
+        for _ in range(3):
+            headers = {"Authorization": f"Bearer {signer.token(user_id)}"}
+            assert (await client.get("/missing", headers=headers)).status_code == 429
+
+    (entry,) = await entries(store)
+    assert (entry.action, entry.actor_id) == ("limit.reached", user_id)
+    assert entry.detail == {"limit": "requests_per_minute", "most": 5, "minutes": 1}
+
+
+async def test_who_asks_for_many_things_that_are_not_theirs_is_told_of_and_who_asks_often_for_one_is_not(
+    door, store, signer
+) -> None:
+    patient, curious = [{"Authorization": f"Bearer {signer.token(uuid4())}"} for _ in range(2)]
+    thing_id = uuid4()
+    for _ in range(refusals.PROBES + 5):
+        assert (await door.get(f"/hidden/{thing_id}", headers=patient)).status_code == 404
+    for _ in range(refusals.PROBES - 1):
+        await door.get(f"/hidden/{uuid4()}", headers=curious)
+    assert await entries(store) == []
+
+    for _ in range(3):
+        await door.get(f"/hidden/{uuid4()}", headers=curious)
+
+    (entry,) = await entries(store)
+    assert (entry.action, entry.target) == ("ids.probed", "route/GET /hidden/{thing_id}")
+    assert entry.detail == {"different_ids": refusals.PROBES}
+
+
+async def test_strangers_cannot_fill_the_audit_log_and_in_the_next_minute_it_hears_again(
+    store, access_with, signer, monkeypatch
+) -> None:
+    clock = [1_000_020.0]
+    monkeypatch.setattr(refusals.time, "time", lambda: clock[0])
+    note = refusals.Refusals(store.database).note
+    refused = refusals.Refused(None, "GET /x", {}, Unauthenticated(TOKEN_INVALID))
+    for number in range(150):
+        origin.set_current(origin.Origin(ip=f"203.0.{number // 250}.{number % 250}"))
+        await note(refused)
+    assert len(await entries(store)) == 100
+
+    clock[0] += 60
+    await note(refused)
+    assert len(await entries(store)) == 101
 
 
 async def test_without_a_database_the_refusal_stands_all_the_same(store, access_with, signer, caplog) -> None:

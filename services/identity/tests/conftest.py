@@ -111,8 +111,10 @@ def settings(database: TestDatabase, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def sql(database: TestDatabase) -> Sql:
-    return Sql(database.libpq_url("postgres"))
+async def sql(database: TestDatabase) -> AsyncIterator[Sql]:
+    sql = Sql(database.libpq_url("postgres"))
+    yield sql
+    await sql.close()
 
 
 @pytest.fixture(scope="module")

@@ -232,8 +232,10 @@ async def wired(settings: Settings) -> AsyncIterator[Wired]:
 
 
 @pytest.fixture(scope="module")
-def sql(database: TestDatabase) -> Sql:
-    return Sql(database.libpq_url("postgres"))
+async def sql(database: TestDatabase) -> AsyncIterator[Sql]:
+    sql = Sql(database.libpq_url("postgres"))
+    yield sql
+    await sql.close()
 
 
 @pytest.fixture(scope="module")

@@ -407,8 +407,10 @@ def outage(postgres_server: PostgresServer, database: TestDatabase):
 
 
 @pytest.fixture(scope="module")
-def sql(database: TestDatabase) -> Sql:
-    return Sql(database.libpq_url("postgres"))
+async def sql(database: TestDatabase) -> AsyncIterator[Sql]:
+    sql = Sql(database.libpq_url("postgres"))
+    yield sql
+    await sql.close()
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,11 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
     """PostgreSQL 16 with pgvector and GrowFit's roles; tests take their `database` from it."""
     root = tmp_path_factory.mktemp("postgres")
     with _server("postgres", root) as (layout, control):
-        yield PostgresServer(layout, control)
+        server = PostgresServer(layout, control)
+        # Tests end processes and never the machine: what was written survives that in its cache. The stack's own waits.
+        server.execute("ALTER SYSTEM SET fsync = off")
+        server.execute("SELECT pg_reload_conf()")
+        yield server
     _forget_data(root)
 
 

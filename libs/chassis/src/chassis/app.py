@@ -7,15 +7,13 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 
-from chassis import audit, openapi, problems
+from chassis import openapi, problems
 from chassis.access import Access
-from chassis.auth import Principal
 from chassis.cors import PlatformCors
 from chassis.database import Database
-from chassis.errors import GrowFitError
 from chassis.health import Check, health_router
+from chassis.refusals import Refusals
 from chassis.requests import RequestScope
-from contracts.audit import AuditOutcome
 
 Step = Callable[[], Awaitable[None]]
 
@@ -72,30 +70,11 @@ def create_app(
     app.include_router(health_router(checks, registry))
     for router in routers:
         app.include_router(router)
-    problems.install(app, on_forbidden=_auditing(database) if database else None)
+    problems.install(app, on_refused=Refusals(database).note if database else None)
     openapi.install(app)
     app.add_middleware(PlatformCors, platform=access.platform)
     app.add_middleware(RequestScope, registry=registry, service=service)
     return app
-
-
-def _auditing(database: Database) -> problems.OnForbidden:
-    """Whoever is refused what they asked for is a security event, told in a transaction of its own."""
-
-    async def note(caller: Principal, route: str, named: dict[str, str], error: GrowFitError) -> None:
-        async with database.transaction() as session:
-            await audit.record(
-                session,
-                "request.forbidden",
-                actor=caller,
-                target=f"route/{route}",
-                outcome=AuditOutcome.REFUSED,
-                code=error.code,
-                # As the caller named them: whether they belong together nobody has decided.
-                named=named,
-            )
-
-    return note
 
 
 def _check(ping: Step) -> Check:

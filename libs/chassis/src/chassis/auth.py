@@ -15,7 +15,6 @@ import httpx
 import jwt
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.datastructures import State
 
 from chassis import origin, queries
 from chassis.errors import (
@@ -279,34 +278,35 @@ async def _identify(request: Request, credentials: HTTPAuthorizationCredentials 
         raise Unauthenticated(TOKEN_MISSING, headers=_CHALLENGE)
     state = request.app.state
     token = credentials.credentials
-    caller = await (_by_key(state, token) if token.startswith("gfk_") else _by_token(state, token))
+    caller = await (_by_key(request, token) if token.startswith("gfk_") else _by_token(request, token))
     guard: Guard = state.platform
     limits: Counting = state.limits
     limits.count(caller.user_id, limit=await guard.value("api.requests_per_minute"))
-    request.state.caller = caller
     return caller
 
 
-async def _by_token(state: State, token: str) -> Principal:
-    verifier: Verifier = state.verifier
-    guard: Guard = state.platform
+async def _by_token(request: Request, token: str) -> Principal:
+    verifier: Verifier = request.app.state.verifier
+    guard: Guard = request.app.state.platform
     caller = await verifier.verify(token)
+    # Also of somebody who is refused from here on it is known who it was.
+    request.state.caller = caller
     await guard.check(caller)
     return caller
 
 
-async def _by_key(state: State, api_key: str) -> Principal:
+async def _by_key(request: Request, api_key: str) -> Principal:
     if not is_api_key(api_key):
         raise Unauthenticated(API_KEY_INVALID, headers=_CHALLENGE)
-    trade: KeyTrade = state.key_trade
+    trade: KeyTrade = request.app.state.key_trade
     try:
-        return await _by_token(state, await trade.trade(api_key))
+        return await _by_token(request, await trade.trade(api_key))
     except Unauthenticated as error:
         if error.code == API_KEY_INVALID.code:
             raise
     # Its token ended with all of the user's, by a new password for one; the key itself may still stand.
     trade.forget(api_key)
-    return await _by_token(state, await trade.trade(api_key))
+    return await _by_token(request, await trade.trade(api_key))
 
 
 def _check_scope(caller: Principal, request: Request) -> None:

@@ -26,14 +26,20 @@ from chassis.errors import (
     Invalid,
     Locale,
     Message,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
     Unavailable,
 )
 from chassis.locale import locale_of
+from chassis.refusals import Refused
 from chassis.validation_ko import korean_text
 
 log = logging.getLogger(__name__)
 
-OnForbidden = Callable[[Principal, str, dict[str, str], GrowFitError], Awaitable[None]]
+OnRefused = Callable[[Refused], Awaitable[None]]
+# What may be more than a mistake; `chassis.refusals` decides.
+_REFUSALS = (Forbidden, Unauthenticated, NotFound, RateLimited)
 
 MEDIA_TYPE = "application/problem+json"
 INTERNAL_TITLE = Message("internal_error", "서버 오류", "Internal server error")
@@ -78,9 +84,9 @@ def body_of(
     }
 
 
-def install(app: FastAPI, *, on_forbidden: OnForbidden | None = None) -> None:
-    """`on_forbidden` is told of every refusal of somebody who is known: caller, route, the ids in its path, error."""
-    app.state.on_forbidden = on_forbidden
+def install(app: FastAPI, *, on_refused: OnRefused | None = None) -> None:
+    """`on_refused` is told of every answer 401, 403, 404 and 429 that a service gave."""
+    app.state.on_refused = on_refused
     app.add_exception_handler(GrowFitError, _on_growfit_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -110,7 +116,7 @@ def _respond(
 
 async def _on_growfit_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GrowFitError)  # noqa: S101  the handler is installed for this class alone
-    if isinstance(error, Forbidden):
+    if isinstance(error, _REFUSALS):
         await _tell(request, error)
     return _respond(
         request,
@@ -123,13 +129,13 @@ async def _on_growfit_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _tell(request: Request, error: GrowFitError) -> None:
-    tell: OnForbidden | None = getattr(request.app.state, "on_forbidden", None)
-    caller: Principal | None = getattr(request.state, "caller", None)
-    if tell is None or caller is None:
+    tell: OnRefused | None = getattr(request.app.state, "on_refused", None)
+    if tell is None:
         return
+    caller: Principal | None = getattr(request.state, "caller", None)
     route = getattr(request.scope.get("route"), "path", request.url.path)
     try:
-        await tell(caller, f"{request.method} {route}", _ids_in(request), error)
+        await tell(Refused(caller, f"{request.method} {route}", _ids_in(request), error))
     except Unavailable:
         log.warning("a refusal was not told to the audit log: %s", error)
 

@@ -1,5 +1,5 @@
 """Query parameters that a route does not know are refused, as unknown fields of a body are: a filter that was misspelt
-must not answer with everything.
+must not answer with everything. Where nobody has to log in they pass: mail programs and login providers add their own.
 """
 
 from collections.abc import Iterator

@@ -232,3 +232,21 @@ async def test_a_letter_that_is_sent_again_is_not_deleted_as_an_old_one(client, 
 
     query = "SELECT version, is_open FROM identity.tenant_invitations WHERE invitation_id = %s"
     assert await sql.rows(query, fact.invitation_id) == [{"version": 3, "is_open": False}]
+
+
+@pytest.mark.parametrize(("is_verified", "left"), [(False, 1), (True, 0)])
+async def test_only_who_verified_the_address_takes_along_what_was_sent_to_it(
+    client, boss, hear, sql, is_verified, left
+) -> None:
+    account = await client.sign_up()
+    if is_verified:
+        await boss("POST", f"/users/{account.user_id}/verify-email")
+    fact = sent(account.email, token())
+    await hear(fact)
+
+    answer = await boss("POST", f"/users/{account.user_id}/anonymise", {"confirm": account.email})
+
+    (own,) = answer.json()["erasure"]["reported"]
+    assert (own["erased"].get("identity.tenant_invitations", 0), own["remaining"]) == (1 - left, 0)
+    query = "SELECT 1 FROM identity.tenant_invitations WHERE invitation_id = %s"
+    assert len(await sql.rows(query, fact.invitation_id)) == left

@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("letter_id", sa.Uuid(), nullable=False),
         sa.Column("address_hash", sa.LargeBinary(), nullable=False),
         sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("partner_id", sa.Uuid(), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("letter_id", name=op.f("pk_sent_letters")),
         schema="org_partner",

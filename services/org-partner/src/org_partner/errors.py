@@ -83,6 +83,11 @@ PARTNER_IN_USE = Message(
     "강의나 LLM 설정이 있는 파트너는 다른 조직으로 옮길 수 없습니다. 새 조직에 파트너를 새로 만드세요.",
     "A partner with classes or LLM settings cannot move to another org. Make a new partner there.",
 )
+PARTNER_MOVED = Message(
+    "partner_moved",
+    "파트너가 방금 다른 조직으로 옮겨졌습니다. 다시 시도하세요.",
+    "The partner has just been moved to another org. Try again.",
+)
 INVITATION_NOT_FOUND = Message(
     "invitation_not_found",
     "여기에 그런 초대장이 없습니다. 목록을 다시 읽으세요.",
@@ -112,6 +117,11 @@ TOO_MANY_LETTERS = Message(
     "too_many_letters",
     "이 조직이 하루에 보낼 수 있는 초대 편지를 다 보냈습니다. {retry_after_minutes}분 뒤에 이어서 보내세요.",
     "This org has sent all the letters that it may send in a day. Go on after {retry_after_minutes} min.",
+)
+TOO_MANY_LETTERS_OF_PARTNER = Message(
+    "too_many_letters_of_partner",
+    "이 파트너가 하루에 보낼 수 있는 초대 편지를 다 보냈습니다. {retry_after_minutes}분 뒤에 이어서 보내세요.",
+    "This partner has sent all the letters that it may send in a day. Go on after {retry_after_minutes} min.",
 )
 # One answer for wrong, expired, used, revoked and another person's: whoever guesses learns nothing.
 INVITATION_REFUSED = Message(
@@ -210,9 +220,10 @@ KEY_REQUIRED = Message(
 )
 LLM_ADDRESS_BY_ADMIN = Message(
     "llm_address_by_admin",
-    "provider, base_url, api_key는 조직 관리자만 바꾸고 시험할 수 있습니다. 값을 그대로 두거나 관리자에게 요청하세요.",
-    "Only the org's administrators change and test `provider`, `base_url` and `api_key`. Leave them as they are, or "
-    "ask an administrator.",
+    "provider, base_url, api_key, price_override는 조직 관리자만 바꾸거나 시험할 수 있습니다. 값을 그대로 두거나 "
+    "관리자에게 요청하세요.",
+    "Only the org's administrators change or test `provider`, `base_url`, `api_key` and `price_override`. Leave them "
+    "as they are, or ask an administrator.",
 )
 LLM_NOT_CONFIGURED = Message(
     "llm_not_configured",
@@ -310,6 +321,11 @@ TOO_MANY_WRONG_CODES_HERE = Message(
     "Too many wrong invite codes came from this network. Try again after {retry_after_minutes} min.",
 )
 ENROLLMENT_NOT_FOUND = Message("enrollment_not_found", "수강 등록을 찾을 수 없습니다.", "There is no such enrolment.")
+ACCOUNT_GONE = Message(
+    "account_gone",
+    "탈퇴한 사용자의 수강 등록입니다. 다시 등록할 수 없습니다.",
+    "The enrolment is of an account that is no more. It cannot be enrolled again.",
+)
 ENROLLMENT_ENDED = Message(
     "enrollment_ended",
     "이미 끝난 수강 등록입니다. 다시 등록하려면 재개하세요.",

@@ -1,4 +1,6 @@
-"""Every route for every kind of caller. A route that is not in the table fails the last test."""
+"""Every route for people of a suspended tenant, and for ids that are another's. Who may what otherwise is asked of the
+whole stack, by `tests/isolation` and the same table; a route that this file does not know fails its last test.
+"""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -472,13 +474,6 @@ async def answer_to(client, world, scene, operation, name: str) -> Any:
     return answer
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method} {operation.path}")
-async def test_each_caller_gets_what_the_table_says(client, world, scene, operation) -> None:
-    seen = {name: (await answer_to(client, world, scene, operation, name)).status_code for name in CALLERS}
-
-    assert seen == operation.expected
-
-
 @pytest.mark.parametrize(
     "operation", [item for item in OPERATIONS if "{" in item.path], ids=lambda item: f"{item.method} {item.path}"
 )
@@ -578,11 +573,3 @@ async def test_the_table_has_every_route(client) -> None:
     routes = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
 
     assert routes - {("GET", "/health")} == {(item.method, item.path) for item in OPERATIONS}
-
-
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method} {operation.path}")
-async def test_every_answer_of_the_table_is_documented(client, operation) -> None:
-    document = (await client.http.get("/openapi.json")).json()
-    documented = document["paths"][operation.path][operation.method.lower()]["responses"]
-
-    assert {str(status) for status in operation.expected.values()} <= documented.keys()

@@ -177,7 +177,7 @@ async def test_classes_are_made_and_changed_by_who_teaches(world, school) -> Non
         ({"state": "closed"}, {"지난 반"}),
         ({"name": "반"}, {"월수 저녁반", "지난 반"}),
         ({"name": "%"}, set()),
-        ({"open_from": now() + 10 * DAY}, {"월수 저녁반", "예정", "초안"}),
+        ({"open_from": now() + 10 * DAY}, {"월수 저녁반", "예정"}),
         ({"open_to": now() - DAY}, set()),
         ({"open_from": now() + DAY, "open_to": now() + 3 * DAY, "state": "open"}, {"월수 저녁반", "진행 중"}),
     ],

@@ -8,11 +8,18 @@ import pytest
 
 from chassis.clock import now
 from chassis.delivery import AlreadyHandled, Delivery
-from chassis.errors import Locale, NotFound
+from chassis.errors import Conflict, Locale, NotFound
 from chassis.paging import Slice
 from contracts.identity import Tier, UserAnonymised, UserChanged, UserRegistered, UserStatus
 from contracts.ingest import DocumentUploaded
-from contracts.org_partner import EnrollmentEnded, MembershipRevoked, PersonalDataErased, Role
+from contracts.org_partner import (
+    EnrollmentEnded,
+    InvitationEnded,
+    InvitationSent,
+    MembershipRevoked,
+    PersonalDataErased,
+    Role,
+)
 from contracts.tenancy import Tenant
 
 PAGE = Slice(limit=200)
@@ -265,3 +272,79 @@ async def test_titles_of_the_persons_documents_are_gone_and_stay_so(world, sql) 
     await tell(2)
     titles = await sql.rows("SELECT title FROM org_partner.documents WHERE document_id = %s", document_id)
     assert titles == [{"title": ""}]
+
+
+async def test_who_never_verified_an_address_takes_nothing_along_that_was_sent_to_it(world, sql, postbox) -> None:
+    school, owner = await world.school(), await world.person(announced=False)
+    squatter = await world.person(email=f"other-{owner.email}")
+    squatted = changed(squatter, version=3, email=owner.email)
+    await world.wired.invitations.invite_to_org(
+        school.admin.caller, school.org.org_id, email=owner.email, locale=Locale.KO
+    )
+    await world.wired.users.register(squatted, Delivery("org_partner-register_user", uuid4()))
+
+    await erase(world, squatter)
+    # And once more, by a fact that comes late.
+    await world.wired.users.register(squatted, Delivery("org_partner-register_user", uuid4()))
+
+    report = (await sql.events(user_id=squatter.user_id))[-1]
+    assert (report.erased["partner.invitations"], report.remaining) == (0, 0)
+    await world.announce(owner)
+    assert await world.wired.acceptances.accept(owner.caller, await postbox.token(owner.email))
+
+
+async def test_what_a_late_fact_takes_along_is_told_as_ended(world, sql) -> None:
+    school, person = await world.school(), await world.person(announced=False)
+    sent = await world.wired.invitations.invite_to_org(
+        school.admin.caller, school.org.org_id, email=person.email, locale=Locale.KO
+    )
+    await erase(world, person)
+
+    await world.announce(person)
+
+    told = await sql.events(invitation_id=sent.invitation_id)
+    assert [(type(event), event.version) for event in told] == [(InvitationSent, 1), (InvitationEnded, 2)]
+
+
+async def test_nobody_is_enrolled_again_once_they_are_forgotten(world, sql) -> None:
+    school = await world.school()
+    other = await world.another_class(school)
+    person, enrollment_id = await world.enrolled(school)
+    code = (await world.code(other)).code
+    await erase(world, person)
+
+    with pytest.raises(Conflict) as caught:
+        await world.wired.attendance.resume(school.owner.caller, enrollment_id)
+    assert caught.value.code == "account_gone"
+    with pytest.raises(NotFound) as refused:
+        await world.wired.redemptions.redeem(person.caller, code)
+    assert refused.value.code == "invite_code_refused"
+
+
+@pytest.mark.parametrize("act", ["resume", "redeem", "transfer", "move"])
+@pytest.mark.parametrize("_time", range(4))
+async def test_whatever_comes_first_nobody_is_anywhere_after_they_are_forgotten(world, sql, act, _time) -> None:
+    school = await world.school()
+    other, sibling = await world.another_class(school), await world.sibling(school)
+    person, enrollment_id = await world.enrolled(school)
+    by, code = school.owner.caller, (await world.code(other)).code
+    wired, here = world.wired, school.partner.partner_id
+    made = await wired.members.add(by, here, email=person.email, role=Role.ASSISTANT)
+    if act == "resume":
+        await wired.attendance.end(by, enrollment_id)
+    acts = {
+        "resume": lambda: wired.attendance.resume(by, enrollment_id),
+        "redeem": lambda: wired.redemptions.redeem(person.caller, code),
+        "transfer": lambda: wired.attendance.transfer(by, enrollment_id, class_id=other.group.class_id),
+        "move": lambda: wired.members.move(
+            school.admin.caller, here, made.membership_id, into_id=sibling.partner.partner_id
+        ),
+    }
+
+    erased, _ = await asyncio.gather(erase(world, person), acts[act](), return_exceptions=True)
+
+    assert isinstance(erased, Delivery), erased
+    roles = "SELECT 1 FROM partner.memberships WHERE user_id = %s AND revoked_at IS NULL"
+    joined = "partner.enrollments JOIN partner.students USING (student_id)"
+    assert await sql.rows(roles, person.user_id) == []
+    assert await sql.rows(f"SELECT 1 FROM {joined} WHERE user_id = %s AND status <> 'ended'", person.user_id) == []

@@ -124,3 +124,18 @@ async def test_nothing_is_told_of_a_code_for_anybody(world, school, sql) -> None
     await world.wired.invite_codes.revoke(school.owner.caller, school.group.class_id, code_id)
 
     assert await told(sql, code_id) == []
+
+
+async def test_the_end_of_a_code_in_a_letter_is_told_when_it_is_used(world, school, sql, postbox) -> None:
+    email = f"{uuid4().hex}@example.com"
+    await world.wired.roster_imports.run(
+        school.owner.caller, school.group.class_id, f"이메일\n{email}".encode(), locale=Locale.KO, invite_unknown=True
+    )
+    query = "SELECT invite_code_id FROM partner.invite_codes WHERE recipient_hash = %s"
+    ((code_id,),) = [row.values() for row in await sql.rows(query, digests.of_address(email))]
+    ((_, text),) = await postbox.letters(email)
+
+    person = await world.person(email=email)
+    await world.wired.redemptions.redeem(person.caller, text.split("join#code=", 1)[1].split()[0])
+
+    assert [type(each) for each in await told(sql, code_id)] == [InvitationSent, InvitationEnded]

@@ -516,3 +516,51 @@ async def test_two_roles_that_end_at_once_leave_no_invitation_that_each_of_them_
         await asyncio.gather(*(take_away(world, school, each) for each in (at_org, in_partner)))
 
         assert await state_of(sql, sent) == "revoked"
+
+
+async def test_whoever_was_taken_out_does_not_come_back_by_an_older_letter(world, sql, postbox) -> None:
+    school = await world.school()
+    sibling = await world.sibling(school)
+    person, place = await world.person(), Where(partner_id=school.partner.partner_id)
+    here, there = await invite(world, school, person.email), await invite(world, sibling, person.email)
+    # The latest letter is for the sibling, which has not taken anybody out.
+    first = (await postbox.letters(person.email))[0][1].split("#token=", 1)[1].split()[0]
+    made = await world.wired.members.add(
+        school.owner.caller, school.partner.partner_id, email=person.email, role=Role.ASSISTANT
+    )
+
+    await world.wired.members.revoke(school.owner.caller, place, made.membership_id)
+
+    assert await outcome(world, person, first) == "invitation_refused"
+    (entry,) = [
+        each for each in await sql.audits(target=f"invitation/{here.invitation_id}") if each.detail.get("reason")
+    ]
+    assert (entry.action, entry.detail["reason"]) == ("invitation.revoked", "role_revoked")
+    rows = await world.wired.invitations.list_for_org(school.admin.caller, school.org.org_id, PAGE, state="pending")
+    assert [row.invitation_id for row in rows] == [there.invitation_id]
+    assert await outcome(world, person, await postbox.token(person.email)) == "accepted"
+
+
+async def test_whoever_sends_it_again_is_who_offers_it(world, sql) -> None:
+    school = await world.school()
+    owner = await world.staff(school, Role.PARTNER_OWNER)
+    place = Where(partner_id=school.partner.partner_id)
+    sent = await invite(world, school, f"{uuid4().hex}@example.com", role=Role.ASSISTANT, by=school.owner)
+    await some_minutes_later(sql, sent)
+
+    again = await world.wired.invitations.resend(owner.caller, place, sent.invitation_id)
+
+    assert again.invited_by == owner.user_id
+    query = "SELECT membership_id FROM partner.memberships WHERE user_id = %s"
+    for person, state in ((school.owner, "pending"), (owner, "revoked")):
+        if person is school.owner:
+            await world.wired.members.add(
+                school.admin.caller,
+                school.partner.partner_id,
+                email=(await world.person()).email,
+                role=Role.PARTNER_OWNER,
+            )
+        ((membership_id,),) = [row.values() for row in await sql.rows(query, person.user_id)]
+        await world.wired.members.revoke(school.admin.caller, place, membership_id)
+        (row,) = await world.wired.invitations.list_for_org(school.admin.caller, school.org.org_id, PAGE)
+        assert row.state == state

@@ -116,3 +116,12 @@ async def test_issuing_and_revoking_are_told_without_the_code(world, school, sql
     (row,) = await sql.rows("SELECT string_agg(payload::text, '') AS all FROM org_partner.outbox")
     assert issued.code not in row["all"]
     assert issued.code.replace("-", "") not in row["all"]
+
+
+async def test_revoking_again_tells_nothing_again(world, school, sql) -> None:
+    issued = await world.code(school)
+    for _ in range(2):
+        await world.wired.invite_codes.revoke(school.owner.caller, school.group.class_id, issued.row.invite_code_id)
+
+    entries = await sql.audits(target=f"invite_code/{issued.row.invite_code_id}")
+    assert [entry.action for entry in entries] == ["invite_code.issued", "invite_code.revoked"]

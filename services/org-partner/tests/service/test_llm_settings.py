@@ -246,9 +246,11 @@ async def refused_owner(llm, school, form: Wanted | None) -> str:
         {"provider": None, "base_url": None},
         {"api_key": "sk-owner"},
         {"keeps_key": False},
+        {"price_override": {}},
+        {"price_override": {"gpt-4.1": {"input": "0", "output": "0", "currency": "USD"}}},
     ],
 )
-async def test_an_owner_changes_models_and_prices_and_nothing_of_the_address(llm, school, sql, change) -> None:
+async def test_an_owner_changes_models_and_neither_the_address_nor_prices(llm, school, sql, change) -> None:
     partner, prices = (
         AtPartner(school.partner.partner_id),
         {"gpt-4.1": {"input": "1", "output": "2", "currency": "USD"}},
@@ -259,9 +261,9 @@ async def test_an_owner_changes_models_and_prices_and_nothing_of_the_address(llm
         assert await refused_owner(llm, school, form) == "llm_address_by_admin"
     assert (await save(school.owner.caller, partner, wanted(keeps_key=False))).own.version == 1
 
-    await save(school.admin.caller, partner, whole(api_key="sk-admin"))
+    await save(school.admin.caller, partner, whole(api_key="sk-admin", price_override=prices))
 
-    for form in (whole(**change), None):
+    for form in (whole(**{"price_override": prices} | change), None):
         assert await refused_owner(llm, school, form) == "llm_address_by_admin"
     form = whole(
         base_url="https://API.openai.com/v1/", allowed_models=["gpt-4.1"], model="gpt-4.1", price_override=prices

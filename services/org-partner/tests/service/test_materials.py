@@ -241,3 +241,21 @@ async def test_a_document_that_is_deleted_while_it_is_added_never_stays(world) -
         )
 
     assert await listed(world, school) == []
+
+
+async def test_a_deletion_and_a_change_of_materials_at_once_never_wait_for_each_other_for_ever(world) -> None:
+    school = await world.school()
+    other = await world.another_class(school)
+    kept = await world.document(school.owner)
+    for _ in range(6):
+        document_id = await world.document(school.owner)
+        for each in (school, other):
+            await world.wired.materials.put(school.owner.caller, each.group.class_id, [document_id, kept])
+        results = await asyncio.gather(
+            world.note(deleted(document_id, school.owner)),
+            *(world.wired.materials.put(school.owner.caller, each.group.class_id, [kept]) for each in (other, school)),
+            return_exceptions=True,
+        )
+
+        assert results == [None, None, None]
+        assert await listed(world, school) == await listed(world, other) == [kept]

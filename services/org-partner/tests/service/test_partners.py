@@ -6,11 +6,11 @@ from uuid import uuid4
 import pytest
 
 from chassis import tenant
-from chassis.errors import Conflict, Forbidden, Locale, NotFound
+from chassis.errors import Conflict, Forbidden, GrowFitError, Locale, NotFound
 from chassis.paging import Slice
 from contracts.org_partner import MembershipGranted, PartnerChanged, Role
 from org_partner.crud import llm_settings
-from org_partner.service import permission
+from org_partner.service import permission, places
 from org_partner.service.llm_levels import AtPartner
 from org_partner.service.llm_settings import Wanted
 from org_partner.service.permission import Where
@@ -145,16 +145,63 @@ async def test_settings_that_are_saved_while_the_partner_moves_never_go_along(wo
     moving = world.wired.partners.move(supervisor.caller, partner.partner_id, org_id=there.org.org_id)
     async with world.wired.database.transaction(tenant.of(owner.caller)) as session:
         scope = await permission.in_partner(session, owner.caller, partner.partner_id, allowed=permission.OWN)
-        await llm_settings.lock(session, scope)
+        await places.hold(session, scope)
         task = asyncio.create_task(moving)
-        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        while not await sql.rows(waiting):  # noqa: ASYNC110  the state is the server's
+        while not await sql.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110  the state is the server's
             await asyncio.sleep(0)
         await llm_settings.add(session, scope, settings_id=uuid4(), model="growfit-extractive")
 
     with pytest.raises(Conflict) as caught:
         await task
     assert caught.value.code == "partner_in_use"
+
+
+@pytest.mark.parametrize("what", ["class", "settings", "member", "invitation", "acceptance"])
+@pytest.mark.parametrize("_time", range(4))
+async def test_what_is_put_into_a_partner_while_it_moves_is_in_one_org_with_it(
+    world, sql, postbox, what, _time
+) -> None:
+    """It comes before the move, after it, or is told to try again."""
+    here, there, supervisor = await world.school(), await world.school(), await world.supervisor()
+    wired, person = world.wired, await world.person()
+    partner, owner = await bare_partner(world, here)
+    partner_id, by, role = partner.partner_id, owner.caller, {"email": person.email, "role": Role.ASSISTANT}
+    models = Wanted(None, None, "growfit-extractive", ["growfit-extractive"], {}, None, keeps_key=True)
+    if what == "acceptance":
+        await wired.invitations.invite_to_partner(by, partner_id, locale=Locale.KO, **role)
+        token = await postbox.token(person.email)
+    put = {
+        "class": lambda: wired.classes.create(by, partner_id, course_id=here.course.course_id, name="반"),
+        "settings": lambda: wired.llm_settings.save(by, AtPartner(partner_id), models),
+        "member": lambda: wired.members.add(by, partner_id, **role),
+        "invitation": lambda: wired.invitations.invite_to_partner(by, partner_id, locale=Locale.KO, **role),
+        "acceptance": lambda: wired.acceptances.accept(person.caller, token),
+    }
+
+    results = await asyncio.gather(
+        put[what](),
+        wired.partners.move(supervisor.caller, partner_id, org_id=there.org.org_id),
+        return_exceptions=True,
+    )
+
+    failed = [each for each in results if isinstance(each, BaseException)]
+    assert all(isinstance(each, GrowFitError) for each in failed), failed
+    assert len(failed) < 2
+    tables = ("partners", "memberships", "invitations", "classes", "llm_settings")
+    query = " UNION ".join(f"SELECT org_id FROM partner.{name} WHERE partner_id = %(id)s" for name in tables)
+    assert len(await sql.rows(query.replace("%(id)s", f"'{partner_id}'"))) == 1
+
+
+async def test_whoever_was_let_in_before_the_move_is_told_to_try_again(world) -> None:
+    here, there, supervisor = await world.school(), await world.school(), await world.supervisor()
+    partner, owner = await bare_partner(world, here)
+    async with world.wired.database.transaction(tenant.of(owner.caller)) as session:
+        scope = await permission.in_partner(session, owner.caller, partner.partner_id, allowed=permission.OWN)
+        await world.wired.partners.move(supervisor.caller, partner.partner_id, org_id=there.org.org_id)
+
+        with pytest.raises(Conflict) as caught:
+            await places.hold(session, scope)
+    assert caught.value.code == "partner_moved"
 
 
 async def test_moving_is_a_supervisors_and_goes_to_an_org_that_there_is(world) -> None:

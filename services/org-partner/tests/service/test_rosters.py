@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from chassis.clock import now
-from chassis.errors import Conflict, Forbidden, Invalid, Locale, NotFound
+from chassis.errors import Conflict, Forbidden, Invalid, Locale, NotFound, RateLimited
 from chassis.paging import Slice
 from contracts.org_partner import Role, StudentEnrolled
 from org_partner.service import letter_limits, rosters
@@ -355,3 +355,51 @@ async def test_an_import_writes_to_nobody_who_has_got_three_letters_just_now(wor
 
     assert outcomes == [["invited"], ["invited"], ["invited"], ["mail_limit"]]
     assert len(await postbox.letters(address)) == 3
+
+
+@pytest.mark.parametrize("locale", list(Locale))
+async def test_a_roster_that_comes_back_as_it_went_changes_nothing(world, locale) -> None:
+    school = await world.school()
+    (_, paused), (_, ended), (left, gone) = [await world.enrolled(school) for _ in range(3)]
+    await world.student(school)
+    await world.wired.attendance.pause(school.owner.caller, paused)
+    await world.wired.attendance.end(school.owner.caller, ended)
+    await world.wired.attendance.leave(left.caller, gone)
+    before = await exported(world, school, locale=locale)
+    content = "\n".join(",".join(row) for row in before).encode()
+
+    verdicts = await world.wired.roster_imports.run(
+        school.owner.caller, school.group.class_id, content, locale=locale, invite_unknown=True
+    )
+
+    assert Counter(each.message.code for each in verdicts) == {"already": 2, "ended": 2}
+    assert await exported(world, school, locale=locale) == before
+
+
+async def test_a_trial_is_recorded_because_its_answer_tells_who_has_an_account(world, sql) -> None:
+    school = await world.school()
+    await send(world, school, [(await world.person()).email, "nobody@example.com"], dry_run=True)
+
+    query = "SELECT action, detail FROM partner.activities WHERE action LIKE 'students.%%' AND class_id = %s"
+    (told,) = await sql.rows(query, school.group.class_id)
+    assert told == {"action": "students.import_tried", "detail": {"enrolled": 1, "unknown_user": 1}}
+
+
+async def test_one_partner_leaves_letters_to_the_others(world, monkeypatch) -> None:
+    monkeypatch.setattr(letter_limits, "MAX_OF_PARTNER", 3)
+    school = await world.school()
+    sibling = await world.sibling(school)
+    strangers = [f"{name}-{school.org.org_id.hex}@example.com" for name in "abcde"]
+
+    outcomes = await send(world, school, strangers, invite_unknown=True)
+
+    assert Counter(outcomes) == {"invited": 3, "mail_limit": 2}
+    with pytest.raises(RateLimited) as caught:
+        await world.wired.invitations.invite_to_partner(
+            school.owner.caller, school.partner.partner_id, email=strangers[4], role=Role.ASSISTANT, locale=Locale.KO
+        )
+    assert caught.value.code == "too_many_letters_of_partner"
+    assert await send(world, sibling, strangers[3:], invite_unknown=True) == ["invited"] * 2
+    await world.wired.invitations.invite_to_org(
+        school.admin.caller, school.org.org_id, email=f"f-{strangers[0]}", locale=Locale.KO
+    )

@@ -8,10 +8,13 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from chassis import tenant
 from chassis.errors import Conflict, Forbidden, Invalid, NotFound
 from chassis.paging import Slice
 from contracts.org_partner import Role, SettlementPolicyAdopted, SettlementPolicyWithdrawn, SettlementTier
-from org_partner.service import days
+from org_partner.crud import settlement_policies
+from org_partner.service import days, permission
+from org_partner.service import settlement_policies as service
 from org_partner.service.settlement import Terms, Tier
 from org_partner.service.settlement_policies import Due
 
@@ -267,3 +270,19 @@ async def test_the_database_refuses_what_no_policy_is(database, school, wrong) -
         await connection.rollback()
         with pytest.raises(errors.CheckViolation):
             await connection.execute(ROW, SOUND | {"org_id": school.org.org_id} | wrong)
+
+
+async def test_midnight_may_pass_while_another_policy_is_decided(adopt, policies, school, world, monkeypatch) -> None:
+    """What was tomorrow when the caller asked is decided by when its turn comes."""
+    midnight, clock = days.midnight(in_days(1)), [days.midnight(in_days(1)) - timedelta(seconds=1)]
+    monkeypatch.setattr(service, "now", lambda: clock[0])
+    async with world.wired.database.transaction(tenant.of(school.admin.caller)) as session:
+        scope = await permission.in_org(session, school.admin.caller, school.org.org_id, allowed=permission.ADMINISTER)
+        await settlement_policies.lock(session, scope)
+        waiting = asyncio.create_task(adopt(on=1))
+        await asyncio.sleep(0.2)
+        clock[0] = midnight
+
+    with pytest.raises(Invalid) as caught:
+        await waiting
+    assert caught.value.code == "policy_too_early"

@@ -146,3 +146,33 @@ async def test_a_suspended_partner_in_a_suspended_org_is_nobodys(world) -> None:
     assert (await world.wired.partners.restore(supervisor.caller, school.partner.partner_id)).status == "active"
     with pytest.raises(Forbidden):
         await world.wired.partners.get(school.owner.caller, school.partner.partner_id)
+
+
+@pytest.mark.parametrize("level", ["org", "partner"])
+async def test_a_student_sees_that_they_are_enrolled_and_nothing_to_use_while_it_is_suspended(world, level) -> None:
+    school = await world.school()
+    budget = {"amount": 5, "currency": "KRW", "period": "total"}
+    rich = await world.another_class(
+        school,
+        allowed_models=["growfit-extractive"],
+        student_budget=budget,
+        material_ids=[await world.document(school.owner)],
+    )
+    student, supervisor = await world.student(rich), await world.supervisor()
+    orgs, partners = world.wired.orgs, world.wired.partners
+
+    async def given() -> tuple:
+        (view,) = await world.wired.enrollments.list_own(student.caller, PAGE)
+        return view.status, list(view.models), view.budget, len(view.materials)
+
+    assert await given() == ("active", ["growfit-extractive"], budget, 1)
+    if level == "org":
+        await orgs.suspend(supervisor.caller, school.org.org_id, reason="점검")
+    else:
+        await partners.suspend(school.admin.caller, school.partner.partner_id, reason="점검")
+    assert await given() == ("active", [], None, 0)
+    if level == "org":
+        await orgs.restore(supervisor.caller, school.org.org_id)
+    else:
+        await partners.restore(school.admin.caller, school.partner.partner_id)
+    assert await given() == ("active", ["growfit-extractive"], budget, 1)

@@ -1,7 +1,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, and_, func, select
+from sqlalchemy import ColumnElement, Table, and_, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -38,15 +38,25 @@ def _personal(user_id: UUID) -> list[tuple[type[Base], ColumnElement[bool]]]:
     ]
 
 
-def _addressed(email: str, digest: bytes) -> list[tuple[type[Base], ColumnElement[bool]]]:
-    """The rows that name the address, whoever it was that they invited."""
-    return [(Invitation, Invitation.email == email), (TenantInvitation, TenantInvitation.address_digest == digest)]
+def _addressed(email: str, digest: bytes, *, only_used: bool) -> list[tuple[type[Base], ColumnElement[bool]]]:
+    """The invitations that name the address; with `only_used`, those that somebody signed up with."""
+    letters = (Invitation.email == email, Invitation.used_at.is_not(None) if only_used else true())
+    tenants = (
+        TenantInvitation.address_digest == digest,
+        TenantInvitation.used_at.is_not(None) if only_used else true(),
+    )
+    return [(Invitation, and_(*letters)), (TenantInvitation, and_(*tenants))]
 
 
-async def count_personal(session: AsyncSession, user_id: UUID, *, email: str, digest: bytes) -> dict[str, int]:
-    """By table, where there is any. `email`: the address that the user had, and its digest, which must be presented."""
+async def count_personal(
+    session: AsyncSession, user_id: UUID, *, email: str, digest: bytes, only_used: bool
+) -> dict[str, int]:
+    """By table, where there is any. `email`: the address that the user had, and its digest, which must be presented.
+
+    `only_used`: of the invitations to it, those that somebody signed up with.
+    """
     found: dict[str, int] = {}
-    for model, condition in (*_personal(user_id), *_addressed(email, digest)):
+    for model, condition in (*_personal(user_id), *_addressed(email, digest, only_used=only_used)):
         count = (await session.execute(select(func.count()).select_from(model).where(condition))).scalar_one()
         if count:
             table = model.__table__

@@ -107,13 +107,16 @@ def _summary(service: str, rows: list[Row]) -> ServiceReport:
 
 
 @asynccontextmanager
-async def reported(session: AsyncSession, user_id: UUID, *, email: str) -> AsyncIterator[None]:
-    """Around what anonymises: identity's own report, counted before and after, in the same transaction."""
+async def reported(session: AsyncSession, user_id: UUID, *, email: str, only_used: bool) -> AsyncIterator[None]:
+    """Around what anonymises: identity's own report, counted before and after, in the same transaction.
+
+    `only_used`: of the invitations to the address, those that the user used.
+    """
     address = digests.of_address(email)
     await tenant.present(session, address)
-    before = await erasures.count_personal(session, user_id, email=email, digest=address)
+    before = await erasures.count_personal(session, user_id, email=email, digest=address, only_used=only_used)
     yield
-    after = await erasures.count_personal(session, user_id, email=email, digest=address)
+    after = await erasures.count_personal(session, user_id, email=email, digest=address, only_used=only_used)
     gone = {table: count - after.get(table, 0) for table, count in before.items() if count > after.get(table, 0)}
     await erasures.add(
         session, user_id=user_id, service=_OWN, erased_at=now(), erased=gone, remaining=sum(after.values())

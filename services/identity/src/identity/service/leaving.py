@@ -59,7 +59,9 @@ class LeavingService:
     async def erase(self, session: AsyncSession, user: User, *, actor: Principal) -> None:
         """Anonymise an account whose row is locked, once `changes.spare_last_supervisor` has nothing against it."""
         email, user_id = user.email, user.user_id
-        async with erasures.reported(session, user_id, email=email):
+        # Who only named an address takes nothing along that was sent to it, unless they used it: it may be another's.
+        is_theirs = user.email_verified_at is not None
+        async with erasures.reported(session, user_id, email=email, only_used=not is_theirs):
             await users.update(
                 session,
                 user,
@@ -72,8 +74,12 @@ class LeavingService:
             )
             await users.delete_credential(session, user_id)
             await account_tokens.delete_of_user(session, user_id)
-            await invitations.delete_of_address(session, email)
-            await tenant_invitations.forget(session, email)
+            if is_theirs:
+                await invitations.delete_of_address(session, email)
+                await tenant_invitations.forget(session, email)
+            else:
+                await invitations.delete_used(session, email)
+                await tenant_invitations.forget_used(session, email)
             for erase in self._erasers:
                 await erase(session, user_id)
             await changes.end_sessions(session, user, reason="anonymised")

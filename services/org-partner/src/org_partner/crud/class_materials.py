@@ -39,10 +39,17 @@ async def delete_many(
     return bool((await session.execute(statement.returning(ClassMaterial.document_id))).all())
 
 
-async def delete_document(session: AsyncSession, _scope: PlatformScope, document_id: UUID) -> list[UUID]:
-    """Out of every class; their ids in order, in which whoever locks several does so."""
-    statement = delete(ClassMaterial).where(ClassMaterial.document_id == document_id)
-    return sorted((await session.execute(statement.returning(ClassMaterial.class_id))).scalars())
+async def list_classes(session: AsyncSession, _scope: PlatformScope, document_id: UUID) -> list[UUID]:
+    """Those that have the document, in order of their ids."""
+    query = select(ClassMaterial.class_id).where(ClassMaterial.document_id == document_id)
+    return list((await session.execute(query.order_by(ClassMaterial.class_id))).scalars())
+
+
+async def delete_document(session: AsyncSession, _scope: PlatformScope, document_id: UUID, class_id: UUID) -> bool:
+    """Out of a locked class. False: it was taken out before."""
+    which = (ClassMaterial.document_id == document_id, ClassMaterial.class_id == class_id)
+    statement = delete(ClassMaterial).where(*which).returning(ClassMaterial.class_id)
+    return (await session.execute(statement)).scalar_one_or_none() is not None
 
 
 async def list_ids(

@@ -96,16 +96,26 @@ async def list_pending_of(
     return (await session.execute(query.order_by(Invitation.invitation_id).with_for_update())).scalars().all()
 
 
+async def list_pending_to(
+    session: AsyncSession, scope: Scope, *, email: str, partner_id: UUID | None
+) -> Sequence[Invitation]:
+    """Those of the address to that very partner, or without one to the org itself; locked."""
+    query = select(Invitation).where(Invitation.email == email, Invitation.state == "pending", _inside(scope))
+    query = query.where(Invitation.partner_id.is_not_distinct_from(partner_id))
+    return (await session.execute(query.order_by(Invitation.invitation_id).with_for_update())).scalars().all()
+
+
 async def update_sent(
-    session: AsyncSession, scope: Scope, invitation_id: UUID, *, token_hash: bytes, lifetime: timedelta
+    session: AsyncSession, scope: Scope, invitation_id: UUID, *, by: UUID, token_hash: bytes, lifetime: timedelta
 ) -> Invitation | None:
-    """With a new token, which is good for another `lifetime`; the one before is worth nothing.
+    """With a new token, which is good for another `lifetime`; the one before is worth nothing. `by`: who offers it now.
 
     None: it was accepted or revoked before.
     """
     statement = update(Invitation).where(Invitation.invitation_id == invitation_id, *_UNDECIDED, _inside(scope))
     values = {
         "token_hash": token_hash,
+        "invited_by": by,
         "sent_at": func.now(),
         "expires_at": func.now() + lifetime,
         "version": Invitation.version + 1,
@@ -129,7 +139,10 @@ async def update_accepted(session: AsyncSession, scope: InvitationScope, *, emai
 
 
 async def delete_of_user(session: AsyncSession, scope: OwnScope, *, email: str | None) -> Sequence[Invitation]:
-    """All that name the user's address, and what is still open of those that they sent; as they were."""
+    """What they accepted, what is still open of what they sent, and all to the address; as they were.
+
+    `email`: an address that is the user's own, as they have shown.
+    """
     theirs = [Invitation.accepted_by == scope.user_id]
     theirs.append((Invitation.invited_by == scope.user_id) & _UNDECIDED[0] & _UNDECIDED[1])
     if email is not None:
@@ -138,7 +151,7 @@ async def delete_of_user(session: AsyncSession, scope: OwnScope, *, email: str |
 
 
 async def count_of_user(session: AsyncSession, scope: OwnScope, *, email: str | None) -> int:
-    """Those that still name the user's address."""
+    """Those that still name the user's address. `email`: as for `delete_of_user`."""
     theirs = [Invitation.accepted_by == scope.user_id]
     if email is not None:
         theirs.append(Invitation.email == email)

@@ -51,26 +51,17 @@ async def list_recipients(session: AsyncSession, scope: ClassScope, hashes: Coll
     return {found for found in (await session.execute(query)).scalars() if found is not None}
 
 
-async def update_revoked(session: AsyncSession, scope: ClassScope, invite_code_id: UUID) -> bool:
-    """False: the class has no such code. A code that was revoked before keeps its first time."""
-    statement = (
-        update(InviteCode)
-        .where(InviteCode.invite_code_id == invite_code_id)
-        .where(InviteCode.class_id == scope.class_id, InviteCode.org_id == scope.org_id)
-        .values(revoked_at=func.coalesce(InviteCode.revoked_at, func.now()))
-        .returning(InviteCode.invite_code_id)
-    )
-    return (await session.execute(statement)).scalar_one_or_none() is not None
+async def lock(session: AsyncSession, scope: ClassScope, invite_code_id: UUID) -> InviteCode | None:
+    query = select(InviteCode).where(InviteCode.invite_code_id == invite_code_id)
+    query = query.where(InviteCode.class_id == scope.class_id, InviteCode.org_id == scope.org_id)
+    return (await session.execute(query.with_for_update())).scalar_one_or_none()
 
 
-async def is_personal(session: AsyncSession, scope: ClassScope, invite_code_id: UUID) -> bool:
-    """Whether it is in one person's letter, and not forgotten yet in whose."""
-    query = select(InviteCode.recipient_hash).where(
-        InviteCode.invite_code_id == invite_code_id,
-        InviteCode.class_id == scope.class_id,
-        InviteCode.org_id == scope.org_id,
-    )
-    return (await session.execute(query)).scalar_one() is not None
+async def update_revoked(session: AsyncSession, scope: ClassScope, invite_code_id: UUID) -> None:
+    """Of a locked row."""
+    statement = update(InviteCode).where(InviteCode.invite_code_id == invite_code_id)
+    statement = statement.where(InviteCode.class_id == scope.class_id, InviteCode.org_id == scope.org_id)
+    await session.execute(statement.values(revoked_at=func.now()).execution_options(synchronize_session=False))
 
 
 async def update_recipients_forgotten(session: AsyncSession, _scope: PlatformScope) -> None:
@@ -80,8 +71,8 @@ async def update_recipients_forgotten(session: AsyncSession, _scope: PlatformSco
     await session.execute(statement.execution_options(synchronize_session=False))
 
 
-async def update_used(session: AsyncSession, scope: InviteScope) -> bool:
-    """Count one use. Condition and count are one statement, so of many at once no more than `max_uses` get True."""
+async def update_used(session: AsyncSession, scope: InviteScope) -> InviteCode | None:
+    """Count one use. Condition and count are one statement, so of many at once no more than `max_uses` get the row."""
     statement = (
         update(InviteCode)
         .where(InviteCode.invite_code_id == scope.invite_code_id)
@@ -89,10 +80,10 @@ async def update_used(session: AsyncSession, scope: InviteScope) -> bool:
         # Not now(): that is when the transaction began, and this one may have waited for the class.
         .where(InviteCode.expires_at > func.clock_timestamp(), InviteCode.revoked_at.is_(None))
         .values(used_count=InviteCode.used_count + 1)
-        .returning(InviteCode.invite_code_id)
-        .execution_options(synchronize_session=False)
+        .returning(InviteCode)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    return (await session.execute(statement)).scalar_one_or_none() is not None
+    return (await session.execute(statement)).scalar_one_or_none()
 
 
 def _tenant(scope: ClassScope) -> dict[str, UUID]:

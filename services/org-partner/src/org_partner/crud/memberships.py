@@ -64,6 +64,12 @@ async def find(session: AsyncSession, scope: Scope, membership_id: UUID) -> Memb
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def get_user_id(session: AsyncSession, scope: Scope, membership_id: UUID) -> UUID | None:
+    """Whose role it is; not locked. None: nobody has it in there."""
+    query = select(Membership.user_id).where(Membership.membership_id == membership_id, _inside(scope))
+    return (await session.execute(query.where(Membership.revoked_at.is_(None)))).scalar_one_or_none()
+
+
 async def list_for_scope(
     session: AsyncSession, scope: Scope, page: Slice, wanted: Filter
 ) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis import paging
 from chassis.paging import Slice
 from org_partner.crud.orgs import Filter
-from org_partner.crud.scopes import OrgScope, PartnerScope
+from org_partner.crud.scopes import InvitationScope, OrgScope, PartnerScope
 from org_partner.models import Class, LlmSettings, Partner
 
 
@@ -20,6 +20,18 @@ async def add(session: AsyncSession, scope: OrgScope, *, partner_id: UUID, name:
 
 async def get(session: AsyncSession, scope: PartnerScope) -> Partner:
     return await session.get_one(Partner, scope.partner_id)
+
+
+async def hold(session: AsyncSession, scope: PartnerScope | InvitationScope) -> bool:
+    """Until the end of the transaction it is in this org, whatever else becomes of it. False: it is in another."""
+    query = select(Partner.partner_id).where(Partner.partner_id == scope.partner_id, Partner.org_id == scope.org_id)
+    held = await session.execute(query.with_for_update(read=True, key_share=True))
+    return held.scalar_one_or_none() is not None
+
+
+async def lock_whole(session: AsyncSession, scope: PartnerScope) -> Partner:
+    """As `lock`, and nothing is put into it either."""
+    return await session.get_one(Partner, scope.partner_id, with_for_update=True, populate_existing=True)
 
 
 async def lock(session: AsyncSession, scope: PartnerScope) -> Partner:

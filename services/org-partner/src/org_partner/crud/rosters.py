@@ -109,6 +109,7 @@ def _with_names() -> Select[*tuple[Any, ...]]:
             Partner.name.label("partner_name"),
             Org.org_id,
             Org.name.label("org_name"),
+            ((Org.status == "active") & (Partner.status == "active")).label("is_tenant_active"),
         )
         .join(Student, Student.student_id == Enrollment.student_id)
         .join(Class, Class.class_id == Enrollment.class_id)

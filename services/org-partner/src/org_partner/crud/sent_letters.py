@@ -1,12 +1,13 @@
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from uuid import UUID
 
-from sqlalchemy import Interval, delete, func, select, text, type_coerce
+from sqlalchemy import ColumnElement, Interval, delete, func, select, text, type_coerce
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.ids import new_id
-from org_partner.crud.scopes import AnyScope, PlatformScope
+from org_partner.crud.scopes import AnyScope, PlatformScope, place_of
 from org_partner.models import SentLetter
 
 # In the order in which they are given, so that no two wait for each other.
@@ -24,11 +25,13 @@ async def lock_addresses(session: AsyncSession, _scope: AnyScope, hashes: Collec
     await session.execute(_LOCK, {"keys": sorted(address.hex() for address in hashes)})
 
 
-async def get_wait(session: AsyncSession, scope: AnyScope, *, limit: int, window: timedelta) -> timedelta | None:
-    """How long until the org may write again; None: now."""
+async def get_wait(
+    session: AsyncSession, scope: AnyScope, *, partner_id: UUID | None, limit: int, window: timedelta
+) -> timedelta | None:
+    """How long until the org, or with an id this partner of it, may write again; None: now."""
     query = (
         select(type_coerce(SentLetter.sent_at + window - func.clock_timestamp(), Interval))
-        .where(SentLetter.sender == _sender(scope), SentLetter.sent_at > func.clock_timestamp() - window)
+        .where(_by(scope, partner_id), SentLetter.sent_at > func.clock_timestamp() - window)
         .order_by(SentLetter.sent_at.desc())
         .offset(limit - 1)
         .limit(1)
@@ -36,9 +39,9 @@ async def get_wait(session: AsyncSession, scope: AnyScope, *, limit: int, window
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def count(session: AsyncSession, scope: AnyScope, *, window: timedelta) -> int:
-    """Of the org."""
-    query = select(func.count()).select_from(SentLetter).where(SentLetter.sender == _sender(scope))
+async def count(session: AsyncSession, scope: AnyScope, *, partner_id: UUID | None, window: timedelta) -> int:
+    """Of the org, or with an id of this partner of it."""
+    query = select(func.count()).select_from(SentLetter).where(_by(scope, partner_id))
     query = query.where(SentLetter.sent_at > func.clock_timestamp() - window)
     return (await session.execute(query)).scalar_one()
 
@@ -59,13 +62,19 @@ async def list_waits(
 
 
 async def add_many(session: AsyncSession, scope: AnyScope, hashes: Sequence[bytes]) -> None:
-    rows = [{"letter_id": new_id(), "address_hash": address, "sender": _sender(scope)} for address in hashes]
+    sender = {"sender": _sender(scope), "partner_id": place_of(scope)["partner_id"]}
+    rows = [{"letter_id": new_id(), "address_hash": address, **sender} for address in hashes]
     # Not now(): that is when the transaction began, and this one may have waited for its turn.
     await session.execute(insert(SentLetter).values(sent_at=func.clock_timestamp()), rows)
 
 
 async def delete_old(session: AsyncSession, _scope: PlatformScope, *, window: timedelta) -> None:
     await session.execute(delete(SentLetter).where(SentLetter.sent_at <= func.clock_timestamp() - window))
+
+
+def _by(scope: AnyScope, partner_id: UUID | None) -> ColumnElement[bool]:
+    by = SentLetter.sender == _sender(scope)
+    return by if partner_id is None else by & (SentLetter.partner_id == partner_id)
 
 
 def _sender(scope: AnyScope) -> str:

@@ -72,7 +72,7 @@ async def update_withdrawn(session: AsyncSession, scope: OrgScope, policy_id: UU
     statement = (
         update(SettlementPolicy)
         .where(SettlementPolicy.policy_id == policy_id, SettlementPolicy.org_id == scope.org_id)
-        .where(SettlementPolicy.withdrawn_at.is_(None), SettlementPolicy.effective_from > func.now())
+        .where(SettlementPolicy.withdrawn_at.is_(None), SettlementPolicy.effective_from > func.clock_timestamp())
         .values(withdrawn_at=func.now(), withdrawn_by=by)
         .returning(SettlementPolicy.policy_id)
         .execution_options(synchronize_session=False)

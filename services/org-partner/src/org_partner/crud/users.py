@@ -47,10 +47,16 @@ async def get(session: AsyncSession, user_id: UUID) -> User | None:
     return await session.get(User, user_id, with_for_update={"read": True})
 
 
-async def lock_email(session: AsyncSession, user_id: UUID) -> str | None:
-    """The user's address; None: it is not known. Whoever asks for the user with `get` waits."""
-    query = select(User.email).where(User.user_id == user_id).with_for_update()
-    return (await session.execute(query)).scalar_one_or_none()
+async def lock_verified_email(session: AsyncSession, user_id: UUID) -> str | None:
+    """The user's address; None: it is not known, or was never verified. Whoever asks for the user with `get` waits."""
+    query = select(User.email, User.email_verified).where(User.user_id == user_id).with_for_update()
+    found = (await session.execute(query)).one_or_none()
+    return found.email if found is not None and found.email_verified else None
+
+
+async def get_email(session: AsyncSession, user_id: UUID) -> str | None:
+    """The address that the user names at present; None: it is not known. Nothing is held."""
+    return (await session.execute(select(User.email).where(User.user_id == user_id))).scalar_one_or_none()
 
 
 async def get_by_email(session: AsyncSession, email: str) -> User | None:

@@ -23,4 +23,6 @@ class SentLetter(Base):
     address_hash: Mapped[bytes] = mapped_column(LargeBinary)
     # `org:<id>`.
     sender: Mapped[str] = mapped_column(Text)
+    # Absent: the org itself wrote it.
+    partner_id: Mapped[UUID | None]
     sent_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

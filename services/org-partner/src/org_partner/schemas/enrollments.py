@@ -90,7 +90,7 @@ class TransferIn(BaseModel):
 class ImportedRow(BaseModel):
     row: int = Field(description="As the spreadsheet counts; the names of the columns are row 1")
     email: str = Field(description="As it is written")
-    outcome: Literal["enrolled", "already", "invited", "mail_limit", "unknown_user", "invalid", "class_full"]
+    outcome: Literal["enrolled", "already", "ended", "invited", "mail_limit", "unknown_user", "invalid", "class_full"]
     message: str = Field(examples=["수강 등록했습니다."])
 
 

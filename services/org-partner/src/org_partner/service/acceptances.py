@@ -12,7 +12,7 @@ from org_partner.crud import invitations, users
 from org_partner.crud.scopes import InvitationScope
 from org_partner.errors import ACCOUNT_ON_ITS_WAY, INVITATION_REFUSED, TOO_MANY_WRONG_INVITATIONS
 from org_partner.models import Membership, User
-from org_partner.service import acts, guessing, memberships, permission
+from org_partner.service import acts, guessing, memberships, permission, places
 
 
 class AcceptanceService:
@@ -27,7 +27,8 @@ class AcceptanceService:
         Raises:
             NotFound: wrong, expired, used, revoked, another person's, or of a suspended tenant; one answer for all.
             RateLimited: too many wrong ones within an hour.
-            Conflict: the account is so new that identity's event about it has not arrived.
+            Conflict: the account is so new that identity's event about it has not arrived, or the partner has just
+                moved.
             Invalid: the org takes members of its own domains alone by now.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
@@ -48,6 +49,7 @@ class AcceptanceService:
 async def _accept(session: AsyncSession, caller: Principal, scope: InvitationScope, user: User) -> Membership | None:
     if user.email is None:
         return None
+    await places.hold(session, scope)
     invitation = await invitations.update_accepted(session, scope, email=user.email)
     if invitation is None:
         return None

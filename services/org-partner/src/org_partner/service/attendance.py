@@ -47,10 +47,11 @@ class AttendanceService:
 
         Raises:
             NotFound, Forbidden: as for pausing.
-            Conflict: it had ended, and the class is full, closed or a draft.
+            Conflict: it had ended, and the class is full, closed or a draft, or the student's account is no more.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_enrollment(session, caller, enrollment_id, allowed=permission.TEACH)
+            await enrolling.check_account(session, scope.user_id)
             group = await classes.lock(session, scope)
             row = await enrollments.lock(session, scope)
             if row.status == _PAUSED:
@@ -94,14 +95,15 @@ class AttendanceService:
             NotFound: no such enrolment for the caller, or no such class in the org.
             Forbidden: the caller does not teach in both, or it is another partner's class and they do not
                 administer the org.
-            Conflict: it has ended, it is the same class, the student is in the other one already, or that one is
-                full, closed or a draft.
+            Conflict: it has ended, it is the same class, the student is in the other one already, that one is full,
+                closed or a draft, or the student's account is no more.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_enrollment(session, caller, enrollment_id, allowed=permission.TEACH)
             target = await permission.to_transfer(session, caller, scope, class_id)
             if class_id == scope.class_id:
                 raise Conflict(TRANSFER_TO_SAME_CLASS)
+            await enrolling.check_account(session, scope.user_id)
             group = await _lock_both(session, scope, target)
             row = await enrollments.lock(session, scope)
             if row.status == _ENDED:

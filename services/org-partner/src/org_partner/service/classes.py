@@ -21,7 +21,7 @@ from org_partner.errors import (
     VERSION_STALE,
 )
 from org_partner.models import Class
-from org_partner.service import acts, class_events, effective_models, materials, periods, permission
+from org_partner.service import acts, class_events, effective_models, materials, periods, permission, places
 
 # What students may use; its changes are told under a version of their own.
 _CONFIGURES = frozenset({"name", "allowed_models", "class_budget", "student_budget"})
@@ -45,12 +45,13 @@ class ClassService:
         Raises:
             NotFound: no such partner for the caller, no such course in the partner's org, or no such document.
             Forbidden: the caller does not teach there.
-            Conflict: the course is archived.
+            Conflict: the course is archived, or the partner has just moved.
             Invalid: the period is over, or a model is not allowed.
         """
         periods.check_period(values.get("opens_at"), values.get("closes_at"))
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.TEACH)
+            await places.hold(session, scope)
             await self._check_course(session, scope, course_id)
             await effective_models.check(session, scope, values.get("allowed_models", ()))
             group = await classes.add(session, scope, class_id=new_id(), course_id=course_id, **values)

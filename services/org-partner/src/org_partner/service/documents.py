@@ -44,10 +44,18 @@ class DocumentService:
             is_open = known is not None and fact.tenant.class_id in known.class_ids
             await self._project(session, scope, fact)
             if isinstance(fact, DocumentDeleted):
-                for class_id in await class_materials.delete_document(session, scope, fact.document_id):
-                    group = await classes.update_configured(session, scope, class_id)
-                    await class_events.configured(session, scope, group)
+                await self._withdraw(session, scope, fact.document_id)
             await activities.note_document(session, fact, is_open=is_open)
+
+    async def _withdraw(self, session: AsyncSession, scope: PlatformScope, document_id: UUID) -> None:
+        """Out of every class that has it; none gets it meanwhile, because the document is locked."""
+        class_ids = await class_materials.list_classes(session, scope, document_id)
+        # The classes before what is in them, as whoever changes a class's materials does.
+        await classes.lock_many(session, scope, class_ids)
+        for class_id in class_ids:
+            if await class_materials.delete_document(session, scope, document_id, class_id):
+                group = await classes.update_configured(session, scope, class_id)
+                await class_events.configured(session, scope, group)
 
     async def _project(self, session: AsyncSession, scope: PlatformScope, fact: DocumentFact) -> None:
         is_live = not isinstance(fact, DocumentDeleted)

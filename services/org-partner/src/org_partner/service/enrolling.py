@@ -11,11 +11,31 @@ from chassis.auth import Principal
 from chassis.clock import now
 from chassis.errors import Conflict
 from contracts.org_partner import StudentEnrolled
-from org_partner.crud import class_materials, enrollment_changes, enrollments, students
+from org_partner.crud import class_materials, enrollment_changes, enrollments, students, users
 from org_partner.crud.scopes import ClassScope, InviteScope
-from org_partner.errors import CLASS_FULL, CLASS_IS_CLOSED, CLASS_IS_DRAFT
+from org_partner.errors import ACCOUNT_GONE, CLASS_FULL, CLASS_IS_CLOSED, CLASS_IS_DRAFT
 from org_partner.models import Class, Enrollment
 from org_partner.service.class_events import budget
+
+
+async def hold_account(session: AsyncSession, user_id: UUID) -> bool:
+    """Whoever is forgotten at the same time is forgotten before or after this transaction, not within it.
+
+    Before the class and the enrolment, in the order in which an erasure takes the two. An account that identity has
+    not told of yet is taken for one. False: it is no more.
+    """
+    user = await users.get(session, user_id)
+    return user is None or user.status != users.ANONYMISED
+
+
+async def check_account(session: AsyncSession, user_id: UUID) -> None:
+    """As `hold_account`.
+
+    Raises:
+        Conflict: it is no more.
+    """
+    if not await hold_account(session, user_id):
+        raise Conflict(ACCOUNT_GONE)
 
 
 def takes_students(group: Class) -> bool:

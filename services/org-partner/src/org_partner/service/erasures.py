@@ -30,7 +30,8 @@ class ErasureService:
         scope = permission.of_anonymised(fact.user_id)
         async with self._database.transaction(tenant.PLATFORM, once=delivery) as session:
             # Locks the row: whoever is giving this person something finishes first, or finds nobody.
-            email = await users.lock_email(session, fact.user_id)
+            # Who only named an address takes nothing along that was sent to it: it may be another's.
+            email = await users.lock_verified_email(session, fact.user_id)
             named = await users.count_personal(session, fact.user_id)
             told_at = fact.anonymised_at
             await users.update_anonymised(session, user_id=fact.user_id, version=fact.version, told_at=told_at)

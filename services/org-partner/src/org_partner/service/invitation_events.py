@@ -9,9 +9,8 @@ from chassis import outbox
 from chassis.clock import now
 from contracts import digests
 from contracts.org_partner import InvitationEnded, InvitationSent
-from org_partner.crud import invite_codes
 from org_partner.crud.scopes import ClassScope
-from org_partner.models import Invitation
+from org_partner.models import Invitation, InviteCode
 
 # A code's letter is sent once, and taken back once.
 _CODE_SENT, _CODE_ENDED = 1, 2
@@ -64,14 +63,14 @@ async def code_sent(
     )
 
 
-async def code_ended(session: AsyncSession, scope: ClassScope, invite_code_id: UUID) -> None:
-    """Nothing is told of a code that was no one person's."""
-    if not await invite_codes.is_personal(session, scope, invite_code_id):
+async def code_ended(session: AsyncSession, code: InviteCode) -> None:
+    """Nothing is told of a code that was no one person's, or whose recipient is forgotten: it had ended before."""
+    if code.recipient_hash is None:
         return
     event = InvitationEnded(
-        invitation_id=invite_code_id,
-        org_id=scope.org_id,
-        partner_id=scope.partner_id,
+        invitation_id=code.invite_code_id,
+        org_id=code.org_id,
+        partner_id=code.partner_id,
         version=_CODE_ENDED,
         ended_at=now(),
     )

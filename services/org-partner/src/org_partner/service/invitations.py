@@ -27,7 +27,7 @@ from org_partner.errors import (
     INVITATION_PENDING,
 )
 from org_partner.models import Invitation
-from org_partner.service import acts, domains, invitation_events, letter_limits, letters, permission
+from org_partner.service import acts, domains, invitation_events, letter_limits, letters, permission, places
 from org_partner.service.rate_limits import limited
 
 LIFETIME = timedelta(days=7)
@@ -81,6 +81,7 @@ class InvitationService:
         locale: Locale,
     ) -> Invitation:
         """In the caller's transaction: the row, its letter and the record of it."""
+        await places.hold(session, scope)
         # Their role is held, then asked for again: who takes it away waits and finds this invitation, or came first.
         await memberships.lock_roles(session, scope, user_id=caller.user_id)
         await permission.to_give(session, caller, scope, role)
@@ -174,8 +175,14 @@ class InvitationService:
             wait = await invitations.get_wait(session, scope, invitation_id, pause=PAUSE)
             if wait is not None and found.state not in ("accepted", "revoked"):
                 raise limited(INVITATION_JUST_SENT, wait)
+            # Whoever sends it again is who offers it from now on: with their role it ends.
             sent = await invitations.update_sent(
-                session, scope, invitation_id, token_hash=digests.of_token(token), lifetime=LIFETIME
+                session,
+                scope,
+                invitation_id,
+                by=caller.user_id,
+                token_hash=digests.of_token(token),
+                lifetime=LIFETIME,
             )
             if sent is None:
                 raise Conflict(INVITATION_OVER)
@@ -204,6 +211,8 @@ async def _find(
     session: AsyncSession, caller: Principal, place: permission.Where, invitation_id: UUID
 ) -> tuple[OrgScope | PartnerScope, Invitation]:
     scope = await permission.at(session, caller, place, in_org_to=permission.ADMINISTER, in_partner_to=permission.OWN)
+    # As for inviting; before the invitation, as whoever takes the role away does.
+    await memberships.lock_roles(session, scope, user_id=caller.user_id)
     invitation = await invitations.find(session, scope, invitation_id)
     if invitation is None:
         raise NotFound(INVITATION_NOT_FOUND)

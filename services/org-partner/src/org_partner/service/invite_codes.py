@@ -79,8 +79,12 @@ class InviteCodeService:
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_class(session, caller, class_id, allowed=permission.TEACH)
-            if not await invite_codes.update_revoked(session, scope, invite_code_id):
+            code = await invite_codes.lock(session, scope, invite_code_id)
+            if code is None:
                 raise NotFound(INVITE_CODE_NOT_FOUND)
-            await invitation_events.code_ended(session, scope, invite_code_id)
+            if code.revoked_at is not None:
+                return
+            await invite_codes.update_revoked(session, scope, invite_code_id)
+            await invitation_events.code_ended(session, code)
             target = f"invite_code/{invite_code_id}"
             await acts.record(session, caller, "invite_code.revoked", scope, target=target)

@@ -48,7 +48,7 @@ async def for_writing(session: AsyncSession, caller: Principal, level: Level) ->
 
 
 async def for_addressing(session: AsyncSession, caller: Principal, level: Level) -> OrgScope | PartnerScope:
-    """For where questions go and with whose key: what this service connects to, and what the org answers for.
+    """For where questions go, with whose key and at what price: what is connected to, and what the org answers for.
 
     Raises:
         NotFound: no such org or partner for the caller.

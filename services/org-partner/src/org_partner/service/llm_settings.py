@@ -19,7 +19,7 @@ from org_partner.crud import classes, llm_settings
 from org_partner.crud.scopes import OrgScope, PartnerScope
 from org_partner.errors import KEY_REQUIRED, LLM_PROVIDER_INCOMPLETE, LLM_PROVIDER_RESERVED
 from org_partner.models import LlmSettings
-from org_partner.service import acts, effective_models, llm_addresses, llm_levels, permission
+from org_partner.service import acts, effective_models, llm_addresses, llm_levels, permission, places
 from org_partner.service.effective_models import PLATFORM_PROVIDER, Effective
 from org_partner.service.llm_addresses import Address, Addresses
 from org_partner.service.llm_keys import LlmKeys
@@ -96,7 +96,8 @@ class LlmSettingsService:
         Raises:
             NotFound: no such org or partner for the caller.
             Forbidden: the caller neither administers the org nor owns the partner, or is an owner who would change
-                its provider, address or key.
+                its provider, address, key or prices.
+            Conflict: the partner has just moved.
             Invalid: an address that must not be reached, a model that the level above does not allow, or a new
                 place for a key that was for another one.
         """
@@ -104,14 +105,15 @@ class LlmSettingsService:
         # First, so that nobody has names looked up for them without a right to it.
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await llm_levels.for_writing(session, caller, level)
-            if _changes_address(await llm_settings.get(session, scope), wanted):
+            if _changes_terms(await llm_settings.get(session, scope), wanted):
                 await llm_levels.for_addressing(session, caller, level)
         address = await self._checked(wanted.base_url)
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await llm_levels.for_writing(session, caller, level)
+            await places.hold(session, scope)
             await llm_settings.lock(session, scope)
             before = await llm_settings.get(session, scope)
-            if _changes_address(before, wanted):
+            if _changes_terms(before, wanted):
                 await llm_levels.for_addressing(session, caller, level)
             row = await self._write(session, scope, before, wanted, address)
             view = _view(scope, await llm_settings.list_levels(session, scope))
@@ -125,7 +127,7 @@ class LlmSettingsService:
         Raises:
             NotFound: no such org or partner for the caller.
             Forbidden: the caller neither administers the org nor owns the partner, or is an owner and it has an
-                address.
+                address or prices.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await llm_levels.for_writing(session, caller, level)
@@ -133,7 +135,7 @@ class LlmSettingsService:
             before = await llm_settings.get(session, scope)
             if before is None:
                 return
-            if before.base_url is not None:
+            if before.base_url is not None or before.price_override:
                 await llm_levels.for_addressing(session, caller, level)
             row = await llm_settings.update_values(session, scope, before.settings_id, **_NOTHING)
             view = _view(scope, await llm_settings.list_levels(session, scope))
@@ -205,8 +207,10 @@ def _check_models(view: View, wanted: Wanted) -> None:
         effective_models.refuse_others([wanted.model], view.effective.allowed_models.value)
 
 
-def _changes_address(before: LlmSettings | None, wanted: Wanted) -> bool:
-    """Whether provider, URL or key would be others than those that stand."""
+def _changes_terms(before: LlmSettings | None, wanted: Wanted) -> bool:
+    """Whether provider, URL, key or prices would be others than those that stand."""
+    if wanted.price_override != (before.price_override if before else {}):
+        return True
     url = llm_addresses.parse(wanted.base_url).url if wanted.base_url is not None else None
     stands = (before.provider, before.base_url) if before else (None, None)
     removes_key = not wanted.keeps_key and before is not None and before.has_key

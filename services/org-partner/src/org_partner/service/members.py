@@ -16,7 +16,7 @@ from org_partner.crud import memberships as rows
 from org_partner.crud import users
 from org_partner.errors import ALREADY_MEMBER, MEMBERSHIP_NOT_FOUND, PARTNER_NOT_FOUND, USER_UNKNOWN
 from org_partner.models import Membership
-from org_partner.service import memberships, permission
+from org_partner.service import memberships, permission, places
 
 
 class MemberService:
@@ -75,6 +75,7 @@ class MemberService:
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.GIVEN_BY[role])
+            await places.hold(session, scope)
             user = await memberships.find_user(session, email)
             membership = await memberships.grant(session, caller, scope, user, role)
             if membership.role != role:
@@ -90,6 +91,7 @@ class MemberService:
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.GIVEN_BY[role])
+            await places.hold(session, scope)
             membership = await rows.find(session, scope, membership_id)
             if membership is None:
                 raise NotFound(MEMBERSHIP_NOT_FOUND)
@@ -108,6 +110,7 @@ class MemberService:
             scope = await permission.at(
                 session, caller, place, in_org_to=permission.ADMINISTER, in_partner_to=permission.OWN
             )
+            await places.hold(session, scope)
             membership = await rows.find(session, scope, membership_id)
             if membership is None:
                 raise NotFound(MEMBERSHIP_NOT_FOUND)
@@ -129,10 +132,14 @@ class MemberService:
             into = await permission.in_partner(session, caller, into_id, allowed=permission.ADMINISTER)
             if into.org_id != scope.org_id:
                 raise NotFound(PARTNER_NOT_FOUND)
+            for place in (scope, into):
+                await places.hold(session, place)
+            # The person before their role, in the order in which an erasure takes the two.
+            user_id = await rows.get_user_id(session, scope, membership_id)
+            user = await users.get(session, user_id) if user_id is not None else None
             membership = await rows.find(session, scope, membership_id)
             if membership is None:
                 raise NotFound(MEMBERSHIP_NOT_FOUND)
-            user = await users.get(session, membership.user_id)
             if user is None:
                 raise NotFound(USER_UNKNOWN)
             if await rows.get(session, into, user_id=membership.user_id):

@@ -10,7 +10,7 @@ from contracts.org_partner import MembershipGranted, MembershipRevoked, Role
 from org_partner.crud import invitations, memberships, users
 from org_partner.crud.scopes import InvitationScope, OrgScope, PartnerScope
 from org_partner.errors import LAST_ADMIN, LAST_OWNER, MEMBERSHIP_NOT_FOUND, USER_UNKNOWN, USER_UNVERIFIED
-from org_partner.models import Membership, User
+from org_partner.models import Invitation, Membership, User
 from org_partner.service import acts, domains, invitation_events, permission
 
 _LAST = {Role.ORG_ADMIN: LAST_ADMIN, Role.PARTNER_OWNER: LAST_OWNER}
@@ -101,6 +101,7 @@ async def revoke(
     await tell_revoked(session, revoked)
     await _record(session, actor, "membership.revoked", scope, revoked)
     await _end_invitations(session, actor, scope, revoked, before)
+    await _end_letters(session, actor, scope, revoked)
 
 
 async def _end_invitations(
@@ -114,12 +115,29 @@ async def _end_invitations(
         role = Role(each.role)
         held = await memberships.list_roles(session, scope, user_id=sender, partner_id=each.partner_id)
         if permission.may_give([before], role) and not permission.may_give(held, role):
-            revoked = await invitations.update_revoked(session, scope, each.invitation_id)
-            assert revoked is not None  # noqa: S101  it is pending, and locked
-            await invitation_events.ended(session, revoked)
-            target = f"invitation/{each.invitation_id}"
-            detail = {"role": role.value, "reason": "inviter_lost_role"}
-            await acts.record(session, actor, "invitation.revoked", scope, target=target, **detail)
+            await _end_invitation(session, actor, scope, each, reason="inviter_lost_role")
+
+
+async def _end_letters(
+    session: AsyncSession, actor: Principal, scope: OrgScope | PartnerScope, membership: Membership
+) -> None:
+    """What was sent to the member for that very place: an older letter must not bring them back."""
+    email = await users.get_email(session, membership.user_id)
+    if email is None:
+        return
+    for each in await invitations.list_pending_to(session, scope, email=email, partner_id=membership.partner_id):
+        await _end_invitation(session, actor, scope, each, reason="role_revoked")
+
+
+async def _end_invitation(
+    session: AsyncSession, actor: Principal, scope: OrgScope | PartnerScope, invitation: Invitation, *, reason: str
+) -> None:
+    """Of one that is pending, and locked."""
+    revoked = await invitations.update_revoked(session, scope, invitation.invitation_id)
+    assert revoked is not None  # noqa: S101  it is pending, and locked
+    await invitation_events.ended(session, revoked)
+    target = f"invitation/{invitation.invitation_id}"
+    await acts.record(session, actor, "invitation.revoked", scope, target=target, role=invitation.role, reason=reason)
 
 
 async def tell_granted(session: AsyncSession, membership: Membership) -> None:

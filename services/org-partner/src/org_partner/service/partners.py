@@ -12,7 +12,7 @@ from chassis.errors import Conflict, Locale
 from chassis.ids import new_id
 from chassis.paging import Slice
 from contracts.org_partner import PartnerChanged, PartnerCreated, Role, TenantStatus
-from org_partner.crud import invitations, llm_settings, partners
+from org_partner.crud import invitations, partners
 from org_partner.crud import memberships as rows
 from org_partner.crud.orgs import Filter
 from org_partner.crud.scopes import PartnerScope
@@ -147,23 +147,21 @@ class PartnerService:
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.SUPERVISE)
             into = await permission.in_org(session, caller, org_id, allowed=permission.SUPERVISE)
-            partner = await partners.lock(session, scope)
+            # What is being put into it is waited for, and counts.
+            partner = await partners.lock_whole(session, scope)
             if partner.org_id == into.org_id:
                 return partner
-            # Settings that are being saved are waited for, and count.
-            await llm_settings.lock(session, scope)
             if await partners.is_in_use(session, scope):
                 raise Conflict(PARTNER_IN_USE)
-            moved = await _change(
-                session, caller, scope, "partner.moved", {"org_id": into.org_id}, to_org_id=str(into.org_id)
-            )
+            # Neither org is told of the other. A supervisor sees both entries, by the partner's id.
+            moved = await _change(session, caller, scope, "partner.moved", {"org_id": into.org_id})
             there = permission.over_new_partner(into, moved)
             for membership in await rows.update_moved(session, there):
                 await memberships.tell_granted(session, membership)
             for invitation in await invitations.update_moved(session, there):
                 await invitation_events.sent(session, invitation)
             target = f"partner/{partner_id}"
-            await acts.record(session, caller, "partner.received", there, target=target, from_org_id=str(scope.org_id))
+            await acts.record(session, caller, "partner.received", there, target=target)
         return moved
 
 

@@ -10,7 +10,7 @@ from contracts import digests
 from org_partner.crud import classes, enrollments, invite_codes, rosters
 from org_partner.crud.scopes import InviteScope
 from org_partner.errors import INVITE_CODE_REFUSED, TOO_MANY_WRONG_CODES
-from org_partner.service import acts, enrolling, guessing, permission, views
+from org_partner.service import acts, enrolling, guessing, invitation_events, permission, views
 from org_partner.service.views import EnrollmentView
 
 
@@ -39,13 +39,18 @@ class RedemptionService:
         return enrollment
 
     async def _enrol(self, session: AsyncSession, caller: Principal, scope: InviteScope) -> EnrollmentView | None:
+        if not await enrolling.hold_account(session, scope.user_id):
+            return None
         # The class before the code, as everybody does: of a hundred at once, one after the other finds its seat.
         group = await classes.lock(session, scope)
         if not await self._is_in(session, scope):
-            if not enrolling.takes_students(group) or not await invite_codes.update_used(session, scope):
+            used = await invite_codes.update_used(session, scope) if enrolling.takes_students(group) else None
+            if used is None:
                 return None
             # Raised inside, which gives the use back: another seat may become free.
             await enrolling.check_seat(session, scope, group)
+            if used.used_count == used.max_uses:
+                await invitation_events.code_ended(session, used)
             code_id = str(scope.invite_code_id)
             (made,) = await enrolling.enrol(
                 session, scope, group, [scope.user_id], actor=caller, invite_code_id=code_id

@@ -36,6 +36,7 @@ from org_partner.service.roster_csv import RosterRow
 from org_partner.service.roster_outcomes import (
     ROW_ALREADY,
     ROW_CLASS_FULL,
+    ROW_ENDED,
     ROW_ENROLLED,
     ROW_INVALID,
     ROW_INVITED,
@@ -71,8 +72,8 @@ class _Judge:
     first: dict[str, int] = field(default_factory=dict)
 
     def verdict(self, row: RosterRow) -> Verdict:
-        if row.email is None:
-            return Verdict(row, ROW_INVALID)
+        if row.has_ended or row.email is None:
+            return Verdict(row, ROW_ENDED if row.has_ended else ROW_INVALID)
         if row.email in self.first:
             return Verdict(row, ROW_REPEATED, {"first_row": self.first[row.email]})
         self.first[row.email] = row.number
@@ -125,7 +126,10 @@ class RosterImportService:
             group = await classes.lock(session, scope)
             enrolling.check_takes_students(group)
             verdicts = await self._judge(session, scope, group, rows, invite_unknown=invite_unknown)
-            if not dry_run:
+            if dry_run:
+                # Its answer tells which of the addresses have an account.
+                await _record(session, caller, "students.import_tried", scope, group, verdicts)
+            else:
                 await self._carry_out(session, caller, scope, group, verdicts, locale=locale)
         return verdicts
 
@@ -138,7 +142,7 @@ class RosterImportService:
         *,
         invite_unknown: bool,
     ) -> list[Verdict]:
-        emails = {row.email for row in rows if row.email}
+        emails = {row.email for row in rows if row.email and not row.has_ended}
         known = await users.list_verified(session, emails)
         strangers = [digests.of_address(email) for email in emails - known.keys()]
         judge = _Judge(
@@ -166,8 +170,7 @@ class RosterImportService:
         addresses = _to_invite(verdicts)
         if addresses:
             await self._invite(session, scope, group, addresses, locale=locale)
-        outcomes = Counter(each.message.code for each in verdicts)
-        await acts.record(session, caller, "students.imported", scope, target=f"class/{group.class_id}", **outcomes)
+        await _record(session, caller, "students.imported", scope, group, verdicts)
 
     async def _invite(
         self, session: AsyncSession, scope: ClassScope, group: Class, addresses: Sequence[str], *, locale: Locale
@@ -190,6 +193,18 @@ class RosterImportService:
             link = codes.join_url(self._public_url, code)
             letter = letters.class_invitation(locale, group=group.name, link=link, code=code, days=LIFETIME.days)
             await self._mails.put(session, to=email, subject=letter.subject, text=letter.text)
+
+
+async def _record(
+    session: AsyncSession,
+    caller: Principal,
+    action: str,
+    scope: ClassScope,
+    group: Class,
+    verdicts: Sequence[Verdict],
+) -> None:
+    outcomes = Counter(each.message.code for each in verdicts)
+    await acts.record(session, caller, action, scope, target=f"class/{group.class_id}", **outcomes)
 
 
 async def _within_limits(session: AsyncSession, scope: ClassScope, verdicts: list[Verdict]) -> list[Verdict]:

@@ -24,6 +24,11 @@ ROW_REPEATED = Message(
     "{first_row}행과 같은 주소입니다. 한 번만 쓰세요.",
     "The same address as in row {first_row}. Write it once.",
 )
+ROW_ENDED = Message(
+    "ended",
+    "명단에 종료된 학생으로 적혀 있어 등록하지 않았습니다. 등록하려면 이 행의 상태를 지우세요.",
+    "The roster says that this enrolment has ended, so nothing was done. To enrol, clear the row's status.",
+)
 ROW_CLASS_FULL = Message(
     "class_full", "강의 정원이 찼습니다. 정원을 늘리고 다시 보내세요.", "The class is full. Give it more seats."
 )

@@ -56,9 +56,10 @@ class SettlementPolicyService:
         starts = days.midnight(effective_from)
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_org(session, caller, org_id, allowed=permission.ADMINISTER)
+            await settlement_policies.lock(session, scope)
+            # After the lock: midnight may pass while somebody else is waited for.
             if starts <= now():
                 raise Invalid(POLICY_TOO_EARLY, earliest=days.today() + timedelta(days=1))
-            await settlement_policies.lock(session, scope)
             if await settlement_policies.is_day_taken(session, scope, starts):
                 raise Conflict(POLICY_DAY_TAKEN, effective_from=effective_from)
             policy = await settlement_policies.add(

@@ -5,7 +5,7 @@ from chassis.database import Database
 from chassis.delivery import Delivery
 from contracts.identity import UserChanged, UserRegistered, UserStatus
 from org_partner.crud import invitations, users
-from org_partner.service import permission
+from org_partner.service import invitation_events, permission
 
 
 class UserService:
@@ -47,5 +47,7 @@ class UserService:
                 )
             if user.status == UserStatus.ANONYMISED:
                 # A fact that comes after the erasure tells the address for the first time.
-                gone = permission.of_anonymised(fact.user_id)
-                await invitations.delete_of_user(session, gone, email=email)
+                scope = permission.of_anonymised(fact.user_id)
+                gone = await invitations.delete_of_user(session, scope, email=email if verified else None)
+                for each in gone:
+                    await invitation_events.ended(session, each, version=each.version + 1)

@@ -55,8 +55,8 @@ async def of_classes(
         values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for it
         effective = effective_models.combine(levels[scope.partner_id], values.pop("allowed_models"))
         budget = values.pop("student_budget")
-        # What the class has now is for those who are in it now.
-        is_in = row.status == "active"
+        # What the class has now is for those who are in it now, and while anything may be used there.
+        is_in = values.pop("is_tenant_active") and row.status == "active"
         views.append(
             EnrollmentView(
                 budget=budget if is_in else None,
