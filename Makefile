@@ -41,7 +41,7 @@ demo: override export ASK := $(value ASK)
 
 .PHONY: test
 test: setup ## All tests, on real PostgreSQL, NATS, gateway and model (ARGS="-k name")
-	@$(PY) -m pytest -q --numprocesses 2 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -q --numprocesses 2 $(ARGS)
 
 .PHONY: test-isolation
 test-isolation: setup ## Every operation for every kind of caller, against tests/isolation/expected.yaml

@@ -3,18 +3,27 @@
 from collections.abc import Generator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["growfit_local.testing"]
 
+# There is one whole stack, so all that asks it goes to one worker.
+_OF_THE_STACK = ("tests/e2e/", "tests/isolation/", "tests/test_accounting.py")
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a module share its database, so they stay together when the run is divided among workers."""
-    for item in items:
-        # There is one stack, so whatever needs it goes to one worker.
-        fixtures = getattr(item, "fixturenames", ())
-        group = "stack" if "stack" in fixtures else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+
+class ByModule(LoadScopeScheduling):
+    """The tests of a module share its database, so they stay together when the run is divided among workers.
+
+    The marks that pytest-xdist has for this have no effect under pytest 9.2, which took what it writes them to away.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "the stack" if nodeid.startswith(_OF_THE_STACK) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByModule:
+    return ByModule(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,42 +4,70 @@ import asyncio
 import os
 import sys
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from typer.testing import CliRunner
 
 from contracts.identity import Tier
+from identity.cli import cli
 
 
 @pytest.fixture
-def run(settings):
-    async def command(*words: str, password: str | None = "correct-horse-battery", stdin: str = "") -> tuple:
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
+def environment(settings):
+    """As it is when the command begins; with `password` None, there is none in it."""
+
+    def make(password: str | None) -> dict[str, str | None]:
+        return {
             "APP_ENV": "test",
             "DATABASE_URL": settings.database_url,
             "NATS_URL": settings.nats_url,
             "NATS_NKEY_SEED": settings.nats_nkey_seed,
             "JWKS_URL": settings.jwks_url,
             "KEY_ENCRYPTION_KEY": settings.key_encryption_key.get_secret_value(),
+            "GROWFIT_PASSWORD": password,
         }
-        if password is not None:
-            environment["GROWFIT_PASSWORD"] = password
+
+    return make
+
+
+@pytest.fixture
+def run(environment):
+    """Exit code, output and errors of a command. In this process: a new one takes seconds to begin."""
+
+    async def command(*words: str, password: str | None = "correct-horse-battery", stdin: str = "") -> tuple:
+        invoke = partial(CliRunner().invoke, cli, words, input=stdin, env=environment(password))
+        done = await asyncio.to_thread(invoke)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, done.stdout, done.stderr
+
+    return command
+
+
+@pytest.fixture
+def run_alone(environment):
+    """The same in a process of its own."""
+
+    async def command(*words: str, password: str) -> tuple:
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "identity.cli", *words),
-            env=environment,
-            stdin=asyncio.subprocess.PIPE,
+            env=inherited | environment(password),
+            stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await process.communicate(stdin.encode())
+        out, err = await process.communicate()
         return process.returncode, out.decode(), err.decode()
 
     return command
 
 
-async def test_a_supervisor_is_made_can_log_in_and_is_announced(client, sql, run, stranger) -> None:
-    account = stranger()
-    code, out, err = await run("create-supervisor", account.email.upper(), "--display-name", "운영자")
+async def test_a_supervisor_is_made_can_log_in_and_is_announced(client, sql, run_alone, stranger) -> None:
+    account, words = stranger(), ("--display-name", "운영자")
+    code, out, err = await run_alone("create-supervisor", account.email.upper(), *words, password=account.password)
 
     assert (code, err) == (0, "")
     assert "is a supervisor" in out

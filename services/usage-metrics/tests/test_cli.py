@@ -1,13 +1,18 @@
 """The operator's commands, run as an operator runs them."""
 
 import asyncio
-import sys
+from functools import partial
 
 import pytest
+from typer.testing import CliRunner
+
+from usage_metrics.cli import cli
 
 
 @pytest.fixture
 def run(settings):
+    """Exit code and all that was said. In this process: a new one takes seconds to begin."""
+
     async def command(*arguments: str) -> tuple[int, str]:
         environment = {
             "APP_ENV": "test",
@@ -16,12 +21,10 @@ def run(settings):
             "NATS_NKEY_SEED": "",
             "JWKS_URL": settings.jwks_url,
         }
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "usage_metrics.cli", *arguments, env=environment, stdout=pipe, stderr=pipe
-        )
-        out, error = await process.communicate()
-        return process.returncode or 0, out.decode() + error.decode()
+        done = await asyncio.to_thread(partial(CliRunner().invoke, cli, arguments, env=environment))
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, done.output
 
     return command
 

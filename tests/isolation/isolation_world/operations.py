@@ -314,7 +314,8 @@ REQUESTS: Mapping[str, Request] = {
     "PUT /partners/{partner_id}/llm-settings": Request(_MODELS),
     "DELETE /partners/{partner_id}/llm-settings": Request(fresh=_llm_settings("partner")),
     "POST /partners/{partner_id}/members": Request(
-        made(lambda world, _ids: {"email": world.people.person("new").email, "role": "assistant"})
+        # Again: whoever has just signed up may not be known yet.
+        made(lambda world, _ids: {"email": world.ours.assistant.email, "role": "assistant"})
     ),
     "PATCH /partners/{partner_id}/members/{membership_id}": Request(sending(role="instructor")),
     "DELETE /partners/{partner_id}/members/{membership_id}": Request(fresh=_member),

@@ -18,6 +18,8 @@ from ingest.service.uploads import MAX_TITLE, clean_title
         ("C:\\Users\\kim\\보고서.pdf", "보고서.pdf"),
         ("\\\\server\\share\\a.md", "a.md"),
         ("/", "untitled"),
+        ("\u202e.", "untitled"),
+        ("../..", "untitled"),
         ("", "untitled"),
         (" \t\n ", "untitled"),
         ("\u200b\u2060", "untitled"),

@@ -199,4 +199,6 @@ def clean_name(file_name: str) -> str:
     # macOS sends Hangul in pieces (NFD), which nobody would find by typing it.
     name = unicodedata.normalize("NFC", PurePath(file_name.replace("\\", "/")).name)
     kept = (" " if character.isspace() else character for character in name)
-    return " ".join("".join(character for character in kept if character.isprintable()).split())
+    name = " ".join("".join(character for character in kept if character.isprintable()).split())
+    # Dots alone are folders, not names.
+    return name if name.strip(".") else ""
