@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 export PATH=$PWD/.venv/bin:$PATH
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
+# What runs in the background does not hear Ctrl-C.
+trap 'kill $(jobs -p) 2>/dev/null; wait; exit 130' INT TERM
 names=()
 
 step() { # name command...

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,10 +29,12 @@ from chassis.errors import (
     TOO_MANY_REQUESTS,
     Conflict,
     Forbidden,
+    GrowFitError,
     Message,
     NotFound,
     RateLimited,
     Unauthenticated,
+    Unavailable,
 )
 from chassis.origin import Origin
 from chassis.plumbing import plumbing_tables
@@ -48,6 +51,14 @@ ACTOR = Principal(uuid4(), "user", uuid4(), 0)
 def nowhere() -> None:
     """The tests of one process share a context."""
     origin.set_current(Origin())
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch) -> list[float]:
+    """The minute of `refusals`, which must not turn within a test."""
+    at = [1_000_020.0]
+    monkeypatch.setattr(refusals, "time", SimpleNamespace(time=lambda: at[0]))
+    return at
 
 
 async def entries(store) -> list[AuditEntry]:
@@ -273,21 +284,39 @@ async def test_who_asks_for_many_things_that_are_not_theirs_is_told_of_and_who_a
     assert entry.detail == {"different_ids": refusals.PROBES}
 
 
-async def test_strangers_cannot_fill_the_audit_log_and_in_the_next_minute_it_hears_again(
-    store, access_with, signer, monkeypatch
-) -> None:
-    clock = [1_000_020.0]
-    monkeypatch.setattr(refusals.time, "time", lambda: clock[0])
+async def test_strangers_neither_fill_the_audit_log_nor_deafen_it(store, clock) -> None:
     note = refusals.Refusals(store.database).note
-    refused = refusals.Refused(None, "GET /x", {}, Unauthenticated(TOKEN_INVALID))
+
+    def refused(error: GrowFitError, caller: Principal | None = None) -> refusals.Refused:
+        return refusals.Refused(caller, "GET /x", {}, error)
+
     for number in range(150):
-        origin.set_current(origin.Origin(ip=f"203.0.{number // 250}.{number % 250}"))
-        await note(refused)
+        origin.set_current(Origin(ip=f"203.0.113.{number}"))
+        await note(refused(Unauthenticated(TOKEN_INVALID)))
     assert len(await entries(store)) == 100
+    await note(refused(Unauthenticated(SESSION_ENDED), ACTOR))
+    assert (await entries(store))[-1].actor_id == ACTOR.user_id
 
     clock[0] += 60
-    await note(refused)
-    assert len(await entries(store)) == 101
+    for number in range(5):
+        # One host, whatever it calls itself.
+        origin.set_current(Origin(ip=f"2001:db8::{number}"))
+        await note(refused(Unauthenticated(TOKEN_INVALID)))
+    assert len(await entries(store)) == 102
+
+
+async def test_what_could_not_be_written_is_told_the_next_time(store) -> None:
+    lost = Database("postgresql+psycopg://x:x@127.0.0.1:1/x", store.plumbing, pool_size=1)
+    told = refusals.Refusals(lost)
+    refused = refusals.Refused(None, "GET /x", {}, Unauthenticated(TOKEN_INVALID))
+    with pytest.raises(Unavailable):
+        await told.note(refused)
+    await lost.close()
+
+    told._database = store.database
+    await told.note(refused)
+
+    assert [entry.action for entry in await entries(store)] == ["token.refused"]
 
 
 async def test_without_a_database_the_refusal_stands_all_the_same(store, access_with, signer, caplog) -> None:

@@ -371,7 +371,9 @@ class Server:
 
     def authenticate(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"p@ss:word")
+        is_right = data.password == b"p@ss:word"
+        # Not handled: the server itself says that it is wrong.
+        return AuthResult(success=is_right, handled=is_right)
 
 
 @asynccontextmanager
@@ -456,6 +458,7 @@ async def test_a_login_at_the_server(put, queue_with, tls_server: Server, waitin
     await put()
     await queue_with(mailer(f"smtp://grow%40fit:wrong@127.0.0.1:{tls_server.port}")).send_next()
     (row,) = await waiting()
+    assert "535" in row.last_error
     assert "wrong" not in row.last_error
     assert len(tls_server.taken) == 1
 

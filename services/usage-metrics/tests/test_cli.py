@@ -1,6 +1,7 @@
-"""The operator's commands, run as an operator runs them."""
+"""The operator's commands, and that there is a program of them."""
 
 import asyncio
+import sys
 from functools import partial
 
 import pytest
@@ -50,3 +51,12 @@ async def test_a_wrong_month_is_a_wrong_call(run):
 
     assert status == 2
     assert "--month" in output
+
+
+async def test_the_program_tells_its_commands():
+    program = (sys.executable, "-m", "usage_metrics.cli", "--help")
+    process = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+
+    assert process.returncode == 0
+    assert {word for word in ("reconcile", "rebuild") if word in out.decode()} == {"reconcile", "rebuild"}

@@ -1,6 +1,5 @@
 """What a service's own tests put in identity's place, and their look past the service into its database."""
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,6 +7,7 @@ from uuid import UUID, uuid4
 import jwt
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from chassis.auth import ACCESS_TOKEN_TYPE, ALGORITHM, AUDIENCE, Verifier
@@ -71,20 +71,22 @@ class Sql:
             cursor = await connection.execute(query, values)
             return await cursor.fetchall() if cursor.description else []
         finally:
-            if connection.closed:
-                await connection.close()
-            else:
+            # One whose query was cancelled is still busy with it.
+            if connection.info.transaction_status is TransactionStatus.IDLE:
                 self._idle.append(connection)
+            else:
+                await connection.close()
 
     async def _connection(self) -> psycopg.AsyncConnection[dict[str, Any]]:
         while self._idle:
             connection = self._idle.pop()
             # The server may have been restarted, or have put it out, since it was used.
-            with suppress(psycopg.OperationalError):
+            try:
                 await connection.execute("")
-            if not connection.closed:
+            except psycopg.OperationalError:
+                await connection.close()
+            else:
                 return connection
-            await connection.close()
         return await psycopg.AsyncConnection.connect(self._url, autocommit=True, row_factory=dict_row)
 
     async def close(self) -> None:

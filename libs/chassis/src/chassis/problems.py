@@ -85,7 +85,7 @@ def body_of(
 
 
 def install(app: FastAPI, *, on_refused: OnRefused | None = None) -> None:
-    """`on_refused` is told of every answer 401, 403, 404 and 429 that a service gave."""
+    """`on_refused` is told of every 401, 403, 404 and 429 that a route answered with."""
     app.state.on_refused = on_refused
     app.add_exception_handler(GrowFitError, _on_growfit_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)

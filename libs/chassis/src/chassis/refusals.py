@@ -1,5 +1,5 @@
-"""What the audit log is told of requests that were refused. Nobody can fill it: what costs a stranger nothing is told
-once a minute for each of them, and no more often than `_MOST_A_MINUTE` by one process.
+"""What the audit log is told of requests that were refused. Nobody can fill it, and nobody can deafen it: of each known
+caller a process tells an action once a minute, and of strangers once for each network, in all `_STRANGERS_A_MINUTE`.
 """
 
 import time
@@ -23,11 +23,14 @@ from chassis.errors import (
 from contracts.audit import AuditOutcome
 
 _MINUTE_SECONDS = 60
-_MOST_A_MINUTE = 100
+_STRANGERS_A_MINUTE = 100
 # So many different things that are not there, or not theirs, does nobody ask for within a minute by mistake.
 PROBES = 20
 # A token that merely is too old, or none at all, is what every client sends now and then.
 _SUSPICIOUS = frozenset({TOKEN_INVALID.code, SESSION_ENDED.code})
+
+# Whose act it was: a user's, or a network's where nobody is known.
+type _Whose = tuple[str, UUID | str]
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,21 @@ class Refused:
     error: GrowFitError
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """`once`: told before within this minute, it is not told again."""
+
+    action: str
+    detail: dict[str, Any]
+    once: _Whose | None = None
+
+
 class Refusals:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._minute = 0
-        self._told: set[tuple[str, object]] = set()
+        self._told: set[_Whose] = set()
+        self._strangers = 0
         self._missed: dict[UUID, set[str]] = {}
 
     async def note(self, refused: Refused) -> None:
@@ -53,36 +66,54 @@ class Refusals:
         Raises:
             Unavailable: the database cannot be reached.
         """
-        minute = int(time.time()) // _MINUTE_SECONDS
-        if minute != self._minute:
-            self._minute, self._told, self._missed = minute, set(), {}
-        found = self._entry(refused)
-        if found is None:
+        self._turn()
+        entry = self._entry(refused)
+        if entry is None or not self._takes(entry, refused.caller):
             return
-        action, detail = found
+        try:
+            await self._write(entry, refused)
+        except BaseException:
+            if entry.once is not None:
+                self._told.discard(entry.once)
+            raise
+
+    async def _write(self, entry: _Entry, refused: Refused) -> None:
         async with self._database.transaction() as session:
             await audit.record(
                 session,
-                action,
+                entry.action,
                 actor=refused.caller,
                 target=f"route/{refused.route}",
                 outcome=AuditOutcome.REFUSED,
-                **detail,
+                **entry.detail,
             )
 
-    def _entry(self, refused: Refused) -> tuple[str, dict[str, Any]] | None:
+    def _turn(self) -> None:
+        minute = int(time.time()) // _MINUTE_SECONDS
+        if minute != self._minute:
+            self._minute, self._told, self._strangers, self._missed = minute, set(), 0, {}
+
+    def _takes(self, entry: _Entry, caller: Principal | None) -> bool:
+        if entry.once is None:
+            return True
+        if entry.once in self._told or (caller is None and self._strangers >= _STRANGERS_A_MINUTE):
+            return False
+        self._told.add(entry.once)
+        self._strangers += caller is None
+        return True
+
+    def _entry(self, refused: Refused) -> _Entry | None:
         caller, error = refused.caller, refused.error
         match error:
             case Forbidden() if caller is not None:
-                return "request.forbidden", {"code": error.code, "named": refused.named}
+                return _Entry("request.forbidden", {"code": error.code, "named": refused.named})
             case Unauthenticated() if error.code in _SUSPICIOUS:
-                who = caller.user_id if caller else origin.current().ip
-                return self._once("token.refused", who, code=error.code)
+                return _once("token.refused", caller, code=error.code)
             case RateLimited() if caller is not None and error.code == TOO_MANY_REQUESTS.code:
                 most = error.values["limit"]
-                return self._once("limit.reached", caller.user_id, limit="requests_per_minute", most=most, minutes=1)
+                return _once("limit.reached", caller, limit="requests_per_minute", most=most, minutes=1)
             case NotFound() if caller is not None and self._is_probing(caller, refused.named):
-                return self._once("ids.probed", caller.user_id, different_ids=PROBES)
+                return _once("ids.probed", caller, different_ids=PROBES)
             case _:
                 return None
 
@@ -92,8 +123,7 @@ class Refusals:
             missed.update(named.values())
         return len(missed) >= PROBES
 
-    def _once(self, action: str, who: object, **detail: Any) -> tuple[str, dict[str, Any]] | None:
-        if (action, who) in self._told or len(self._told) >= _MOST_A_MINUTE:
-            return None
-        self._told.add((action, who))
-        return action, detail
+
+def _once(action: str, caller: Principal | None, **detail: Any) -> _Entry:
+    who = caller.user_id if caller else str(origin.host_of(origin.current().ip))
+    return _Entry(action, detail, (action, who))

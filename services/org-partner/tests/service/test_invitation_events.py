@@ -137,5 +137,7 @@ async def test_the_end_of_a_code_in_a_letter_is_told_when_it_is_used(world, scho
 
     person = await world.person(email=email)
     await world.wired.redemptions.redeem(person.caller, text.split("join#code=", 1)[1].split()[0])
+    # It has ended already.
+    await world.wired.invite_codes.revoke(school.owner.caller, school.group.class_id, code_id)
 
     assert [type(each) for each in await told(sql, code_id)] == [InvitationSent, InvitationEnded]

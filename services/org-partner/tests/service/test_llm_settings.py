@@ -418,3 +418,12 @@ async def test_a_class_may_be_given_what_its_partner_may_use_and_nothing_else(ll
     assert caught.value.values == {"models": ["another", "gpt-4.1"], "allowed": ["growfit-extractive"]}
     await llm.llm_settings.save(school.admin.caller, AtOrg(school.org.org_id), whole())
     await check("gpt-4.1")
+
+
+async def test_an_owner_does_not_clear_prices_either(llm, school) -> None:
+    partner = AtPartner(school.partner.partner_id)
+    prices = {"growfit-extractive": {"input": "1", "output": "2", "currency": "USD"}}
+    await llm.llm_settings.save(school.admin.caller, partner, wanted(price_override=prices))
+
+    assert await refused_owner(llm, school, None) == "llm_address_by_admin"
+    await llm.llm_settings.clear(school.admin.caller, partner)

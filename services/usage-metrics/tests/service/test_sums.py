@@ -111,7 +111,7 @@ async def test_any_few_calls_add_up(books, emptied_again, make_usage, principal,
 
 
 @settings(
-    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=1, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(kinds=st.lists(CALLS, min_size=40, max_size=40), seed=st.integers(0, 2**32))
 async def test_a_thousand_calls_add_up_in_every_grouping(books, emptied_again, make_usage, principal, kinds, seed):

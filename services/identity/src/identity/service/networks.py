@@ -1,6 +1,6 @@
 """Which addresses count as one place: a household, a school, a provider's customer."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, ip_network
 
 from chassis import origin
 
@@ -10,7 +10,7 @@ _IPV4_PREFIX, _IPV6_PREFIX = 24, 64
 
 def network_of(ip: str | None) -> str:
     """The /24 or the /64 around an address; `UNKNOWN` where there is none."""
-    address = _parse(ip)
+    address = origin.parsed(ip)
     if address is None:
         return UNKNOWN
     prefix = _IPV4_PREFIX if isinstance(address, IPv4Address) else _IPV6_PREFIX
@@ -24,15 +24,5 @@ def here() -> str | None:
 
 
 def host_of(ip: str | None) -> str:
-    """One customer: an IPv4 address, or the /64 that an IPv6 host chooses its addresses from."""
-    address = _parse(ip)
-    return str(address) if isinstance(address, IPv4Address) else network_of(ip)
-
-
-def _parse(ip: str | None) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address((ip or "").partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    """One customer (`chassis.origin.host_of`); `UNKNOWN` where there is none."""
+    return origin.host_of(ip) or UNKNOWN

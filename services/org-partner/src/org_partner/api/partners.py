@@ -58,13 +58,13 @@ async def update_partner(partner_id: UUID, body: PartnerPatch, caller: Caller, s
     return PartnerOut.model_validate(changed)
 
 
-@router.post("/partners/{partner_id}/suspend", responses=_READ)
+@router.post("/partners/{partner_id}/suspend", responses=_CHANGE)
 async def suspend_partner(partner_id: UUID, body: SuspensionIn, caller: Caller, services: Services) -> PartnerOut:
     """For the org's administrators. Acts at once on the partner's classes, in every service."""
     return PartnerOut.model_validate(await services.partners.suspend(caller, partner_id, reason=body.reason))
 
 
-@router.post("/partners/{partner_id}/restore", responses=_READ)
+@router.post("/partners/{partner_id}/restore", responses=_CHANGE)
 async def restore_partner(partner_id: UUID, caller: Caller, services: Services) -> PartnerOut:
     """For the org's administrators."""
     return PartnerOut.model_validate(await services.partners.restore(caller, partner_id))

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, delete, func, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, Interval, and_, delete, func, or_, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -86,22 +86,18 @@ async def update_moved(session: AsyncSession, scope: PartnerScope) -> Sequence[I
     return (await session.execute(statement)).scalars().all()
 
 
-async def list_pending_of(
-    session: AsyncSession, scope: Scope, *, invited_by: UUID, partner_id: UUID | None
+async def lock_pending_of(
+    session: AsyncSession, scope: Scope, *, user_id: UUID, email: str | None, partner_id: UUID | None
 ) -> Sequence[Invitation]:
-    """Those that the user sent to the partner, or without one to the org and any of its partners; locked."""
-    query = select(Invitation).where(Invitation.invited_by == invited_by, Invitation.state == "pending", _inside(scope))
+    """What the user sent to the partner, or without one to the org and any of its partners; and what was sent to the
+    address for that very partner, or for the org itself. In one order for all.
+    """
+    sent = [Invitation.invited_by == user_id]
     if partner_id is not None:
-        query = query.where(Invitation.partner_id == partner_id)
-    return (await session.execute(query.order_by(Invitation.invitation_id).with_for_update())).scalars().all()
-
-
-async def list_pending_to(
-    session: AsyncSession, scope: Scope, *, email: str, partner_id: UUID | None
-) -> Sequence[Invitation]:
-    """Those of the address to that very partner, or without one to the org itself; locked."""
-    query = select(Invitation).where(Invitation.email == email, Invitation.state == "pending", _inside(scope))
-    query = query.where(Invitation.partner_id.is_not_distinct_from(partner_id))
+        sent.append(Invitation.partner_id == partner_id)
+    got = [Invitation.email == email, Invitation.partner_id.is_not_distinct_from(partner_id)]
+    query = select(Invitation).where(Invitation.state == "pending", _inside(scope))
+    query = query.where(or_(and_(*sent), and_(*got)) if email is not None else and_(*sent))
     return (await session.execute(query.order_by(Invitation.invitation_id).with_for_update())).scalars().all()
 
 

@@ -57,6 +57,13 @@ async def get(session: AsyncSession, scope: Scope | InvitationScope, *, user_id:
     return (await session.execute(query)).scalar_one_or_none()
 
 
+async def hold_partner(session: AsyncSession, scope: Scope, membership_id: UUID) -> None:
+    """The partner that the role is in, if it is in one, stays in its org. Before the role, as a move takes the two."""
+    query = select(Partner.partner_id).join(Membership, Membership.partner_id == Partner.partner_id)
+    query = query.where(Membership.membership_id == membership_id, _inside(scope))
+    await session.execute(query.with_for_update(read=True, key_share=True, of=Partner))
+
+
 async def find(session: AsyncSession, scope: Scope, membership_id: UUID) -> Membership | None:
     """A role that somebody has in the org with all its partners, or in the partner; locked, for it is to change."""
     query = select(Membership).where(Membership.membership_id == membership_id, Membership.revoked_at.is_(None))

@@ -29,14 +29,14 @@ async def hold(session: AsyncSession, scope: PartnerScope | InvitationScope) -> 
     return held.scalar_one_or_none() is not None
 
 
-async def lock_whole(session: AsyncSession, scope: PartnerScope) -> Partner:
-    """As `lock`, and nothing is put into it either."""
-    return await session.get_one(Partner, scope.partner_id, with_for_update=True, populate_existing=True)
+async def lock(session: AsyncSession, scope: PartnerScope, *, whole: bool = False) -> Partner | None:
+    """As it is once everybody who changes it is done; until the end of the transaction nobody else does.
 
-
-async def lock(session: AsyncSession, scope: PartnerScope) -> Partner:
-    """As it is once everybody who changes it is done; until the end of the transaction nobody else does."""
-    return await session.get_one(Partner, scope.partner_id, with_for_update={"key_share": True}, populate_existing=True)
+    `whole`: nothing is put into it either. None: it is in another org by now.
+    """
+    query = select(Partner).where(Partner.partner_id == scope.partner_id, Partner.org_id == scope.org_id)
+    query = query.with_for_update(key_share=not whole).execution_options(populate_existing=True)
+    return (await session.execute(query)).scalar_one_or_none()
 
 
 async def update_changed(session: AsyncSession, scope: PartnerScope, **values: Any) -> Partner:

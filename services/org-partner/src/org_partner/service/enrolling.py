@@ -22,7 +22,7 @@ async def hold_account(session: AsyncSession, user_id: UUID) -> bool:
     """Whoever is forgotten at the same time is forgotten before or after this transaction, not within it.
 
     Before the class and the enrolment, in the order in which an erasure takes the two. An account that identity has
-    not told of yet is taken for one. False: it is no more.
+    not told of yet is let in, and nothing is held of it. False: it is no more.
     """
     user = await users.get(session, user_id)
     return user is None or user.status != users.ANONYMISED

@@ -5,7 +5,6 @@ those accounts alone that had a wrong one themselves: one pupil who guesses must
 Whoever reaches a limit is told of to the audit log, once an hour.
 """
 
-import ipaddress
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,7 +36,7 @@ async def refuse(session: AsyncSession, scope: OwnScope, message: Message) -> No
     wait = await refused_redemptions.get_wait(session, scope, limit=MAX_REFUSALS, window=WINDOW)
     if wait is not None:
         raise limited(message, wait)
-    source = _network(origin.current().ip)
+    source = _source()
     guessed = await refused_redemptions.get_wait(session, scope, limit=1, window=WINDOW) is not None
     if source is not None and guessed:
         seconds = await guessing_sources.get_wait(session, scope, source, limit=MAX_REFUSALS_AT_ADDRESS)
@@ -53,27 +52,15 @@ async def count(session: AsyncSession, scope: OwnScope) -> None:
     # Whoever goes on for hours reaches the limit again and again; within one, only the first time is told.
     if spent and await guessing_sources.add(session, scope, f"user:{scope.user_id}") == 1:
         await _alarm(session, scope, source="account", refusals=MAX_REFUSALS)
-    network = _network(origin.current().ip)
-    if network is not None and await guessing_sources.add(session, scope, network) == MAX_REFUSALS_AT_ADDRESS:
+    source = _source()
+    if source is not None and await guessing_sources.add(session, scope, source) == MAX_REFUSALS_AT_ADDRESS:
         await _alarm(session, scope, source="address", refusals=MAX_REFUSALS_AT_ADDRESS)
 
 
-def _network(address: str | None) -> str | None:
-    """Of IPv6 the 64 bits that one line has, as the gateway counts too: within them addresses cost nothing.
-
-    An IPv4 address in IPv6's notation is the IPv4 address: all of them lie within the same 64 bits.
-    """
-    if address is None:
-        return None
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return f"ip:{address}"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is None:
-            return f"ip:{ipaddress.IPv6Network((parsed, 64), strict=False)}"
-        parsed = parsed.ipv4_mapped
-    return f"ip:{parsed}"
+def _source() -> str | None:
+    """The customer whose line it is, as the gateway counts too: within an IPv6 line addresses cost nothing."""
+    host = origin.host_of(origin.current().ip)
+    return None if host is None else f"ip:{host}"
 
 
 async def _alarm(session: AsyncSession, scope: OwnScope, *, source: str, refusals: int) -> None:

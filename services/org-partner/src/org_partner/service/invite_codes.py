@@ -85,6 +85,8 @@ class InviteCodeService:
             if code.revoked_at is not None:
                 return
             await invite_codes.update_revoked(session, scope, invite_code_id)
-            await invitation_events.code_ended(session, code)
+            if code.used_count < code.max_uses:
+                # Of one that is used up it was told when it was.
+                await invitation_events.code_ended(session, code)
             target = f"invite_code/{invite_code_id}"
             await acts.record(session, caller, "invite_code.revoked", scope, target=target)

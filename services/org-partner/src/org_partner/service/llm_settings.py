@@ -128,9 +128,11 @@ class LlmSettingsService:
             NotFound: no such org or partner for the caller.
             Forbidden: the caller neither administers the org nor owns the partner, or is an owner and it has an
                 address or prices.
+            Conflict: the partner has just moved.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await llm_levels.for_writing(session, caller, level)
+            await places.hold(session, scope)
             await llm_settings.lock(session, scope)
             before = await llm_settings.get(session, scope)
             if before is None:

@@ -110,7 +110,7 @@ class MemberService:
             scope = await permission.at(
                 session, caller, place, in_org_to=permission.ADMINISTER, in_partner_to=permission.OWN
             )
-            await places.hold(session, scope)
+            await rows.hold_partner(session, scope, membership_id)
             membership = await rows.find(session, scope, membership_id)
             if membership is None:
                 raise NotFound(MEMBERSHIP_NOT_FOUND)

@@ -100,33 +100,33 @@ async def revoke(
         raise NotFound(MEMBERSHIP_NOT_FOUND)
     await tell_revoked(session, revoked)
     await _record(session, actor, "membership.revoked", scope, revoked)
-    await _end_invitations(session, actor, scope, revoked, before)
-    await _end_letters(session, actor, scope, revoked)
+    email = await users.get_email(session, revoked.user_id)
+    await _end_invitations(session, actor, scope, revoked, before, email=email)
 
 
 async def _end_invitations(
-    session: AsyncSession, actor: Principal, scope: OrgScope | PartnerScope, membership: Membership, before: Role
+    session: AsyncSession,
+    actor: Principal,
+    scope: OrgScope | PartnerScope,
+    membership: Membership,
+    before: Role,
+    *,
+    email: str | None = None,
 ) -> None:
-    """What the member offered by the role that they had, and could not offer any more, is offered no longer."""
-    sender = membership.user_id
-    pending = await invitations.list_pending_of(session, scope, invited_by=sender, partner_id=membership.partner_id)
+    """What the member offered by the role that they had, and could not offer any more, is offered no longer.
+
+    `email`: the address of a member who is none any more. An older letter to it must not bring them back.
+    """
+    sender, partner_id = membership.user_id, membership.partner_id
+    pending = await invitations.lock_pending_of(session, scope, user_id=sender, email=email, partner_id=partner_id)
     # They are locked, so of two roles that end at once the second to come sees that the first is gone.
     for each in pending:
-        role = Role(each.role)
+        if each.email == email and each.partner_id == partner_id:
+            await _end_invitation(session, actor, scope, each, reason="role_revoked")
+            continue
         held = await memberships.list_roles(session, scope, user_id=sender, partner_id=each.partner_id)
-        if permission.may_give([before], role) and not permission.may_give(held, role):
+        if permission.may_give([before], Role(each.role)) and not permission.may_give(held, Role(each.role)):
             await _end_invitation(session, actor, scope, each, reason="inviter_lost_role")
-
-
-async def _end_letters(
-    session: AsyncSession, actor: Principal, scope: OrgScope | PartnerScope, membership: Membership
-) -> None:
-    """What was sent to the member for that very place: an older letter must not bring them back."""
-    email = await users.get_email(session, membership.user_id)
-    if email is None:
-        return
-    for each in await invitations.list_pending_to(session, scope, email=email, partner_id=membership.partner_id):
-        await _end_invitation(session, actor, scope, each, reason="role_revoked")
 
 
 async def _end_invitation(

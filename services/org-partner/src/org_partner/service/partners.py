@@ -18,7 +18,7 @@ from org_partner.crud.orgs import Filter
 from org_partner.crud.scopes import PartnerScope
 from org_partner.errors import PARTNER_IN_USE, VERSION_STALE
 from org_partner.models import Partner
-from org_partner.service import acts, invitation_events, memberships, permission
+from org_partner.service import acts, invitation_events, memberships, permission, places
 from org_partner.service.invitations import InvitationService
 
 
@@ -95,11 +95,11 @@ class PartnerService:
         Raises:
             NotFound: no such partner for the caller.
             Forbidden: the caller does not own it.
-            Conflict: `version` is not the partner's any more.
+            Conflict: `version` is not the partner's any more, or the partner has just moved.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.OWN)
-            partner = await partners.lock(session, scope)
+            partner = await places.lock(session, scope)
             if version not in (None, partner.version):
                 raise Conflict(VERSION_STALE, current_version=partner.version)
             if name in (None, partner.name):
@@ -112,6 +112,7 @@ class PartnerService:
         Raises:
             NotFound: no such partner for the caller.
             Forbidden: the caller does not administer the org.
+            Conflict: the partner has just moved.
         """
         status = TenantStatus.SUSPENDED
         return await self._set_status(caller, partner_id, "partner.suspended", status, reason)
@@ -122,6 +123,7 @@ class PartnerService:
         Raises:
             NotFound: no such partner for the caller.
             Forbidden: the caller does not administer the org.
+            Conflict: the partner has just moved.
         """
         return await self._set_status(caller, partner_id, "partner.restored", TenantStatus.ACTIVE, None)
 
@@ -130,7 +132,7 @@ class PartnerService:
     ) -> Partner:
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.ADMINISTER)
-            partner = await partners.lock(session, scope)
+            partner = await places.lock(session, scope)
             if partner.status == status:
                 return partner
             values = {"status": status.value, "status_reason": reason}
@@ -142,13 +144,14 @@ class PartnerService:
         Raises:
             NotFound: no such partner for the caller, or no such org.
             Forbidden: the caller is no supervisor.
-            Conflict: it has classes or LLM settings, which belong to its org. Settings that were cleared do not count.
+            Conflict: it has classes or LLM settings, which belong to its org (settings that were cleared do not count),
+                or somebody else has just moved it.
         """
         async with self._database.transaction(tenant.of(caller)) as session:
             scope = await permission.in_partner(session, caller, partner_id, allowed=permission.SUPERVISE)
             into = await permission.in_org(session, caller, org_id, allowed=permission.SUPERVISE)
             # What is being put into it is waited for, and counts.
-            partner = await partners.lock_whole(session, scope)
+            partner = await places.lock(session, scope, whole=True)
             if partner.org_id == into.org_id:
                 return partner
             if await partners.is_in_use(session, scope):
