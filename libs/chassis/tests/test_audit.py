@@ -240,29 +240,24 @@ async def test_a_forged_token_is_told_once_a_minute_for_each_address(door, store
     assert forged not in str(entry)
 
 
-async def test_a_token_whose_session_has_ended_is_told_with_whose_it_was(store, access_with, signer) -> None:
-    access = access_with(verifier=signer.verifier, platform=Ended())
+@pytest.mark.parametrize(
+    ("part", "status", "action", "detail"),
+    [
+        ({"platform": Ended()}, 401, "token.refused", {"code": "session_ended"}),
+        ({"limits": NoneLeft()}, 429, "limit.reached", {"limit": "requests_per_minute", "most": 5, "minutes": 1}),
+    ],
+)
+async def test_what_befalls_a_known_caller_again_and_again_is_told_once_with_whose_it_was(
+    store, access_with, signer, part, status, action, detail
+) -> None:
     user_id = uuid4()
-    async with door_of(store.database, access) as client:
+    async with door_of(store.database, access_with(verifier=signer.verifier, **part)) as client:
         for _ in range(3):
             headers = {"Authorization": f"Bearer {signer.token(user_id)}"}
-            assert (await client.get("/missing", headers=headers)).status_code == 401
+            assert (await client.get("/missing", headers=headers)).status_code == status
 
     (entry,) = await entries(store)
-    assert (entry.action, entry.actor_id, entry.detail) == ("token.refused", user_id, {"code": "session_ended"})
-
-
-async def test_who_uses_up_the_requests_of_a_minute_is_told_once(store, access_with, signer) -> None:
-    access = access_with(verifier=signer.verifier, limits=NoneLeft())
-    user_id = uuid4()
-    async with door_of(store.database, access) as client:
-        for _ in range(3):
-            headers = {"Authorization": f"Bearer {signer.token(user_id)}"}
-            assert (await client.get("/missing", headers=headers)).status_code == 429
-
-    (entry,) = await entries(store)
-    assert (entry.action, entry.actor_id) == ("limit.reached", user_id)
-    assert entry.detail == {"limit": "requests_per_minute", "most": 5, "minutes": 1}
+    assert (entry.action, entry.actor_id, entry.detail) == (action, user_id, detail)
 
 
 async def test_who_asks_for_many_things_that_are_not_theirs_is_told_of_and_who_asks_often_for_one_is_not(

@@ -3,7 +3,7 @@
 import base64
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from chassis.auth import Principal
 from chassis.clock import now
 from chassis.delivery import Delivery
+from chassis.errors import GrowFitError, Locale
 from chassis.sealing import Sealer
 from contracts.envelope import decode
 from contracts.event import Event
@@ -28,7 +29,7 @@ from growfit_local.stand_ins import Signer
 from org_partner.config import Settings
 from org_partner.factory import Wired, wire
 from org_partner.main import create_app
-from org_partner.models import Class, Course, Org, Partner
+from org_partner.models import Class, Course, Invitation, Org, Partner
 from org_partner.service.invite_codes import Issued
 
 
@@ -190,6 +191,44 @@ class World:
     async def note(self, fact: Any) -> None:
         """What ingest tells of a document arrives."""
         await self.wired.documents.note(fact, Delivery("org_partner-note_document", uuid4()))
+
+    async def redeemed(self, person: Person, code: str) -> str:
+        """What becomes of it: `enrolled`, or the code of the error."""
+        return await self._outcome(self.wired.redemptions.redeem(person.caller, code), "enrolled")
+
+    async def accepted(self, person: Person, token: str) -> str:
+        """What becomes of it: `accepted`, or the code of the error."""
+        return await self._outcome(self.wired.acceptances.accept(person.caller, token), "accepted")
+
+    async def _outcome(self, trying: Awaitable[Any], done: str) -> str:
+        try:
+            await trying
+        except GrowFitError as error:
+            return error.code
+        return done
+
+    async def refusals(self, person: Person) -> int:
+        """The wrong codes and tokens of this hour that count against them."""
+        query = "SELECT count(*) AS number FROM org_partner.refused_redemptions WHERE user_id = %s"
+        (row,) = await self._sql.rows(query, person.user_id)
+        return int(row["number"])
+
+    async def invite(
+        self,
+        school: School,
+        email: str,
+        *,
+        role: Role = Role.INSTRUCTOR,
+        locale: Locale = Locale.KO,
+        by: Person | None = None,
+    ) -> Invitation:
+        """To the org or to its partner, as the role has it."""
+        caller, invitations = (by or school.admin).caller, self.wired.invitations
+        if role is Role.ORG_ADMIN:
+            return await invitations.invite_to_org(caller, school.org.org_id, email=email, locale=locale)
+        return await invitations.invite_to_partner(
+            caller, school.partner.partner_id, email=email, role=role, locale=locale
+        )
 
     async def student(self, school: School) -> Person:
         person, issued = await self.person(), await self.code(school)

@@ -21,14 +21,10 @@ from chassis.errors import (
     REQUEST_REFUSED,
     ROUTE_NOT_FOUND,
     VALIDATION_FAILED,
-    Forbidden,
     GrowFitError,
     Invalid,
     Locale,
     Message,
-    NotFound,
-    RateLimited,
-    Unauthenticated,
     Unavailable,
 )
 from chassis.locale import locale_of
@@ -38,8 +34,6 @@ from chassis.validation_ko import korean_text
 log = logging.getLogger(__name__)
 
 OnRefused = Callable[[Refused], Awaitable[None]]
-# What may be more than a mistake; `chassis.refusals` decides.
-_REFUSALS = (Forbidden, Unauthenticated, NotFound, RateLimited)
 
 MEDIA_TYPE = "application/problem+json"
 INTERNAL_TITLE = Message("internal_error", "서버 오류", "Internal server error")
@@ -85,7 +79,7 @@ def body_of(
 
 
 def install(app: FastAPI, *, on_refused: OnRefused | None = None) -> None:
-    """`on_refused` is told of every 401, 403, 404 and 429 that a route answered with."""
+    """`on_refused` is told of every error that a route answered with, and decides what may be more than a mistake."""
     app.state.on_refused = on_refused
     app.add_exception_handler(GrowFitError, _on_growfit_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
@@ -116,8 +110,7 @@ def _respond(
 
 async def _on_growfit_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GrowFitError)  # noqa: S101  the handler is installed for this class alone
-    if isinstance(error, _REFUSALS):
-        await _tell(request, error)
+    await _tell(request, error)
     return _respond(
         request,
         error.message,

@@ -1,6 +1,5 @@
 """What is told of invitations: enough to let their readers sign up, and neither address nor token."""
 
-import re
 from uuid import UUID, uuid4
 
 from chassis.clock import now
@@ -97,7 +96,8 @@ async def test_a_moved_partner_s_invitations_are_told_anew(world, sql) -> None:
     assert before.token_digest == after.token_digest
 
 
-async def test_the_code_in_a_roster_s_letter_is_told_and_its_end_too(world, school, sql, postbox) -> None:
+async def roster_letter(world, school, sql, postbox) -> tuple[str, UUID, str]:
+    """Sent to somebody who has no account: their address, and the id and text of the code in it."""
     email = f"{uuid4().hex}@example.com"
     await world.wired.roster_imports.run(
         school.owner.caller, school.group.class_id, f"이메일\n{email}".encode(), locale=Locale.KO, invite_unknown=True
@@ -105,14 +105,17 @@ async def test_the_code_in_a_roster_s_letter_is_told_and_its_end_too(world, scho
     query = "SELECT invite_code_id FROM partner.invite_codes WHERE recipient_hash = %s"
     ((code_id,),) = [row.values() for row in await sql.rows(query, digests.of_address(email))]
     ((_, text),) = await postbox.letters(email)
-    code = re.search(r"초대 코드: (\S+)", text)
+    return email, code_id, text.split("초대 코드: ", 1)[1].split()[0]
+
+
+async def test_the_code_in_a_roster_s_letter_is_told_and_its_end_too(world, school, sql, postbox) -> None:
+    email, code_id, code = await roster_letter(world, school, sql, postbox)
 
     await world.wired.invite_codes.revoke(school.owner.caller, school.group.class_id, code_id)
 
     sent, end = await told(sql, code_id)
-    assert code is not None
     assert isinstance(sent, InvitationSent)
-    assert sent.token_digest == digests.of_code(code[1].lower()).hex()
+    assert sent.token_digest == digests.of_code(code.lower()).hex()
     assert sent.address_digest == digests.of_address(email).hex()
     assert (sent.org_id, sent.partner_id) == (school.org.org_id, school.partner.partner_id)
     assert (type(end), end.version) == (InvitationEnded, 2)
@@ -127,16 +130,10 @@ async def test_nothing_is_told_of_a_code_for_anybody(world, school, sql) -> None
 
 
 async def test_the_end_of_a_code_in_a_letter_is_told_when_it_is_used(world, school, sql, postbox) -> None:
-    email = f"{uuid4().hex}@example.com"
-    await world.wired.roster_imports.run(
-        school.owner.caller, school.group.class_id, f"이메일\n{email}".encode(), locale=Locale.KO, invite_unknown=True
-    )
-    query = "SELECT invite_code_id FROM partner.invite_codes WHERE recipient_hash = %s"
-    ((code_id,),) = [row.values() for row in await sql.rows(query, digests.of_address(email))]
-    ((_, text),) = await postbox.letters(email)
+    email, code_id, code = await roster_letter(world, school, sql, postbox)
 
     person = await world.person(email=email)
-    await world.wired.redemptions.redeem(person.caller, text.split("join#code=", 1)[1].split()[0])
+    await world.wired.redemptions.redeem(person.caller, code)
     # It has ended already.
     await world.wired.invite_codes.revoke(school.owner.caller, school.group.class_id, code_id)
 

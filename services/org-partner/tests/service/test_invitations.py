@@ -6,11 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.errors import Conflict, Forbidden, GrowFitError, Locale, NotFound, RateLimited
+from chassis.errors import Conflict, Forbidden, Locale, NotFound, RateLimited
 from chassis.paging import Slice
 from contracts import digests
 from contracts.org_partner import MembershipGranted, Role
-from org_partner.crud import memberships
 from org_partner.service import letter_limits
 from org_partner.service.guessing import MAX_REFUSALS
 from org_partner.service.permission import Where
@@ -18,27 +17,10 @@ from org_partner.service.permission import Where
 PAGE = Slice(limit=200)
 
 
-async def invite(world, school, email, *, role=Role.INSTRUCTOR, locale=Locale.KO, by=None):
-    by = by or school.admin
-    if role is Role.ORG_ADMIN:
-        return await world.wired.invitations.invite_to_org(by.caller, school.org.org_id, email=email, locale=locale)
-    return await world.wired.invitations.invite_to_partner(
-        by.caller, school.partner.partner_id, email=email, role=role, locale=locale
-    )
-
-
-async def outcome(world, person, token: str) -> str:
-    try:
-        await world.wired.acceptances.accept(person.caller, token)
-    except GrowFitError as error:
-        return error.code
-    return "accepted"
-
-
 @pytest.mark.parametrize("role", [Role.ORG_ADMIN, Role.PARTNER_OWNER, Role.INSTRUCTOR, Role.ASSISTANT])
 async def test_somebody_who_had_not_signed_up_gets_the_role_that_was_offered(world, school, sql, postbox, role) -> None:
     late = await world.person(announced=False)
-    sent = await invite(world, school, late.email.upper(), role=role)
+    sent = await world.invite(school, late.email.upper(), role=role)
     await world.announce(late)
 
     membership = await world.wired.acceptances.accept(late.caller, await postbox.token(late.email))
@@ -63,7 +45,7 @@ async def test_the_letter_is_in_the_language_that_was_chosen_and_holds_the_token
     world, school, sql, postbox, locale, words
 ) -> None:
     person = await world.person()
-    sent = await invite(world, school, person.email, locale=locale)
+    sent = await world.invite(school, person.email, locale=locale)
     ((subject, text),) = await postbox.letters(person.email)
     token = await postbox.token(person.email)
 
@@ -82,10 +64,10 @@ async def test_the_letter_is_in_the_language_that_was_chosen_and_holds_the_token
 
 async def test_a_letter_that_is_not_committed_is_not_sent(world, school, sql, postbox) -> None:
     person = await world.person()
-    await invite(world, school, person.email)
+    await world.invite(school, person.email)
 
     with pytest.raises(Conflict) as caught:
-        await invite(world, school, person.email, role=Role.ASSISTANT)
+        await world.invite(school, person.email, role=Role.ASSISTANT)
 
     assert caught.value.code == "invitation_pending"
     assert len(await postbox.letters(person.email)) == 1
@@ -94,7 +76,7 @@ async def test_a_letter_that_is_not_committed_is_not_sent(world, school, sql, po
 async def test_of_many_invitations_to_one_address_at_once_one_is_made(world, school, postbox) -> None:
     person = await world.person()
 
-    results = await asyncio.gather(*(invite(world, school, person.email) for _ in range(8)), return_exceptions=True)
+    results = await asyncio.gather(*(world.invite(school, person.email) for _ in range(8)), return_exceptions=True)
 
     assert sum(isinstance(each, Conflict) for each in results) == 7
     assert len(await postbox.letters(person.email)) == 1
@@ -102,10 +84,10 @@ async def test_of_many_invitations_to_one_address_at_once_one_is_made(world, sch
 
 async def test_members_need_no_invitation(world, school) -> None:
     with pytest.raises(Conflict) as caught:
-        await invite(world, school, school.owner.email, role=Role.ASSISTANT)
+        await world.invite(school, school.owner.email, role=Role.ASSISTANT)
     assert caught.value.code == "already_member"
     with pytest.raises(Conflict):
-        await invite(world, school, school.admin.email, role=Role.ORG_ADMIN)
+        await world.invite(school, school.admin.email, role=Role.ORG_ADMIN)
 
 
 async def test_an_owner_invites_to_the_roles_below_and_an_instructor_to_none(world, school) -> None:
@@ -117,8 +99,8 @@ async def test_an_owner_invites_to_the_roles_below_and_an_instructor_to_none(wor
         (instructor, Role.INSTRUCTOR),
     ):
         with pytest.raises(Forbidden):
-            await invite(world, school, "x@example.com", role=role, by=by)
-    sent = await invite(world, school, f"{uuid4().hex}@example.com", role=Role.ASSISTANT, by=school.owner)
+            await world.invite(school, "x@example.com", role=role, by=by)
+    sent = await world.invite(school, f"{uuid4().hex}@example.com", role=Role.ASSISTANT, by=school.owner)
     assert (sent.state, sent.invited_by) == ("pending", school.owner.user_id)
 
 
@@ -164,7 +146,7 @@ async def move_address(world, school, sql, person, sent) -> None:
 @pytest.mark.parametrize("spoil", [expire, revoke, resend, use, suspend_partner, close_org, move_address])
 async def test_every_token_that_does_not_work_gets_the_same_answer_and_is_counted(world, sql, postbox, spoil) -> None:
     school, person = await world.school(), await world.person()
-    sent = await invite(world, school, person.email)
+    sent = await world.invite(school, person.email)
     token = await postbox.token(person.email)
     await spoil(world, school, sql, person, sent)
 
@@ -179,28 +161,28 @@ async def test_every_token_that_does_not_work_gets_the_same_answer_and_is_counte
 
 async def test_another_person_with_the_token_gets_nothing_and_the_right_one_still_can(world, school, postbox) -> None:
     person, thief = await world.person(), await world.person()
-    await invite(world, school, person.email)
+    await world.invite(school, person.email)
     token = await postbox.token(person.email)
 
     for wrong in (token, digests.of_token(token).hex(), token[:-1], token + "x", "", "가", "\x00"):
-        assert await outcome(world, thief, wrong) == "invitation_refused"
-    assert await outcome(world, person, token) == "accepted"
-    assert await outcome(world, person, token) == "invitation_refused"
+        assert await world.accepted(thief, wrong) == "invitation_refused"
+    assert await world.accepted(person, token) == "accepted"
+    assert await world.accepted(person, token) == "invitation_refused"
 
 
 async def test_a_supervisor_with_anothers_token_gets_no_role_by_it(world, school, postbox) -> None:
     person, supervisor = await world.person(), await world.supervisor()
-    await invite(world, school, person.email)
+    await world.invite(school, person.email)
 
-    assert await outcome(world, supervisor, await postbox.token(person.email)) == "invitation_refused"
+    assert await world.accepted(supervisor, await postbox.token(person.email)) == "invitation_refused"
 
 
 async def test_of_ten_clicks_at_once_one_accepts(world, school, sql, postbox) -> None:
     person = await world.person()
-    await invite(world, school, person.email)
+    await world.invite(school, person.email)
     token = await postbox.token(person.email)
 
-    outcomes = Counter(await asyncio.gather(*(outcome(world, person, token) for _ in range(10))))
+    outcomes = Counter(await asyncio.gather(*(world.accepted(person, token) for _ in range(10))))
 
     assert outcomes == {"accepted": 1, "invitation_refused": 9}
     assert len(await sql.events(user_id=person.user_id)) == 1
@@ -208,9 +190,9 @@ async def test_of_ten_clicks_at_once_one_accepts(world, school, sql, postbox) ->
 
 async def test_after_20_wrong_tokens_not_even_the_right_one_is_looked_at(world, school, postbox) -> None:
     person = await world.person()
-    await invite(world, school, person.email)
+    await world.invite(school, person.email)
     for _ in range(MAX_REFUSALS):
-        assert await outcome(world, person, uuid4().hex) == "invitation_refused"
+        assert await world.accepted(person, uuid4().hex) == "invitation_refused"
 
     with pytest.raises(RateLimited) as caught:
         await world.wired.acceptances.accept(person.caller, await postbox.token(person.email))
@@ -223,16 +205,16 @@ async def test_somebody_whose_account_is_not_known_here_yet_is_told_to_wait_and_
     world, school, sql, postbox
 ) -> None:
     late = await world.person(announced=False)
-    await invite(world, school, late.email)
+    await world.invite(school, late.email)
 
-    assert await outcome(world, late, await postbox.token(late.email)) == "account_on_its_way"
+    assert await world.accepted(late, await postbox.token(late.email)) == "account_on_its_way"
     refused = "SELECT 1 FROM org_partner.refused_redemptions WHERE user_id = %s"
     assert await sql.rows(refused, late.user_id) == []
 
 
 async def test_whoever_got_a_role_meanwhile_keeps_that_one(world, school, postbox) -> None:
     person = await world.person()
-    await invite(world, school, person.email, role=Role.INSTRUCTOR)
+    await world.invite(school, person.email, role=Role.INSTRUCTOR)
     await world.wired.members.add(
         school.owner.caller, school.partner.partner_id, email=person.email, role=Role.ASSISTANT
     )
@@ -244,7 +226,7 @@ async def test_whoever_got_a_role_meanwhile_keeps_that_one(world, school, postbo
 
 async def test_another_letter_has_another_token_and_new_seven_days(world, school, sql, postbox) -> None:
     person = await world.person()
-    sent = await invite(world, school, person.email)
+    sent = await world.invite(school, person.email)
     first = await postbox.token(person.email)
     await expire(world, school, sql, person, sent)
     await some_minutes_later(sql, sent)
@@ -257,13 +239,13 @@ async def test_another_letter_has_another_token_and_new_seven_days(world, school
     assert first != second
     assert (again.state, again.invitation_id) == ("pending", sent.invitation_id)
     assert (again.expires_at - again.sent_at).days == 7
-    assert await outcome(world, person, first) == "invitation_refused"
-    assert await outcome(world, person, second) == "accepted"
+    assert await world.accepted(person, first) == "invitation_refused"
+    assert await world.accepted(person, second) == "accepted"
 
 
 async def test_what_is_over_is_neither_sent_again_nor_revoked(world, school, postbox) -> None:
     used, revoked = await world.person(), await world.person()
-    first, second = [await invite(world, school, each.email) for each in (used, revoked)]
+    first, second = [await world.invite(school, each.email) for each in (used, revoked)]
     await world.wired.acceptances.accept(used.caller, await postbox.token(used.email))
     place, invitations = Where(org_id=school.org.org_id), world.wired.invitations
     for _ in range(2):
@@ -276,13 +258,13 @@ async def test_what_is_over_is_neither_sent_again_nor_revoked(world, school, pos
     with pytest.raises(Conflict):
         await invitations.revoke(school.admin.caller, place, first.invitation_id)
     # A new one can be sent to the address whose old one was revoked.
-    assert (await invite(world, school, revoked.email)).state == "pending"
+    assert (await world.invite(school, revoked.email)).state == "pending"
 
 
 async def test_invitations_of_others_are_not_there(world, school) -> None:
     sibling, elsewhere = await world.sibling(school), await world.school()
     theirs, foreign, owners = [
-        await invite(world, place, f"{uuid4().hex}@example.com", role=role)
+        await world.invite(place, f"{uuid4().hex}@example.com", role=role)
         for place, role in ((sibling, Role.ASSISTANT), (elsewhere, Role.ASSISTANT), (school, Role.PARTNER_OWNER))
     ]
     at_partner, invitations = Where(partner_id=school.partner.partner_id), world.wired.invitations
@@ -303,9 +285,9 @@ async def test_lists_show_who_was_invited_where_and_how_it_ended(world, sql, pos
     school = await world.school()
     sibling = await world.sibling(school)
     people = {state: await world.person() for state in ("pending", "accepted", "expired", "revoked")}
-    sent = {state: await invite(world, school, person.email) for state, person in people.items()}
-    elsewhere = await invite(world, sibling, f"{uuid4().hex}@example.com")
-    at_org = await invite(world, school, f"{uuid4().hex}@example.com", role=Role.ORG_ADMIN)
+    sent = {state: await world.invite(school, person.email) for state, person in people.items()}
+    elsewhere = await world.invite(sibling, f"{uuid4().hex}@example.com")
+    at_org = await world.invite(school, f"{uuid4().hex}@example.com", role=Role.ORG_ADMIN)
     await world.wired.acceptances.accept(people["accepted"].caller, await postbox.token(people["accepted"].email))
     await expire(world, school, sql, None, sent["expired"])
     await revoke(world, school, sql, None, sent["revoked"])
@@ -329,9 +311,9 @@ async def test_lists_show_who_was_invited_where_and_how_it_ended(world, sql, pos
 
 async def test_the_letter_is_proof_enough_for_who_never_verified_the_address(world, school, postbox) -> None:
     person = await world.person(verified=False)
-    await invite(world, school, person.email)
+    await world.invite(school, person.email)
 
-    assert await outcome(world, person, await postbox.token(person.email)) == "accepted"
+    assert await world.accepted(person, await postbox.token(person.email)) == "accepted"
 
 
 async def test_a_member_who_merely_names_the_address_keeps_no_invitation_from_its_holder(
@@ -341,13 +323,13 @@ async def test_a_member_who_merely_names_the_address_keeps_no_invitation_from_it
     taken = "UPDATE org_partner.users SET email = %s, email_verified = false WHERE user_id = %s"
     await sql.rows(taken, address, member.user_id)
 
-    assert (await invite(world, school, address)).state == "pending"
+    assert (await world.invite(school, address)).state == "pending"
     assert len(await postbox.letters(address)) == 1
 
 
 async def test_the_next_letter_of_an_invitation_has_to_wait_for_five_minutes(world, school, sql, postbox) -> None:
     address, place = f"{uuid4().hex}@example.com", Where(partner_id=school.partner.partner_id)
-    sent = await invite(world, school, address)
+    sent = await world.invite(school, address)
     first = await postbox.token(address)
 
     for _ in range(2):
@@ -369,16 +351,16 @@ async def test_the_next_letter_of_an_invitation_has_to_wait_for_five_minutes(wor
 async def test_three_letters_reach_an_address_in_a_quarter_of_an_hour_whoever_writes_them(world, sql, postbox) -> None:
     schools, address = [await world.school() for _ in range(5)], f"{uuid4().hex}@example.com"
 
-    results = await asyncio.gather(*(invite(world, each, address) for each in schools), return_exceptions=True)
+    results = await asyncio.gather(*(world.invite(each, address) for each in schools), return_exceptions=True)
 
     refused = [each for each in results if isinstance(each, RateLimited)]
     assert [each.code for each in refused] == ["too_many_letters_to_address"] * 2
     assert all(880 < int(each.headers["Retry-After"]) <= 900 for each in refused)
     assert len(await postbox.letters(address)) == 3
-    assert (await invite(world, schools[0], f"{uuid4().hex}@example.com")).state == "pending"
+    assert (await world.invite(schools[0], f"{uuid4().hex}@example.com")).state == "pending"
     await sql.rows("UPDATE org_partner.sent_letters SET sent_at = sent_at - interval '15 minutes'")
     late = schools[results.index(refused[0])]
-    assert (await invite(world, late, address)).state == "pending"
+    assert (await world.invite(late, address)).state == "pending"
     assert address not in str(await sql.rows("SELECT t::text FROM org_partner.sent_letters t"))
 
 
@@ -388,179 +370,15 @@ async def test_an_org_writes_so_many_letters_in_a_day_and_others_go_on(world, sq
     sibling = await world.sibling(flooding)
 
     results = await asyncio.gather(
-        *(invite(world, place, f"{uuid4().hex}@example.com") for place in (flooding, sibling) * 3),
+        *(world.invite(place, f"{uuid4().hex}@example.com") for place in (flooding, sibling) * 3),
         return_exceptions=True,
     )
 
     refused = [each for each in results if isinstance(each, RateLimited)]
     assert [each.code for each in refused] == ["too_many_letters"] * 3
     assert all(86_000 < int(each.headers["Retry-After"]) <= 86_400 for each in refused)
-    assert (await invite(world, school, f"{uuid4().hex}@example.com")).state == "pending"
+    assert (await world.invite(school, f"{uuid4().hex}@example.com")).state == "pending"
     await sql.rows("UPDATE org_partner.sent_letters SET sent_at = sent_at - interval '1 day'")
-    assert (await invite(world, sibling, f"{uuid4().hex}@example.com")).state == "pending"
+    assert (await world.invite(sibling, f"{uuid4().hex}@example.com")).state == "pending"
     await world.wired.periods.tick()
     assert len(await sql.rows("SELECT 1 FROM org_partner.sent_letters")) == 1
-
-
-async def state_of(sql, sent) -> str:
-    query = "SELECT revoked_at IS NULL AS open FROM partner.invitations WHERE invitation_id = %s"
-    (row,) = await sql.rows(query, sent.invitation_id)
-    return "open" if row["open"] else "revoked"
-
-
-async def member(world, school, role: Role):
-    person = await world.person()
-    if role is Role.ORG_ADMIN:
-        return person, await world.wired.orgs.add_admin(school.admin.caller, school.org.org_id, email=person.email)
-    partner_id = school.partner.partner_id
-    return person, await world.wired.members.add(school.admin.caller, partner_id, email=person.email, role=role)
-
-
-async def take_away(world, school, membership) -> None:
-    await world.wired.members.revoke(school.admin.caller, Where(org_id=school.org.org_id), membership.membership_id)
-
-
-async def lower(world, school, membership) -> None:
-    await world.wired.members.change_role(
-        school.admin.caller, school.partner.partner_id, membership.membership_id, role=Role.INSTRUCTOR
-    )
-
-
-@pytest.mark.parametrize("end", [take_away, lower])
-async def test_what_an_owner_offered_ends_with_their_role(world, school, sql, postbox, end) -> None:
-    owner, membership = await member(world, school, Role.PARTNER_OWNER)
-    invited, late = await world.person(), await world.person()
-    sent = await invite(world, school, invited.email, by=owner)
-    of_others = await invite(world, school, f"{uuid4().hex}@example.com", by=school.owner)
-    accepted = await invite(world, school, late.email, by=owner)
-    assert await outcome(world, late, await postbox.token(late.email)) == "accepted"
-
-    await end(world, school, membership)
-
-    states = [await state_of(sql, each) for each in (sent, of_others, accepted)]
-    assert states == ["revoked", "open", "open"]
-    assert await outcome(world, invited, await postbox.token(invited.email)) == "invitation_refused"
-    told = (await sql.audits(target=f"invitation/{sent.invitation_id}"))[-1]
-    assert (told.action, told.actor_id) == ("invitation.revoked", school.admin.user_id)
-    assert told.detail == {"role": "instructor", "reason": "inviter_lost_role"}
-    query = "SELECT actor_id FROM partner.activities WHERE action = 'invitation.revoked' AND target = %s"
-    logged = await sql.rows(query, f"invitation/{sent.invitation_id}")
-    assert logged == [{"actor_id": school.admin.user_id}]
-
-
-async def test_what_an_administrator_offered_anywhere_in_the_org_ends_but_what_another_role_still_allows(
-    world, school, sql
-) -> None:
-    sibling, foreign = await world.sibling(school), await world.school()
-    admin, membership = await member(world, school, Role.ORG_ADMIN)
-    await member_again(world, school, admin, Role.PARTNER_OWNER)
-    await world.wired.orgs.add_admin(foreign.admin.caller, foreign.org.org_id, email=admin.email)
-    sent = [
-        await invite(world, place, f"{uuid4().hex}@example.com", role=role, by=admin)
-        for place, role in (
-            (school, Role.ORG_ADMIN),
-            (sibling, Role.ASSISTANT),
-            (school, Role.PARTNER_OWNER),
-            (school, Role.ASSISTANT),
-            (foreign, Role.ASSISTANT),
-        )
-    ]
-
-    await take_away(world, school, membership)
-
-    assert [await state_of(sql, each) for each in sent] == ["revoked", "revoked", "revoked", "open", "open"]
-
-
-async def member_again(world, school, person, role: Role):
-    partner_id = school.partner.partner_id
-    added = await world.wired.members.add(school.admin.caller, partner_id, email=person.email, role=role)
-    return person, added
-
-
-async def test_an_invitation_is_not_sent_past_the_end_of_its_senders_role(world, school, sql, monkeypatch) -> None:
-    """The role ends after the permission was looked at and before the invitation is there."""
-    owner, membership = await member(world, school, Role.PARTNER_OWNER)
-    real, address = memberships.lock_roles, f"{uuid4().hex}@example.com"
-
-    async def meanwhile(session, scope, *, user_id):
-        monkeypatch.setattr(memberships, "lock_roles", real)
-        await take_away(world, school, membership)
-        return await real(session, scope, user_id=user_id)
-
-    monkeypatch.setattr(memberships, "lock_roles", meanwhile)
-    with pytest.raises(NotFound):
-        await invite(world, school, address, by=owner)
-    assert await sql.rows("SELECT 1 FROM partner.invitations WHERE email = %s", address) == []
-
-
-async def test_invitations_and_the_end_of_their_senders_role_at_once_leave_none_open(world, school, sql) -> None:
-    owner, membership = await member(world, school, Role.PARTNER_OWNER)
-    sends = [invite(world, school, f"{uuid4().hex}@example.com", by=owner) for _ in range(6)]
-
-    await asyncio.gather(*sends[:3], take_away(world, school, membership), *sends[3:], return_exceptions=True)
-
-    query = "SELECT 1 FROM partner.invitations WHERE invited_by = %s AND revoked_at IS NULL"
-    assert await sql.rows(query, owner.user_id) == []
-    assert await sql.rows("SELECT revoked_at FROM partner.memberships WHERE user_id = %s", owner.user_id) != [
-        {"revoked_at": None}
-    ]
-
-
-async def test_two_roles_that_end_at_once_leave_no_invitation_that_each_of_them_allowed(world, sql) -> None:
-    for _ in range(4):
-        school = await world.school()
-        sender, at_org = await member(world, school, Role.ORG_ADMIN)
-        _, in_partner = await member_again(world, school, sender, Role.PARTNER_OWNER)
-        sent = await invite(world, school, f"{uuid4().hex}@example.com", by=sender)
-
-        await asyncio.gather(*(take_away(world, school, each) for each in (at_org, in_partner)))
-
-        assert await state_of(sql, sent) == "revoked"
-
-
-async def test_whoever_was_taken_out_does_not_come_back_by_an_older_letter(world, sql, postbox) -> None:
-    school = await world.school()
-    sibling = await world.sibling(school)
-    person, place = await world.person(), Where(partner_id=school.partner.partner_id)
-    here, there = await invite(world, school, person.email), await invite(world, sibling, person.email)
-    # The latest letter is for the sibling, which has not taken anybody out.
-    first = (await postbox.letters(person.email))[0][1].split("#token=", 1)[1].split()[0]
-    made = await world.wired.members.add(
-        school.owner.caller, school.partner.partner_id, email=person.email, role=Role.ASSISTANT
-    )
-
-    await world.wired.members.revoke(school.owner.caller, place, made.membership_id)
-
-    assert await outcome(world, person, first) == "invitation_refused"
-    (entry,) = [
-        each for each in await sql.audits(target=f"invitation/{here.invitation_id}") if each.detail.get("reason")
-    ]
-    assert (entry.action, entry.detail["reason"]) == ("invitation.revoked", "role_revoked")
-    rows = await world.wired.invitations.list_for_org(school.admin.caller, school.org.org_id, PAGE, state="pending")
-    assert [row.invitation_id for row in rows] == [there.invitation_id]
-    assert await outcome(world, person, await postbox.token(person.email)) == "accepted"
-
-
-async def test_whoever_sends_it_again_is_who_offers_it(world, sql) -> None:
-    school = await world.school()
-    owner = await world.staff(school, Role.PARTNER_OWNER)
-    place = Where(partner_id=school.partner.partner_id)
-    sent = await invite(world, school, f"{uuid4().hex}@example.com", role=Role.ASSISTANT, by=school.owner)
-    await some_minutes_later(sql, sent)
-
-    again = await world.wired.invitations.resend(owner.caller, place, sent.invitation_id)
-
-    assert again.invited_by == owner.user_id
-    query = "SELECT membership_id FROM partner.memberships WHERE user_id = %s"
-    for person, state in ((school.owner, "pending"), (owner, "revoked")):
-        if person is school.owner:
-            await world.wired.members.add(
-                school.admin.caller,
-                school.partner.partner_id,
-                email=(await world.person()).email,
-                role=Role.PARTNER_OWNER,
-            )
-        ((membership_id,),) = [row.values() for row in await sql.rows(query, person.user_id)]
-        await world.wired.members.revoke(school.admin.caller, place, membership_id)
-        (row,) = await world.wired.invitations.list_for_org(school.admin.caller, school.org.org_id, PAGE)
-        assert row.state == state

@@ -22,7 +22,7 @@ from org_partner.service.llm_settings import Wanted
 router = APIRouter(tags=["LLM settings"])
 
 _ERRORS = responses(Unauthenticated, Forbidden, NotFound, Invalid, Unavailable)
-_CHANGE_ERRORS = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, Unavailable)
+_OR_CONFLICT = responses(Unauthenticated, Forbidden, NotFound, Conflict, Invalid, Unavailable)
 
 
 @router.get("/orgs/{org_id}/llm-settings", responses=_ERRORS)
@@ -47,7 +47,7 @@ async def clear_org_llm_settings(org_id: UUID, caller: Caller, services: Service
     return Response(status_code=204)
 
 
-@router.post("/orgs/{org_id}/llm-settings/test", responses=_CHANGE_ERRORS)
+@router.post("/orgs/{org_id}/llm-settings/test", responses=_OR_CONFLICT)
 async def check_org_llm_settings(org_id: UUID, request: Request, caller: Caller, services: Services) -> LlmTestOut:
     """Asks the provider once for its models, with the stored key. 409: no `base_url` is set."""
     return _told(await services.llm_connections.test(caller, AtOrg(org_id)), request)
@@ -60,7 +60,7 @@ async def read_partner_llm_settings(partner_id: UUID, caller: Caller, services: 
     return LlmSettingsOut.model_validate(found, from_attributes=True)
 
 
-@router.put("/partners/{partner_id}/llm-settings", responses=_CHANGE_ERRORS)
+@router.put("/partners/{partner_id}/llm-settings", responses=_OR_CONFLICT)
 async def save_partner_llm_settings(
     partner_id: UUID, body: LlmSettingsIn, caller: Caller, services: Services
 ) -> LlmSettingsOut:
@@ -73,14 +73,14 @@ async def save_partner_llm_settings(
     return LlmSettingsOut.model_validate(saved, from_attributes=True)
 
 
-@router.delete("/partners/{partner_id}/llm-settings", status_code=204, responses=_CHANGE_ERRORS)
+@router.delete("/partners/{partner_id}/llm-settings", status_code=204, responses=_OR_CONFLICT)
 async def clear_partner_llm_settings(partner_id: UUID, caller: Caller, services: Services) -> Response:
     """The org's settings hold again. Of a partner with a `base_url` or prices, for the org's administrators alone."""
     await services.llm_settings.clear(caller, AtPartner(partner_id))
     return Response(status_code=204)
 
 
-@router.post("/partners/{partner_id}/llm-settings/test", responses=_CHANGE_ERRORS)
+@router.post("/partners/{partner_id}/llm-settings/test", responses=_OR_CONFLICT)
 async def check_partner_llm_settings(
     partner_id: UUID, request: Request, caller: Caller, services: Services
 ) -> LlmTestOut:

@@ -58,9 +58,12 @@ async def count(session: AsyncSession, scope: OwnScope) -> None:
 
 
 def _source() -> str | None:
-    """The customer whose line it is, as the gateway counts too: within an IPv6 line addresses cost nothing."""
-    host = origin.host_of(origin.current().ip)
-    return None if host is None else f"ip:{host}"
+    """The customer whose line it is, as the gateway counts too: within an IPv6 line addresses cost nothing.
+
+    What is no address counts as it is written: it must not be a way around the limit.
+    """
+    ip = origin.current().ip
+    return None if ip is None else f"ip:{origin.host_of(ip) or ip}"
 
 
 async def _alarm(session: AsyncSession, scope: OwnScope, *, source: str, refusals: int) -> None:
