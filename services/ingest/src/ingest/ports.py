@@ -24,13 +24,29 @@ class Storage(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Characters start..end of a page's text.
+
+    `kind`: "heading" (`level` 1..6), "paragraph", "item" (of a list), "header" and "row" (of a table), "code".
+    """
+
+    kind: str
+    start: int
+    end: int
+    level: int = 0
+
+
 @dataclass(frozen=True)
 class PageText:
-    """One page's text. `number` counts from 1; `total` is the page count, known from the first page on."""
+    """One page's text. `number` counts from 1; `total` is the page count, known from the first page on. `blocks` stand
+    in order and do not overlap; a page whose format knows no structure has none.
+    """
 
     number: int
     total: int
     text: str
+    blocks: tuple[Block, ...] = ()
 
 
 class Parser(Protocol):

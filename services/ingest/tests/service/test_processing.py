@@ -10,8 +10,8 @@ import pytest
 from chassis.delivery import AlreadyHandled
 from contracts.ingest import ChunksEmbedded, DocumentFailed, UsageRecorded
 from contracts.usage import Operation, Outcome
-from ingest.adapters.parser_child import clean
 from ingest.adapters.parser_process import ChildProcessParser
+from ingest.adapters.parsers.page import clean
 from ingest.config import MIB
 from ingest.factory import wire
 from retrieval.retriever import search

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ingest.errors import NO_TEXT, PARSE_LIMIT, PDF_DAMAGED, REASONS, TOO_MANY_PAGES, Unreadable
-from ingest.ports import PageText
+from ingest.ports import Block, PageText
 
 _LINE_LIMIT = 16 * 1024**2
 _PARSERS_AT_ONCE = 2
@@ -63,7 +63,8 @@ class ChildProcessParser:
                 raise Unreadable(TOO_MANY_PAGES, limit=self._max_pages)
             # Dashes and zero-width spaces are no text: a document of them would be ready, and nothing could find it.
             has_text = has_text or any(map(str.isalnum, record["text"]))
-            yield PageText(record["page"], record["total"], record["text"])
+            blocks = tuple(Block(*each) for each in record["blocks"])
+            yield PageText(record["page"], record["total"], record["text"], blocks)
         if await child.wait() != 0:
             raise Unreadable(PARSE_LIMIT)
         if not has_text:

@@ -1,0 +1,1 @@
+"""The parsers that the child process runs: one module a format. They import little and know nothing of the service."""
