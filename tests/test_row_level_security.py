@@ -34,6 +34,8 @@ WITHOUT_TENANT = {
     "identity.sign_up_invitations": "of the platform, to people without an account",
     "identity.erasures": "what services reported of a person who is gone",
     "identity.signing_keys": "the platform's",
+    "ingest.turns": "when an org's or a person's document was last taken up, for a day; the worker's alone",
+    "ingest.vector_indexes": "the platform's",
     "org_partner.guessing_sources": "wrong codes counted by where they came from, for an hour or two",
     "org_partner.sent_letters": "letters counted by hashes of their addresses and by org, for a day or two",
     "org_partner.users": "names and addresses of persons, joined to rows that are behind the wall",

@@ -5,7 +5,7 @@ The database comes from `growfit_local.testing`; only the tokens' signer stands 
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -37,11 +37,14 @@ from growfit_local.servers import Database as TestDatabase
 from growfit_local.servers import local
 from growfit_local.stand_ins import Signer
 from ingest.config import MIB, Settings
-from ingest.errors import NotEmbedded
+from ingest.errors import PROCESSING_FAILED, NotEmbedded, Unreadable
 from ingest.factory import Wired, wire
 from ingest.main import create_app
-from ingest.ports import Embedded, Embedder, Parser
+from ingest.ports import Embedded, Embedder, PageText, Parser
+from ingest.service.claims import Claim, ClaimService
+from ingest.service.embedding import EmbeddingService
 from ingest.service.processing import ProcessingService
+from ingest.service.syncing import SyncService
 from ingest.service.uploads import Incoming
 from retrieval.store import VectorStoreAdapter
 
@@ -56,7 +59,11 @@ class Sql(stand_ins.Sql):
         return row
 
     async def chunks(self, document_id: UUID) -> list[dict[str, Any]]:
-        return await self.rows('SELECT * FROM "user".chunks WHERE document_id = %s ORDER BY ordinal', document_id)
+        """With their embeddings, where they have one."""
+        query = """SELECT c.*, e.embedding, e.tokens, e.content_key FROM "user".chunks c
+            LEFT JOIN "user".chunk_embeddings e USING (document_id, revision, ordinal)
+            WHERE document_id = %s ORDER BY revision, ordinal"""
+        return await self.rows(query, document_id)
 
     async def events[EventT: Event](self, document_id: UUID, kind: type[EventT]) -> list[EventT]:
         """What the outbox says of a document, oldest first."""
@@ -71,6 +78,20 @@ class Sql(stand_ins.Sql):
     async def age(self, document_id: UUID, by: timedelta) -> None:
         query = 'UPDATE "user".documents SET updated_at = updated_at - %s WHERE document_id = %s'
         await self.rows(query, by, document_id)
+
+    async def expire(self, document_id: UUID) -> None:
+        """As if whoever works on the document, or tells an index of it, had given no sign of life for long."""
+        claims = "UPDATE \"user\".documents SET claimed_until = now() - interval '1 s' WHERE document_id = %s"
+        leases = "UPDATE ingest.document_indexes SET leased_until = now() - interval '1 s' WHERE document_id = %s"
+        for query in (claims, leases):
+            await self.rows(query, document_id)
+
+    async def hurry(self, document_id: UUID) -> None:
+        """As if what the document waits for had been waited for long enough."""
+        waits = 'UPDATE "user".documents SET waits_until = now() WHERE document_id = %s AND waits_until IS NOT NULL'
+        due = "UPDATE ingest.document_indexes SET due_at = now() WHERE document_id = %s AND due_at IS NOT NULL"
+        for query in (waits, due):
+            await self.rows(query, document_id)
 
 
 @dataclass(frozen=True)
@@ -176,18 +197,12 @@ def _vector(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
-class Driven:
-    """The worker's service as the message door drives it: it is handed a document's own announcement."""
+class Mortal(ClaimService):
+    """Claims of a worker that, when it is cancelled, is as dead as a killed one: it releases nothing."""
 
-    def __init__(self, service: ProcessingService, sql: Sql) -> None:
-        self._service = service
-        self._sql = sql
-
-    async def process(self, document_id: UUID, *, once: Delivery) -> None:
-        await self._service.process(await self._sql.announced(document_id), once=once)
-
-    async def give_up(self, document_id: UUID) -> None:
-        await self._service.give_up(await self._sql.announced(document_id))
+    async def release(self, claim: Claim, *, counts: bool) -> None:
+        if counts:
+            await super().release(claim, counts=counts)
 
 
 class Ingest:
@@ -222,32 +237,44 @@ class Ingest:
         parser: Parser | None = None,
         index: VectorStoreAdapter | None = None,
         chunk_tokens: int | None = None,
-    ) -> Driven:
-        """The worker's service; what is not named is the real part."""
-        own = self.wired.processing
+    ) -> ProcessingService:
+        """The worker's service; what is not named is the real part, and a cancelled run is a killed one."""
+        own, database = self.wired.processing, self.wired.database
         recipe = replace(own._recipe, chunk_tokens=chunk_tokens) if chunk_tokens else own._recipe
-        service = ProcessingService(
-            self.wired.database,
+        embedder = embedder or own._embedder
+        return ProcessingService(
+            database,
+            Mortal(database),
             own._storage,
             parser or own._parser,
-            embedder or own._embedder,
-            index or self.wired.index,
-            own._analyser,
-            self.wired.sharing,
+            embedder,
+            EmbeddingService(database, embedder, own._embedding._analyser, recipe=recipe),
+            self.syncs(index) if index else self.wired.syncs,
             recipe=recipe,
         )
-        return self.drive(service)
 
-    def drive(self, service: ProcessingService) -> Driven:
-        return Driven(service, self.sql)
+    def syncs(self, index: VectorStoreAdapter) -> SyncService:
+        """What brings the primary index to where the rows are, by way of this adapter."""
+        return SyncService(self.wired.database, replace(self.wired.indexes, stores={self.wired.indexes.primary: index}))
 
     async def process(self, document_id: UUID, embedder: Embedder | None = None) -> dict[str, Any]:
-        """One delivery of the document, and its row afterwards."""
-        await self.processing(embedder or StandInEmbedder()).process(document_id, once=self.delivery())
+        """The document's turn, and its row afterwards."""
+        await self.sql.hurry(document_id)
+        await self.processing(embedder or StandInEmbedder()).process(document_id)
         return await self.sql.document(document_id)
 
-    def delivery(self) -> Delivery:
-        return Delivery("ingest-process_document", uuid4())
+    def delivery(self, handler: str = "project_tenancy") -> Delivery:
+        return Delivery(f"ingest-{handler}", uuid4())
+
+    async def fail(self, document_id: UUID) -> None:
+        """The document's turn, with a parser that the file is too much for."""
+
+        class Hopeless:
+            async def pages(self, _path: Path, _media_type: str) -> AsyncGenerator[PageText]:
+                raise Unreadable(PROCESSING_FAILED)
+                yield
+
+        await self.processing(StandInEmbedder(), parser=Hopeless()).process(document_id)
 
     async def share(self, *listings: ClassConfigured) -> None:
         for listing in listings:
@@ -323,7 +350,7 @@ def settings(database: TestDatabase, objects: Path) -> Settings:
 async def wired(settings: Settings) -> AsyncIterator[Wired]:
     wired = wire(settings)
     await wired.index.open()
-    await wired.index.ensure_index()
+    await wired.indexes.ensure(wired.database)
     yield wired
     await wired.index.close()
     await wired.embeddings.close()

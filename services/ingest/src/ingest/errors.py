@@ -68,6 +68,21 @@ DOCUMENT_DUPLICATE = Message(
     "같은 파일을 이미 올렸습니다: 「{document_title}」. 그래도 올리려면 duplicate=allow를 보내세요.",
     "You have uploaded this file already: “{document_title}”. Send `duplicate=allow` to upload it all the same.",
 )
+NOT_IN_PROGRESS = Message(
+    "not_in_progress",
+    "처리 중인 문서가 아니라 취소할 것이 없습니다. 지금 상태: {state}",
+    "The document is not being processed, so there is nothing to cancel. Its state: {state}",
+)
+NOTHING_TO_RETRY = Message(
+    "nothing_to_retry",
+    "실패하거나 취소된 문서만 다시 처리할 수 있습니다. 지금 상태: {state}",
+    "Only a document that failed or was cancelled can be tried again. Its state: {state}",
+)
+DOCUMENT_IN_PROGRESS = Message(
+    "document_in_progress",
+    "문서를 아직 처리하고 있습니다. 끝난 뒤에 다시 하거나 먼저 취소하세요.",
+    "The document is still being processed. Wait for its end, or cancel it first.",
+)
 STORAGE_UNAVAILABLE = Message(
     "storage_unavailable",
     "파일 저장소를 잠시 사용할 수 없습니다. 잠시 후 다시 올리세요.",
@@ -131,6 +146,12 @@ PROCESSING_FAILED = Message(
     "Something went wrong while processing. If it happens again, tell the operator.",
 )
 
+CANCELLED = Message(
+    "cancelled",
+    "처리를 취소했습니다. 다시 처리하려면 retry를 보내세요.",
+    "Processing was cancelled. Send `retry` to go on with it.",
+)
+
 REASONS = {
     message.code: message
     for message in (
@@ -142,6 +163,9 @@ REASONS = {
         TEXT_TOO_LONG,
         PARSE_LIMIT,
         PROCESSING_FAILED,
+        CANCELLED,
+        EMBEDDING_UNAVAILABLE,
+        STORAGE_UNAVAILABLE,
     )
 }
 REJECTING = frozenset(

@@ -1,6 +1,6 @@
 """What ingest's services need from outside, each with the adapter that the factory picks."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class PageText:
 
 
 class Parser(Protocol):
-    def pages(self, path: Path, media_type: str) -> AsyncIterator[PageText]:
+    def pages(self, path: Path, media_type: str) -> AsyncGenerator[PageText]:
         """The document's pages in order. Raises Unreadable."""
         ...
 

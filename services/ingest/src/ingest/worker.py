@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry
 
@@ -16,6 +17,7 @@ from retrieval.errors import StoreUnavailable
 log = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 60.0
+_SYNC_SECONDS = 1.0
 
 
 def create_worker(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> Worker:
@@ -32,27 +34,33 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
     )
     for handlers in (documents, tenancy, sharing, erasure):
         handlers.register(worker, wired)
-    worker.background(lambda: _tend(wired))
+    worker.background(lambda: _process(wired))
+    worker.background(lambda: _repeat(wired.deletion.sweep, every=_SWEEP_SECONDS))
+    worker.background(lambda: _repeat(wired.queue.sweep, every=_SWEEP_SECONDS))
+    worker.background(lambda: _repeat(wired.syncs.sweep, every=_SYNC_SECONDS))
     return worker
 
 
-async def _tend(wired: Wired) -> None:
-    """Make the vector index if this is a new installation, then sweep until the door closes."""
+async def _process(wired: Wired) -> None:
+    """Make the vector index if this is a new installation, then work until the door closes."""
     await _make_index(wired)
-    while True:
-        try:
-            await wired.deletion.sweep()
-            await wired.sharing.sweep()
-        except Unavailable as error:
-            log.warning("the sweep is put off: %s", error)
-        await asyncio.sleep(_SWEEP_SECONDS)
+    await wired.queue.run()
 
 
 async def _make_index(wired: Wired) -> None:
     while True:
         try:
-            await wired.index.ensure_index()
-        except StoreUnavailable:
+            await wired.indexes.ensure(wired.database)
+        except (StoreUnavailable, Unavailable):
             await asyncio.sleep(1)
         else:
             return
+
+
+async def _repeat(sweep: Callable[[], Awaitable[None]], *, every: float) -> None:
+    while True:
+        try:
+            await sweep()
+        except Unavailable as error:
+            log.warning("a sweep is put off: %s", error)
+        await asyncio.sleep(every)

@@ -49,9 +49,7 @@ async def test_a_document_is_followed_until_it_is_ready(ingest, follow, told, pe
     watching = asyncio.create_task(follow(person, document_id))
     await told()
     embedder = stand_in(hangs_after=3)
-    working = asyncio.create_task(
-        ingest.processing(embedder, chunk_tokens=32).process(document_id, once=ingest.delivery())
-    )
+    working = asyncio.create_task(ingest.processing(embedder, chunk_tokens=32).process(document_id))
     await asyncio.wait_for(embedder.hanging.wait(), 20)
     await told(lambda document: document.state == "embedding" and document.chunks_embedded)
     embedder.go_on.set()

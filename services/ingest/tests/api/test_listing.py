@@ -13,7 +13,7 @@ async def library(ingest, another, words, stand_in):
     titles = ["100% 정답.txt", "50_점.txt", "5000점.txt", "한글 안내서.txt", "Guide.TXT", "guide 2.txt", "끝.txt"]
     ids = [await ingest.put(words(30, seed=n), name=title, person=owner) for n, title in enumerate(titles)]
     await ingest.process(ids[0], stand_in())
-    await ingest.processing(stand_in()).give_up(ids[1])
+    await ingest.fail(ids[1])
     return owner, titles
 
 

@@ -22,6 +22,12 @@ RIGHTS = {
     # A deleted document keeps its row as the receipt, an erased user keeps the mark that they are.
     "user.documents": CHANGE,
     "user.chunks": CHANGE | {"DELETE"},
+    # They go with their chunks, by the foreign key.
+    "user.chunk_embeddings": ADD,
+    # Who had a turn long ago is as one who never had.
+    "ingest.turns": CHANGE | {"DELETE"},
+    "ingest.vector_indexes": ADD,
+    "ingest.document_indexes": CHANGE,
     "ingest.document_classes": CHANGE | {"DELETE"},
     "ingest.class_materials": CHANGE,
     "ingest.erased_users": CHANGE,

@@ -19,8 +19,8 @@ NEW = """INSERT INTO "user".documents
     (document_id, owner_id, org_id, scopes, title, media_type, size_bytes, sha256, storage_key)
     VALUES (gen_random_uuid(), :owner_id, :org_id, ARRAY[]::text[], 't', 'text/plain', 1, '', 'k')"""
 NEW_CHUNK = """INSERT INTO "user".chunks
-    (document_id, ordinal, chunk_id, page_from, page_to, char_start, char_end, text)
-    VALUES (:document_id, 999, gen_random_uuid(), 1, 1, 0, 1, 't')"""
+    (document_id, revision, ordinal, chunk_id, page_from, page_to, char_start, char_end, text)
+    VALUES (:document_id, 1, 999, gen_random_uuid(), 1, 1, 0, 1, 't')"""
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ async def test_deleted_while_it_is_embedded(ingest, person, stand_in) -> None:
     document_id = await ingest.put(documents.korean_text(pages=12, seed=62), person=person)
     embedder = stand_in(hangs_after=3)
     processing = ingest.processing(embedder, chunk_tokens=40)
-    task = asyncio.create_task(processing.process(document_id, once=ingest.delivery()))
+    task = asyncio.create_task(processing.process(document_id))
     await asyncio.wait_for(embedder.hanging.wait(), 20)
     receipt = await ingest.wired.deletion.delete(person.principal, document_id)
     embedder.go_on.set()
@@ -133,39 +133,15 @@ async def test_a_deletion_that_cannot_be_finished_is_finished_later(
     assert (await ingest.sql.document(ready))["receipt"]["remaining"] == {"vectors": 0, "objects": 0, "chunks": 0}
 
 
-async def test_a_document_that_stands_still_is_announced_again_once(ingest, person, words) -> None:
-    document_id = await ingest.put(words(30), person=person)
-    await ingest.wired.deletion.sweep()
-    assert len(await ingest.sql.events(document_id, DocumentUploaded)) == 1
-
-    await ingest.sql.age(document_id, LATE)
-    await ingest.wired.deletion.sweep()
-    await ingest.wired.deletion.sweep()
-
-    first, second = await ingest.sql.events(document_id, DocumentUploaded)
-    assert (second.document_id, second.tenant, second.title) == (document_id, first.tenant, first.title)
-    assert (await ingest.process(document_id))["state"] == "ready"
-
-
 @pytest.mark.parametrize("end", ["ready", "failed"])
 async def test_what_has_ended_is_left_alone(ingest, person, words, end) -> None:
     document_id = await ingest.put(words(30), person=person)
-    await (ingest.process(document_id) if end == "ready" else ingest.processing().give_up(document_id))
+    await (ingest.process(document_id) if end == "ready" else ingest.fail(document_id))
     await ingest.sql.age(document_id, LATE)
     await ingest.wired.deletion.sweep()
 
     assert len(await ingest.sql.events(document_id, DocumentUploaded)) == 1
     assert (await ingest.sql.document(document_id))["state"] == end
-
-
-async def test_two_sweeps_at_once_announce_once(ingest, person, words) -> None:
-    ids = [await ingest.put(words(30, seed=n), person=person) for n in range(5)]
-    for document_id in ids:
-        await ingest.sql.age(document_id, LATE)
-    await asyncio.gather(*(ingest.wired.deletion.sweep() for _ in range(4)))
-
-    for document_id in ids:
-        assert len(await ingest.sql.events(document_id, DocumentUploaded)) == 2
 
 
 async def test_vectors_that_a_killed_worker_left_are_swept(ingest, person, ready) -> None:
@@ -177,23 +153,6 @@ async def test_vectors_that_a_killed_worker_left_are_swept(ingest, person, ready
 
     await ingest.wired.deletion.sweep()
     await gone(ingest, ready)
-
-
-async def test_while_the_bus_is_away_nothing_is_announced_again(ingest, person, words) -> None:
-    """The announcements are in the outbox still; each further one would be one more message for the same document."""
-    document_id = await ingest.put(words(30), person=person)
-    await ingest.sql.rows("UPDATE ingest.outbox SET created_at = created_at - interval '1 hour'")
-    try:
-        for _ in range(3):
-            await ingest.sql.age(document_id, LATE)
-            await ingest.wired.deletion.sweep()
-        assert len(await ingest.sql.events(document_id, DocumentUploaded)) == 1
-    finally:
-        await ingest.sql.rows("UPDATE ingest.outbox SET published_at = now(), created_at = now()")
-
-    await ingest.sql.age(document_id, LATE)
-    await ingest.wired.deletion.sweep()
-    assert len(await ingest.sql.events(document_id, DocumentUploaded)) == 2
 
 
 async def test_a_deletion_that_cannot_be_finished_holds_up_no_other(

@@ -50,7 +50,7 @@ async def library(ingest, words, stand_in):
     }
     for name in ("ready", "shared", "listed", "another's"):
         await ingest.process(ids[name], stand_in())
-    await ingest.processing().give_up(ids["failed"])
+    await ingest.fail(ids["failed"])
     await ingest.share(school.lists(ids["listed"], version=1))
     return school, ids
 
@@ -156,7 +156,7 @@ async def test_a_document_in_the_hands_of_a_worker_goes_as_well(
     document_id = await ingest.put(words(2000), person=person)
     embedder = stand_in(hangs_after=2)
     processing = ingest.processing(embedder, chunk_tokens=40)
-    task = asyncio.create_task(processing.process(document_id, once=ingest.delivery()))
+    task = asyncio.create_task(processing.process(document_id))
     await asyncio.wait_for(embedder.hanging.wait(), 20)
     await erase(person.user_id)
     embedder.go_on.set()

@@ -1,12 +1,10 @@
 """Announcements whose tenant and document disagree: not found, and nothing changes."""
 
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from chassis.errors import Invalid, NotFound
-from contracts.ingest import DocumentFailed
 from contracts.org_partner import ClassOpened
 
 
@@ -20,59 +18,16 @@ async def case(ingest, words):
     return document_id, event, [*forged, event.model_copy(update={"document_id": uuid4()})]
 
 
-@pytest.mark.parametrize("redriven", [False, True])
-async def test_a_forged_announcement_finds_no_document_and_changes_nothing(ingest, stand_in, case, redriven) -> None:
+async def test_a_forged_announcement_finds_no_document_and_changes_nothing(ingest, case) -> None:
     document_id, event, forged = case
     before = await ingest.sql.document(document_id)
-    embedder = stand_in()
-    processing = ingest.processing(embedder)._service
     for each in forged:
         with pytest.raises(NotFound, match="document_not_found") as refusal:
-            await processing.process(each, once=replace(ingest.delivery(), redriven=redriven))
+            await ingest.wired.queue.admit(each)
         assert not refusal.value.retryable, "it is buried, and not tried again"
 
-    assert (await ingest.sql.document(document_id), embedder.calls) == (before, 0)
-    await processing.process(event, once=ingest.delivery())
-    assert (await ingest.sql.document(document_id))["state"] == "ready"
-
-
-async def test_giving_a_forged_announcement_up_does_not_fail_the_document(ingest, case) -> None:
-    document_id, event, forged = case
-    before = await ingest.sql.document(document_id)
-    for each in forged:
-        await ingest.wired.processing.give_up(each)
-
+    await ingest.wired.queue.admit(event)
     assert await ingest.sql.document(document_id) == before
-    assert await ingest.sql.events(document_id, DocumentFailed) == []
-    await ingest.wired.processing.give_up(event)
-    assert (await ingest.sql.document(document_id))["state"] == "failed"
-
-
-async def test_a_forged_announcement_takes_no_vectors_away(ingest, stand_in, case) -> None:
-    """Of a document that is ready, and of an id that only the index knows."""
-    document_id, _, forged = case
-    await ingest.process(document_id, stand_in())
-    held = await ingest.vectors(document_id)
-    for each in forged:
-        with pytest.raises(NotFound):
-            await ingest.wired.processing.process(each, once=ingest.delivery())
-
-    assert await ingest.vectors(document_id) == held > 0
-
-
-async def test_of_a_deleted_document_the_right_announcement_still_cleans_up(ingest, stand_in, case) -> None:
-    document_id, event, forged = case
-    await ingest.process(document_id, stand_in())
-    left = [item for item in await ingest.wired.index.scroll() if item[2]["doc_id"] == str(document_id)]
-    await ingest.wired.erasure._deletion.erase(document_id)
-    await ingest.wired.index.upsert_embeddings(left)
-    for each in forged:
-        with pytest.raises(NotFound):
-            await ingest.wired.processing.process(each, once=ingest.delivery())
-    assert await ingest.vectors(document_id) == len(left)
-
-    await ingest.wired.processing.process(event, once=ingest.delivery())
-    assert await ingest.vectors(document_id) == 0
 
 
 async def test_a_personal_document_belongs_to_no_org(ingest, words, person) -> None:
@@ -83,7 +38,7 @@ async def test_a_personal_document_belongs_to_no_org(ingest, words, person) -> N
     for update in (place, {"user_id": school.teacher.user_id}, {"org_id": school.org_id}):
         forged = event.model_copy(update={"tenant": event.tenant.model_copy(update=update)})
         with pytest.raises(NotFound):
-            await ingest.wired.processing.process(forged, once=ingest.delivery())
+            await ingest.wired.queue.admit(forged)
 
     assert (await ingest.sql.document(document_id))["state"] == "uploaded"
 

@@ -7,8 +7,7 @@ import growfit_documents as documents
 import numpy as np
 import pytest
 
-from chassis.delivery import AlreadyHandled
-from contracts.ingest import ChunksEmbedded, DocumentFailed, UsageRecorded
+from contracts.ingest import ChunksEmbedded, UsageRecorded
 from contracts.usage import Operation, Outcome
 from ingest.adapters.parser_process import ChildProcessParser
 from ingest.adapters.parsers.page import clean
@@ -39,7 +38,7 @@ def embeddings(real):
 def make_ready(ingest, real):
     async def make(content: bytes, **options) -> UUID:
         document_id = await ingest.put(content, **options)
-        await ingest.drive(real.processing).process(document_id, once=ingest.delivery())
+        await real.processing.process(document_id)
         return document_id
 
     return make
@@ -75,7 +74,7 @@ async def test_a_korean_pdf_becomes_searchable(ingest, real, embeddings, make_re
     assert (usage.model, usage.provider) == ("multilingual-e5-small", "growfit-embedder")
     (event,) = await ingest.sql.events(document_id, ChunksEmbedded)
     assert (event.page_count, event.chunk_count, event.scopes) == (3, len(chunks), [f"user:{person.user_id}"])
-    assert (event.index, event.dimension) == ("growfit_docs:multilingual-e5-small:384", 384)
+    assert (event.index, event.dimension) == ("pgvector:multilingual-e5-small:384", 384)
 
     fact = documents.page_fact(2, seed=21)
     filters = {"scopes": {"any": [f"user:{person.user_id}"]}}
@@ -135,36 +134,19 @@ async def test_the_smallest_document(ingest, make_ready) -> None:
     assert (chunk["text"], chunk["page_from"], chunk["char_start"], chunk["char_end"]) == ("1 + 1", 1, 4, 9)
 
 
-async def test_a_second_delivery_changes_nothing(ingest, real, person) -> None:
-    document_id = await ingest.put(documents.korean_text(seed=26), person=person)
-    delivery = ingest.delivery()
-    await ingest.drive(real.processing).process(document_id, once=delivery)
+async def test_what_is_ready_is_not_worked_on_again(ingest, real, make_ready) -> None:
+    document_id = await make_ready(documents.korean_text(seed=26))
     before = await ingest.sql.document(document_id)
-
-    with pytest.raises(AlreadyHandled):
-        await ingest.drive(real.processing).process(document_id, once=delivery)
-    await ingest.drive(real.processing).process(document_id, once=ingest.delivery())
+    assert not await real.processing.process(document_id)
 
     assert await ingest.sql.document(document_id) == before
     assert len(await ingest.sql.events(document_id, ChunksEmbedded)) == 1
     assert len(await ingest.sql.events(document_id, UsageRecorded)) == 1
 
 
-async def test_given_up_is_visible_and_told(ingest, real) -> None:
-    document_id = await ingest.put(documents.korean_text(seed=27))
-    await ingest.drive(real.processing).give_up(document_id)
-    await ingest.drive(real.processing).give_up(document_id)
-
-    row = await ingest.sql.document(document_id)
-    assert (row["state"], row["reason"], row["dedupe_key"]) == ("failed", "processing_failed", None)
-    (event,) = await ingest.sql.events(document_id, DocumentFailed)
-    assert event.reason == "processing_failed"
-    assert await ingest.sql.events(document_id, UsageRecorded) == []
-
-
 async def test_a_file_that_is_gone_fails_the_document(ingest, real, objects) -> None:
     document_id = await ingest.put(documents.korean_text(seed=28))
     (objects / (await ingest.sql.document(document_id))["storage_key"]).unlink()
-    await ingest.drive(real.processing).process(document_id, once=ingest.delivery())
+    await real.processing.process(document_id)
 
     assert (await ingest.sql.document(document_id))["state"] == "failed"

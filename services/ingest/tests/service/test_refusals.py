@@ -33,10 +33,10 @@ async def test_refused(ingest, person, stand_in, kind) -> None:
     document_id = await ingest.put(content, name=name, person=person)
     embedder = stand_in()
     parser = ChildProcessParser(seconds=4, memory_bytes=400 * MIB, max_pages=50)
-    await ingest.processing(embedder, parser=parser).process(document_id, once=ingest.delivery())
+    await ingest.processing(embedder, parser=parser).process(document_id)
 
     row = await ingest.sql.document(document_id)
-    assert (row["state"], row["reason"], row["claim_id"], row["dedupe_key"]) == (state, reason, None, None)
+    assert (row["state"], row["reason"], row["claim_id"]) == (state, reason, None)
     assert (embedder.calls, await ingest.vectors(document_id)) == (0, 0)
     assert await ingest.sql.chunks(document_id) == []
     (event,) = await ingest.sql.events(document_id, DocumentFailed)

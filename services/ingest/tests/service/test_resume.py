@@ -1,18 +1,16 @@
 """Workers that die, are slow, or meet each other: the document ends once, and its tokens are told once."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import growfit_documents as documents
 import pytest
 
-from chassis.delivery import AlreadyHandled
-from chassis.errors import Unavailable
 from contracts.ingest import ChunksEmbedded, DocumentFailed, UsageRecorded
 from contracts.usage import Outcome
-from ingest.service.processing import BATCH, MAX_CLAIMS
+from ingest.service.claims import LONGEST_WAIT, MAX_CLAIMS, ClaimService
+from ingest.service.embedding import BATCH
 from retrieval.pgvector import PgVectorAdapter
 from retrieval.store import VectorStoreAdapter
 
@@ -54,10 +52,12 @@ async def kept_by(ingest, document_id, count: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def die(task: asyncio.Task) -> None:
+async def die(ingest, document_id, task: asyncio.Task) -> None:
+    """A worker is killed, and half a minute goes by."""
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    await ingest.sql.expire(document_id)
 
 
 async def embedded(ingest, document_id) -> list[str]:
@@ -67,7 +67,7 @@ async def embedded(ingest, document_id) -> list[str]:
 async def ready_once(ingest, document_id, *, wasted: bool = False) -> UsageRecorded:
     """The document stands whole and once; the usage of what it is made of is returned, the only one unless `wasted`."""
     row, chunks = await ingest.sql.document(document_id), await ingest.sql.chunks(document_id)
-    assert (row["state"], row["claim_id"]) == ("ready", None)
+    assert (row["state"], row["claim_id"], row["waits_for"]) == ("ready", None, None)
     assert len({chunk["text"] for chunk in chunks}) == len(chunks) == row["chunk_count"] == row["chunks_embedded"]
     assert [chunk["ordinal"] for chunk in chunks] == list(range(len(chunks)))
     assert await ingest.vectors(document_id) == len(chunks)
@@ -81,17 +81,17 @@ async def ready_once(ingest, document_id, *, wasted: bool = False) -> UsageRecor
 
 async def test_what_a_dead_worker_embedded_is_not_embedded_again(ingest, stand_in, long) -> None:
     first = stand_in(hangs_after=4)
-    task = asyncio.create_task(ingest.processing(first, chunk_tokens=SIZE).process(long, once=ingest.delivery()))
+    task = asyncio.create_task(ingest.processing(first, chunk_tokens=SIZE).process(long))
     await until(first.hanging)
     await kept_by(ingest, long, 4 * BATCH)
-    await die(task)
+    await die(ingest, long, task)
     kept = await embedded(ingest, long)
     assert len(kept) == 4 * BATCH
     assert await ingest.sql.events(long, UsageRecorded) == []
     assert await ingest.vectors(long) == 0
 
     second = stand_in()
-    await ingest.processing(second, chunk_tokens=SIZE).process(long, once=ingest.delivery())
+    await ingest.processing(second, chunk_tokens=SIZE).process(long)
 
     usage = await ready_once(ingest, long)
     assert sorted(kept + second.texts) == sorted(chunk["text"] for chunk in await ingest.sql.chunks(long))
@@ -100,28 +100,50 @@ async def test_what_a_dead_worker_embedded_is_not_embedded_again(ingest, stand_i
 
 async def test_a_worker_may_die_before_the_first_batch_and_before_the_last_write(ingest, stand_in, long) -> None:
     at_once = stand_in(hangs_after=0)
-    task = asyncio.create_task(ingest.processing(at_once, chunk_tokens=SIZE).process(long, once=ingest.delivery()))
+    task = asyncio.create_task(ingest.processing(at_once, chunk_tokens=SIZE).process(long))
     await until(at_once.hanging)
-    await die(task)
+    await die(ingest, long, task)
     embedder, index = stand_in(), Halted(ingest.wired.index)
     late = ingest.processing(embedder, index=index, chunk_tokens=SIZE)
-    task = asyncio.create_task(late.process(long, once=ingest.delivery()))
+    task = asyncio.create_task(late.process(long))
     await until(index.reached)
-    await die(task)
+    await die(ingest, long, task)
     assert (await ingest.sql.document(long))["attempts"] == 2
 
     third = stand_in()
-    await ingest.processing(third, chunk_tokens=SIZE).process(long, once=ingest.delivery())
+    await ingest.processing(third, chunk_tokens=SIZE).process(long)
 
     assert (await ready_once(ingest, long)).input_tokens == embedder.tokens
     assert third.calls == 0
 
 
+async def test_nobody_takes_a_document_from_a_worker_that_lives(ingest, stand_in, long) -> None:
+    first = stand_in(hangs_after=0)
+    task = asyncio.create_task(ingest.processing(first, chunk_tokens=SIZE).process(long))
+    await until(first.hanging)
+    others = [ingest.processing(stand_in(), chunk_tokens=SIZE).process(long) for _ in range(5)]
+    assert await asyncio.gather(*others) == [False] * 5
+    first.go_on.set()
+    await task
+
+    assert (await ready_once(ingest, long)).input_tokens == first.tokens
+
+
+async def test_of_many_workers_at_once_one_gets_it(ingest, stand_in, long) -> None:
+    embedders = [stand_in() for _ in range(8)]
+    runs = [ingest.processing(each, chunk_tokens=SIZE).process(long) for each in embedders]
+    assert sorted(await asyncio.gather(*runs)) == [False] * 7 + [True]
+
+    await ready_once(ingest, long)
+
+
 async def test_the_slower_of_two_workers_changes_nothing(ingest, stand_in, long) -> None:
-    slow, fast, delivery = stand_in(hangs_after=2), stand_in(), ingest.delivery()
-    task = asyncio.create_task(ingest.processing(slow, chunk_tokens=SIZE).process(long, once=delivery))
+    """It was believed dead."""
+    slow, fast = stand_in(hangs_after=2), stand_in()
+    task = asyncio.create_task(ingest.processing(slow, chunk_tokens=SIZE).process(long))
     await until(slow.hanging)
-    await ingest.processing(fast, chunk_tokens=SIZE).process(long, once=delivery)
+    await ingest.sql.expire(long)
+    await ingest.processing(fast, chunk_tokens=SIZE).process(long)
     row, chunks = await ingest.sql.document(long), await ingest.sql.chunks(long)
     slow.go_on.set()
     await task
@@ -134,114 +156,150 @@ async def test_the_slower_of_two_workers_changes_nothing(ingest, stand_in, long)
     assert sum(usage.input_tokens for usage in told) == slow.tokens + fast.tokens, "both were paid for"
 
 
-async def test_many_announcements_of_one_document_do_not_fail_it(ingest, stand_in, long) -> None:
-    """After an outage the sweeper's announcements come all at once, four at a time."""
-    turns = asyncio.Semaphore(4)
-    embedders = [stand_in() for _ in range(3 * MAX_CLAIMS)]
+async def test_a_worker_that_is_stopped_leaves_its_document_to_others_at_once(ingest, stand_in, long, settings) -> None:
+    processing, embedder = ingest.processing(stand_in()), stand_in(hangs_after=0)
+    processing._claims, processing._embedding._embedder = ClaimService(ingest.wired.database), embedder
+    task = asyncio.create_task(processing.process(long))
+    await until(embedder.hanging)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    row = await ingest.sql.document(long)
+    assert (row["claim_id"], row["attempts"]) == (None, 0)
 
-    async def take(embedder) -> None:
-        async with turns:
-            await ingest.processing(embedder, chunk_tokens=SIZE).process(long, once=ingest.delivery())
-
-    await asyncio.gather(*(take(embedder) for embedder in embedders))
-    await ready_once(ingest, long, wasted=True)
-    told = await ingest.sql.events(long, UsageRecorded)
-    assert sum(usage.input_tokens for usage in told) == sum(embedder.tokens for embedder in embedders)
-
-
-async def test_vectors_of_a_worker_that_died_after_a_deletion_go_with_the_redelivery(
-    ingest, person, stand_in, long
-) -> None:
-    index, delivery = Halted(ingest.wired.index), ingest.delivery()
-    task = asyncio.create_task(
-        ingest.processing(stand_in(), index=index, chunk_tokens=SIZE).process(long, once=delivery)
-    )
-    await until(index.reached)
-    await ingest.wired.deletion.delete(person.principal, long)
-    index.dies = True
-    index.go_on.set()
-    await until(index.written)
-    await die(task)
-    assert await ingest.vectors(long) > 0
-    await ingest.sql.age(long, timedelta(hours=5))
-
-    await ingest.processing().process(long, once=delivery)
-    assert await ingest.vectors(long) == 0
+    assert await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long)
+    await ready_once(ingest, long)
 
 
-@pytest.mark.parametrize("same", [True, False], ids=["redelivered", "announced again"])
-async def test_a_worker_that_is_late_with_its_vectors_adds_none(ingest, stand_in, long, same) -> None:
-    index, delivery = Halted(ingest.wired.index), ingest.delivery()
+async def test_a_worker_that_outlived_its_lease_adds_no_vectors(ingest, stand_in, long) -> None:
+    index = Halted(ingest.wired.index)
     slow = ingest.processing(stand_in(), index=index, chunk_tokens=SIZE)
-    task = asyncio.create_task(slow.process(long, once=delivery))
+    task = asyncio.create_task(slow.process(long))
     await until(index.reached)
-    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=delivery if same else ingest.delivery())
+    await ingest.sql.expire(long)
+    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long)
     before = await ready_once(ingest, long)
     index.go_on.set()
-    if same:
-        with pytest.raises(AlreadyHandled):
-            await task
-    else:
-        await task
+    await task
 
     assert await ready_once(ingest, long) == before
 
 
-@pytest.mark.parametrize("same", [True, False], ids=["redelivered", "announced again"])
-async def test_vectors_that_come_after_a_deletion_do_not_stay(ingest, person, stand_in, long, same) -> None:
-    """The first worker is slow, the second makes the document ready, its owner deletes it, the first one writes."""
-    index, delivery = Halted(ingest.wired.index), ingest.delivery()
-    slow = ingest.processing(stand_in(), index=index, chunk_tokens=SIZE)
-    task = asyncio.create_task(slow.process(long, once=delivery))
+async def test_vectors_that_come_after_a_deletion_do_not_stay(ingest, person, stand_in, long) -> None:
+    """The owner deletes the document while its vectors are written: the deletion waits for the writer."""
+    index = Halted(ingest.wired.index)
+    task = asyncio.create_task(ingest.processing(stand_in(), index=index, chunk_tokens=SIZE).process(long))
     await until(index.reached)
-    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=delivery if same else ingest.delivery())
-    await ingest.wired.deletion.delete(person.principal, long)
+    deleting = asyncio.create_task(ingest.wired.deletion.delete(person.principal, long))
+    while (await ingest.sql.document(long))["state"] != "deleting":  # noqa: ASYNC110  the state is the database's
+        await asyncio.sleep(0.02)
     index.go_on.set()
-    await asyncio.gather(task, return_exceptions=True)
+    await task
+    receipt = await deleting
 
     assert await ingest.vectors(long) == 0
     assert (await ingest.sql.document(long))["state"] == "deleted"
-    assert len(await ingest.sql.events(long, UsageRecorded)) == 1
+    assert receipt["deleted"]["vectors"] + receipt["deleted"]["chunks"] > 0
+    assert receipt["remaining"] == {"vectors": 0, "objects": 0, "chunks": 0}
+    (usage,) = await ingest.sql.events(long, UsageRecorded)
+    assert usage.outcome is Outcome.CANCELLED
+
+
+async def test_vectors_of_a_writer_that_outlived_its_lease_go_with_the_sweep(ingest, person, stand_in, long) -> None:
+    index = Halted(ingest.wired.index)
+    task = asyncio.create_task(ingest.processing(stand_in(), index=index, chunk_tokens=SIZE).process(long))
+    await until(index.reached)
+    await ingest.sql.expire(long)
+    await ingest.wired.deletion.delete(person.principal, long)
+    index.go_on.set()
+    await task
+    await ingest.wired.deletion.sweep()
+
+    assert await ingest.vectors(long) == 0
+    assert (await ingest.sql.document(long))["state"] == "deleted"
 
 
 async def test_a_file_that_ends_its_workers_is_given_up(ingest, stand_in, long) -> None:
     for _ in range(MAX_CLAIMS):
         embedder = stand_in(hangs_after=0)
-        task = asyncio.create_task(ingest.processing(embedder).process(long, once=ingest.delivery()))
+        task = asyncio.create_task(ingest.processing(embedder).process(long))
         await until(embedder.hanging)
-        await die(task)
+        await die(ingest, long, task)
     assert (await ingest.sql.document(long))["state"] == "embedding"
     last = stand_in()
-    await ingest.processing(last).process(long, once=ingest.delivery())
+    await ingest.processing(last).process(long)
 
     row = await ingest.sql.document(long)
     assert (row["state"], row["reason"], last.calls) == ("failed", "processing_failed", 0)
     assert len(await ingest.sql.events(long, DocumentFailed)) == 1
 
 
+async def test_a_defect_is_tried_again_a_few_times(ingest, stand_in, long) -> None:
+    class Broken:
+        async def pages(self, path, media_type):
+            raise ZeroDivisionError
+            yield
+
+    for tries in range(1, MAX_CLAIMS + 1):
+        await ingest.processing(stand_in(), parser=Broken()).process(long)
+        row = await ingest.sql.document(long)
+        assert (row["state"], row["claim_id"], row["attempts"]) == ("validating", None, tries)
+        assert not await ingest.processing(stand_in()).process(long), "it waits a little first"
+        await ingest.sql.hurry(long)
+    await ingest.processing(stand_in(), parser=Broken()).process(long)
+
+    row = await ingest.sql.document(long)
+    assert (row["state"], row["reason"]) == ("failed", "processing_failed")
+
+
 async def test_an_embedder_that_is_down_keeps_the_work_and_costs_no_claim(ingest, stand_in, long) -> None:
     for calls in (1, 4, 0):
-        with pytest.raises(Unavailable):
-            await ingest.processing(stand_in(fails_after=calls), chunk_tokens=SIZE).process(
-                long, once=ingest.delivery()
-            )
+        await ingest.processing(stand_in(fails_after=calls), chunk_tokens=SIZE).process(long)
         row = await ingest.sql.document(long)
         assert (row["state"], row["claim_id"], row["attempts"]) == ("embedding", None, 0)
         assert row["chunks_embedded"] == len(await embedded(ingest, long)) > 0
+        assert row["waits_for"] == "embedding_unavailable"
+        assert row["waits_until"] > row["waits_since"]
+        await ingest.sql.hurry(long)
     assert await ingest.sql.events(long, UsageRecorded) == []
 
-    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=ingest.delivery())
+    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long)
     await ready_once(ingest, long)
+
+
+async def test_the_pauses_grow_and_a_day_is_enough(ingest, stand_in, long) -> None:
+    """`waits_since` is moved, as a day would move it."""
+    pauses = []
+    for waited in (0, 10, 40, 3_000):
+        moved = 'UPDATE "user".documents SET waits_since = now() - make_interval(secs => %s) WHERE document_id = %s'
+        await ingest.sql.rows(moved, waited, long)
+        await ingest.processing(stand_in(fails_after=0)).process(long)
+        (row,) = await ingest.sql.rows(
+            'SELECT extract(epoch FROM waits_until - clock_timestamp()) AS pause FROM "user".documents'
+            " WHERE document_id = %s",
+            long,
+        )
+        pauses.append(round(float(row["pause"]), -1))
+        await ingest.sql.hurry(long)
+    assert pauses == [0, 10, 40, 60]
+
+    await ingest.sql.rows(
+        'UPDATE "user".documents SET waits_since = now() - %s WHERE document_id = %s',
+        LONGEST_WAIT + timedelta(minutes=1),
+        long,
+    )
+    await ingest.processing(stand_in(fails_after=0)).process(long)
+    row = await ingest.sql.document(long)
+    assert (row["state"], row["reason"]) == ("failed", "embedding_unavailable")
 
 
 async def test_a_real_embedding_server_that_is_down(ingest, long) -> None:
     """The wired one: nothing answers at its address."""
-    with pytest.raises(Unavailable) as failure:
-        await ingest.drive(ingest.wired.processing).process(long, once=ingest.delivery())
+    await ingest.wired.processing.process(long)
 
-    assert failure.value.code == "embedding_unavailable"
     row = await ingest.sql.document(long)
     assert (row["state"], row["claim_id"], row["attempts"]) == ("chunking", None, 0)
+    assert row["waits_for"] == "embedding_unavailable"
 
 
 async def test_an_index_that_is_down(ingest, stand_in, long, settings) -> None:
@@ -251,15 +309,15 @@ async def test_an_index_that_is_down(ingest, stand_in, long, settings) -> None:
     )
     await index.open()
     try:
-        with pytest.raises(Unavailable) as failure:
-            await ingest.processing(stand_in(), index=index).process(long, once=ingest.delivery())
+        await ingest.processing(stand_in(), index=index).process(long)
     finally:
         await index.close()
 
-    assert failure.value.code == "index_unavailable"
-    assert (await ingest.sql.document(long))["attempts"] == 0
+    row = await ingest.sql.document(long)
+    assert (row["state"], row["waits_for"], row["attempts"]) == ("embedding", "index_unavailable", 0)
     again = stand_in()
-    await ingest.processing(again).process(long, once=ingest.delivery())
+    await ingest.sql.hurry(long)
+    await ingest.processing(again).process(long)
     assert again.calls == 0
     await ready_once(ingest, long)
 
@@ -269,71 +327,45 @@ async def test_a_storage_that_is_down(ingest, stand_in, long, objects) -> None:
     objects.rename(away)
     objects.write_text("no folder")
     try:
-        with pytest.raises(Unavailable) as failure:
-            await ingest.process(long, stand_in())
+        row = await ingest.process(long, stand_in())
     finally:
         objects.unlink()
         away.rename(objects)
 
-    assert failure.value.code == "storage_unavailable"
+    assert row["waits_for"] == "storage_unavailable"
     assert (await ingest.process(long, stand_in()))["state"] == "ready"
 
 
 async def test_calls_that_were_billed_and_brought_nothing_are_told(ingest, person, stand_in, long) -> None:
     first = stand_in(fails_after=3, wastes=7)
-    with pytest.raises(Unavailable) as failure:
-        await ingest.processing(first, chunk_tokens=SIZE).process(long, once=ingest.delivery())
-    assert failure.value.code == "embedding_unavailable"
+    await ingest.processing(first, chunk_tokens=SIZE).process(long)
     failed = await ingest.sql.events(long, UsageRecorded)
     assert [(each.input_tokens, each.outcome) for each in failed] == [(7, Outcome.FAILED)] * (first.calls - 3)
     assert {(each.tenant.user_id, each.reference) for each in failed} == {(person.user_id, f"document/{long}")}
 
-    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=ingest.delivery())
+    await ingest.sql.hurry(long)
+    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long)
     spent = sum(chunk["tokens"] for chunk in await ingest.sql.chunks(long))
     told = [each for each in await ingest.sql.events(long, UsageRecorded) if each.outcome is Outcome.COMPLETED]
     assert [each.input_tokens for each in told] == [spent]
 
 
-async def test_the_same_tokens_are_never_told_twice(ingest, person, stand_in, long) -> None:
-    """Failed in the middle, given up, and then deleted: the tokens that were spent are told with the failure."""
-    with pytest.raises(Unavailable):
-        await ingest.processing(stand_in(fails_after=3), chunk_tokens=SIZE).process(long, once=ingest.delivery())
-    await ingest.processing().give_up(long)
-    (usage,) = await ingest.sql.events(long, UsageRecorded)
-    assert usage.outcome is Outcome.FAILED
-    assert usage.input_tokens == sum(chunk["tokens"] for chunk in await ingest.sql.chunks(long)) > 0
-    assert (usage.tenant.user_id, usage.reference) == (person.user_id, f"document/{long}")
+async def test_another_recipe_in_the_middle_of_a_document_mixes_nothing(ingest, stand_in, long) -> None:
+    await ingest.processing(stand_in(fails_after=2), chunk_tokens=SIZE).process(long)
+    cut = len(await ingest.sql.chunks(long))
+    await ingest.sql.hurry(long)
+    await ingest.processing(stand_in(), chunk_tokens=4 * SIZE).process(long)
 
-    await ingest.wired.deletion.delete(person.principal, long)
-    assert await ingest.sql.events(long, UsageRecorded) == [usage]
-
-
-async def test_a_failed_document_that_an_operator_sends_again(ingest, stand_in, long) -> None:
-    """What the failure told of its tokens is not told again by the success."""
-    first, delivery = stand_in(fails_after=3), ingest.delivery()
-    with pytest.raises(Unavailable):
-        await ingest.processing(first, chunk_tokens=SIZE).process(long, once=delivery)
-    await ingest.processing().give_up(long)
-    await ingest.processing(stand_in(), chunk_tokens=SIZE).process(long, once=ingest.delivery())
-    assert (await ingest.sql.document(long))["state"] == "failed"
-
-    second = stand_in()
-    await ingest.processing(second, chunk_tokens=SIZE).process(long, once=replace(delivery, redriven=True))
-
+    await ready_once(ingest, long)
     row = await ingest.sql.document(long)
-    assert (row["state"], row["reason"]) == ("ready", None)
-    failed, completed = await ingest.sql.events(long, UsageRecorded)
-    assert (failed.outcome, completed.outcome) == (Outcome.FAILED, Outcome.COMPLETED)
-    assert (failed.input_tokens, completed.input_tokens) == (first.tokens, second.tokens)
-    told = failed.input_tokens + completed.input_tokens
-    assert told == sum(chunk["tokens"] for chunk in await ingest.sql.chunks(long)) == row["tokens_billed"]
-    assert failed.usage_id != completed.usage_id
+    assert row["chunk_count"] < cut / 2
+    assert row["recipe"]["chunk_tokens"] == 4 * SIZE
 
 
 async def test_two_documents_share_the_worker(ingest, stand_in) -> None:
     ids = [await ingest.put(documents.korean_text(pages=4, seed=n)) for n in (51, 52, 53)]
     processing = ingest.processing(stand_in(), chunk_tokens=SIZE)
-    await asyncio.gather(*(processing.process(each, once=ingest.delivery()) for each in ids))
+    await asyncio.gather(*(processing.process(each) for each in ids))
 
     for each in ids:
         await ready_once(ingest, each)

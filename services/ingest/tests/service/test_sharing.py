@@ -42,7 +42,7 @@ def make(ingest, words, stand_in):
         document_id = await ingest.put(words(30, seed=next(seeds)), person=person, **options)
         if ready:
             processing = ingest.processing(stand_in(), parser=OnePage())
-            await processing.process(document_id, once=ingest.delivery())
+            await processing.process(document_id)
         return document_id
 
     return made
@@ -60,7 +60,8 @@ def stands(ingest):
         held = await ingest.sql.rows(query, document_id)
         assert {f"class:{each['class_id']}" for each in held} == set(scopes)
         if row["state"] == "ready":
-            assert row["indexed_version"] == row["version"]
+            told = "SELECT version, due_at FROM ingest.document_indexes WHERE document_id = %s"
+            assert await ingest.sql.rows(told, document_id) == [{"version": row["version"], "due_at": None}]
             items = [item[2] for item in await ingest.wired.index.scroll() if item[2]["doc_id"] == str(document_id)]
             assert {tuple(item["scopes"]) for item in items} == {tuple(sorted([own, *scopes]))}
             assert {item["version"] for item in items} == {row["version"]}
@@ -235,7 +236,7 @@ async def test_a_document_that_is_not_ready_yet_is_shared_when_it_is(
     waiting = await make(school.teacher, ready=False)
     working = await make(school.teacher, ready=False)
     embedder = stand_in(hangs_after=0)
-    task = asyncio.create_task(ingest.processing(embedder).process(working, once=ingest.delivery()))
+    task = asyncio.create_task(ingest.processing(embedder).process(working))
     await asyncio.wait_for(embedder.hanging.wait(), 20)
     await ingest.share(school.lists(waiting, working, version=1))
     await stands(waiting, school.scope)
@@ -256,7 +257,7 @@ async def test_a_document_that_is_not_ready_yet_is_shared_when_it_is(
 async def test_while_a_document_is_written_its_index_shows_it_to_nobody_whom_the_row_no_longer_names(
     ingest, school, make, stands, stand_in
 ) -> None:
-    """Listed when the worker began, dropped before it wrote its vectors."""
+    """Listed when the worker began, dropped while it wrote its vectors: the row names the class until it is told."""
     document_id = await make(school.teacher, ready=False)
     await ingest.share(school.lists(document_id, version=1))
     reached, go_on = asyncio.Event(), asyncio.Event()
@@ -268,26 +269,27 @@ async def test_while_a_document_is_written_its_index_shows_it_to_nobody_whom_the
         async def upsert_embeddings(self, items) -> int:
             reached.set()
             await go_on.wait()
-            written = await super().upsert_embeddings(items)
-            assert document_id not in await ingest.found_by(school.scope)
-            return written
+            return await super().upsert_embeddings(items)
 
     processing = ingest.processing(stand_in(), index=Halted(ingest.wired.index))
-    task = asyncio.create_task(processing.process(document_id, once=ingest.delivery()))
+    task = asyncio.create_task(processing.process(document_id))
     await asyncio.wait_for(reached.wait(), 20)
-    await ingest.share(school.lists(version=2))
+    dropping = asyncio.create_task(ingest.share(school.lists(version=2)))
+    while (await ingest.sql.document(document_id))["version"] == 1:  # noqa: ASYNC110  the state is the database's
+        await asyncio.sleep(0.02)
+    assert school.scope in (await ingest.sql.document(document_id))["scopes"]
     go_on.set()
-    await task
+    await asyncio.gather(task, dropping)
 
     assert (await stands(document_id))["state"] == "ready"
+    assert document_id not in await ingest.found_by(school.scope)
 
 
 async def test_a_worker_that_is_late_with_its_vectors_takes_no_class_away(
     ingest, school, make, stands, stand_in
 ) -> None:
-    document_id = await make(school.teacher, ready=False)
+    document_id = await make(school.teacher)
     await ingest.share(school.lists(document_id, version=1))
-    await ingest.process(document_id, stand_in())
     held = [item for item in await ingest.wired.index.scroll() if item[2]["doc_id"] == str(document_id)]
     late = [(key, vector, {**item, "scopes": [item["scopes"][-1]], "version": 1}) for key, vector, item in held]
     assert await ingest.wired.index.upsert_embeddings(late) == 0
@@ -353,7 +355,7 @@ async def test_an_index_that_is_away_shows_nobody_too_much_and_is_told_later(ing
     async def refuse(_scopes) -> None:
         raise Unavailable(INDEX_UNAVAILABLE)
 
-    away = SharingService(ingest.wired.database, Watched(ingest.wired.index, before=refuse))
+    away = SharingService(ingest.wired.database, ingest.syncs(Watched(ingest.wired.index, before=refuse)))
     delivery = Delivery("ingest-share_materials", uuid4())
     with pytest.raises(Unavailable):
         await away.share(school.lists(document_id, version=1), once=delivery)
@@ -368,8 +370,8 @@ async def test_an_index_that_is_away_shows_nobody_too_much_and_is_told_later(ing
         await away.share(school.lists(version=2), once=Delivery("ingest-share_materials", uuid4()))
     row = await ingest.sql.document(document_id)
     assert row["scopes"][1:] == [school.scope], "it is still found, so the row still says so"
-    assert row["indexed_version"] < row["version"]
-    await ingest.wired.sharing.sweep()
+    await ingest.sql.hurry(document_id)
+    await ingest.wired.syncs.sweep()
     await stands(document_id)
 
 
@@ -382,7 +384,7 @@ async def test_at_no_moment_the_index_shows_more_than_the_row_says(ingest, schoo
         found = document_id in await ingest.found_by(school.scope)
         seen.append((named, found))
 
-    watched = SharingService(ingest.wired.database, Watched(ingest.wired.index, before=look, after=look))
+    watched = SharingService(ingest.wired.database, ingest.syncs(Watched(ingest.wired.index, before=look, after=look)))
     for version, listed in enumerate([[document_id], [], [document_id]], start=1):
         await watched.share(school.lists(*listed, version=version), once=Delivery("ingest-share_materials", uuid4()))
         await look(None)
@@ -401,10 +403,11 @@ async def test_a_slow_run_that_was_overtaken_opens_nothing_again(ingest, school,
         reached.set()
         await go_on.wait()
 
-    slow = SharingService(ingest.wired.database, Watched(ingest.wired.index, before=halt))
+    slow = SharingService(ingest.wired.database, ingest.syncs(Watched(ingest.wired.index, before=halt)))
     listing = school.lists(document_id, version=1)
     task = asyncio.create_task(slow.share(listing, once=Delivery("ingest-share_materials", uuid4())))
     await asyncio.wait_for(reached.wait(), 20)
+    await ingest.sql.expire(document_id)
     await ingest.share(school.lists(version=2))
     await stands(document_id)
     go_on.set()
@@ -419,15 +422,19 @@ async def test_listed_again_before_it_has_wholly_left_it_stays(ingest, school, m
     await ingest.share(school.lists(document_id, version=1))
 
     async def list_again(_scopes) -> None:
+        """Its rows are written at once; telling the index waits for who is at it."""
         if not seen:
-            seen.append(True)
-            await ingest.share(school.lists(document_id, version=3))
+            before = (await ingest.sql.document(document_id))["version"]
+            seen.append(asyncio.create_task(ingest.share(school.lists(document_id, version=3))))
+            while (await ingest.sql.document(document_id))["version"] == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
     for moment in ("before", "after"):
-        seen: list[bool] = []
+        seen: list[asyncio.Task] = []
         watched = Watched(ingest.wired.index, **{moment: list_again})
-        sharing = SharingService(ingest.wired.database, watched)
+        sharing = SharingService(ingest.wired.database, ingest.syncs(watched))
         await sharing.share(school.lists(version=2), once=Delivery("ingest-share_materials", uuid4()))
+        await seen[0]
         await stands(document_id, school.scope)
         await ingest.sql.rows("UPDATE ingest.class_materials SET version = 1 WHERE class_id = %s", school.class_id)
 
@@ -442,7 +449,7 @@ async def test_a_deleted_document_leaves_its_classes_and_no_list_brings_it_back(
     assert await ingest.sql.rows("SELECT 1 FROM ingest.document_classes WHERE document_id = %s", document_id) == []
     assert await ingest.found_by(school.scope) == set()
     (gone,) = await ingest.sql.events(document_id, DocumentDeleted)
-    assert gone.version == version
+    assert gone.version == version + 1
     assert (await ingest.sql.document(document_id))["state"] == "deleted"
 
 

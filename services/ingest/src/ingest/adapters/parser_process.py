@@ -6,7 +6,7 @@ A hostile or broken file can end the child, never the worker: its death is a rea
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class ChildProcessParser:
         self._max_pages = max_pages
         self._turn = asyncio.Semaphore(_PARSERS_AT_ONCE)
 
-    async def pages(self, path: Path, media_type: str) -> AsyncIterator[PageText]:
+    async def pages(self, path: Path, media_type: str) -> AsyncGenerator[PageText]:
         async with self._turn:
             child = await asyncio.create_subprocess_exec(
                 sys.executable,

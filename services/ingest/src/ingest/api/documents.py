@@ -153,6 +153,18 @@ async def follow_document(
     return EventSourceResponse(events(), headers=headers, ping=15)
 
 
+@router.post("/documents/{document_id}/cancel", responses=responses(*_ERRORS, NotFound, Conflict))
+async def cancel_document(document_id: UUID, request: Request, caller: Caller, services: Services) -> DocumentOut:
+    """Stop working on it. Newer content is dropped, and the document stays as it was before."""
+    return present(await services.lifecycle.cancel(caller, document_id), locale_of(request))
+
+
+@router.post("/documents/{document_id}/retry", status_code=202, responses=responses(*_ERRORS, NotFound, Conflict))
+async def retry_document(document_id: UUID, request: Request, caller: Caller, services: Services) -> DocumentOut:
+    """Take a document up again that failed, was rejected or cancelled. What was embedded is not paid for again."""
+    return present(await services.lifecycle.retry(caller, document_id), locale_of(request))
+
+
 @router.delete("/documents/{document_id}", responses=responses(*_ERRORS, NotFound))
 async def delete_document(document_id: UUID, caller: Caller, services: Services) -> Receipt:
     """Delete the file, its text and its vectors, and return the receipt."""

@@ -5,24 +5,39 @@ from uuid import UUID
 
 from sqlalchemy import exists, func, or_, select, text, union, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
-from ingest.models import GONE, WORKING, Document, DocumentClass, State
+from ingest.models import GONE, LIVING, Document, DocumentClass, State
 
 # Written out: with a parameter in it, PostgreSQL would not see that the index fits.
-_BEHIND = text("state = 'ready' AND indexed_version < version")
+_DELETING = text("state = 'deleting'")
 
 
 async def add(session: AsyncSession, **values: Any) -> Document | None:
     """None: the dedupe key is taken."""
-    inserted = insert(Document).values(**values).on_conflict_do_nothing(index_elements=[Document.dedupe_key])
+    inserted = insert(Document).values(**values)
+    inserted = inserted.on_conflict_do_nothing(index_elements=["dedupe_key"], index_where=text(LIVING))
     return (await session.execute(inserted.returning(Document))).scalar_one_or_none()
 
 
+async def update_to_living(session: AsyncSession, document: Document, **values: Any) -> bool:
+    """False, and nothing is written: the same file lives as another document meanwhile."""
+    statement = update(Document).where(Document.document_id == document.document_id).values(**values)
+    try:
+        async with session.begin_nested():
+            await session.execute(statement)
+    except IntegrityError:
+        return False
+    await session.refresh(document)
+    return True
+
+
 async def get_by_dedupe_key(session: AsyncSession, key: str) -> Document | None:
-    return (await session.execute(select(Document).where(Document.dedupe_key == key))).scalar_one_or_none()
+    query = select(Document).where(Document.dedupe_key == key, text(LIVING))
+    return (await session.execute(query)).scalar_one_or_none()
 
 
 async def get(session: AsyncSession, document_id: UUID) -> Document | None:
@@ -93,45 +108,16 @@ async def list_receipts(session: AsyncSession, document_ids: Collection[UUID]) -
     return [receipt for receipt in (await session.execute(query)).scalars() if receipt is not None]
 
 
-async def list_ids_behind(session: AsyncSession, *, limit: int, class_id: UUID | None = None) -> list[UUID]:
-    """Ready ones whose index has yet to be told who may find them; with `class_id`, those that it is about."""
-    query = select(Document.document_id).where(_BEHIND).limit(limit)
-    if class_id is not None:
-        about = select(DocumentClass.document_id).where(DocumentClass.class_id == class_id)
-        query = query.where(Document.document_id.in_(about))
-    return list((await session.execute(query)).scalars())
-
-
-async def update_claimed(session: AsyncSession, document_id: UUID, held_claim: UUID, **values: Any) -> bool:
-    """False: the claim is no longer this worker's, so nothing was written."""
-    statement = (
-        update(Document)
-        .where(Document.document_id == document_id, Document.claim_id == held_claim)
-        .values(updated_at=func.now(), **values)
-        .returning(Document.document_id)
-    )
-    return (await session.execute(statement)).scalar_one_or_none() is not None
-
-
-async def uncount_claim(session: AsyncSession, document_id: UUID) -> None:
-    statement = (
-        update(Document)
-        .where(Document.document_id == document_id, Document.state.in_(WORKING), Document.attempts > 0)
-        .values(attempts=Document.attempts - 1)
-    )
-    await session.execute(statement)
-
-
 async def lock_admission(session: AsyncSession, document_id: UUID) -> None:
     """Held to the end of the transaction: who gets it next knows whether the row was committed."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(document_id), 0))))
 
 
-async def list_standing_still(session: AsyncSession, *, since: datetime, limit: int) -> list[Document]:
-    """Unfinished work that nobody has touched since then, to be taken up again."""
+async def list_deleting(session: AsyncSession, *, since: datetime, limit: int) -> list[Document]:
+    """Deletions that were begun, and that nobody has touched since then."""
     query = (
         select(Document)
-        .where(or_(Document.state.in_(WORKING), Document.state == State.DELETING), Document.updated_at < since)
+        .where(_DELETING, Document.updated_at < since)
         .order_by(Document.updated_at)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -6,10 +6,7 @@ from ingest.factory import Wired
 
 
 def register(worker: Worker, services: Wired) -> None:
-    async def process_document(event: CloudEvent[DocumentUploaded], delivery: Delivery) -> None:
-        await services.processing.process(event.data, once=delivery)
+    async def process_document(event: CloudEvent[DocumentUploaded], _delivery: Delivery) -> None:
+        await services.queue.admit(event.data)
 
-    async def give_up(event: CloudEvent[DocumentUploaded], _reason: str) -> None:
-        await services.processing.give_up(event.data)
-
-    worker.subscriber(process_document, give_up=give_up)
+    worker.subscriber(process_document)

@@ -1,23 +1,32 @@
 """ingest's tables. Importing this package knows them all, which migrations need."""
 
 from ingest.models.base import ACCESS, PLUMBING, SCHEMA, TENANCY, Base
+from ingest.models.chunks import Chunk, ChunkEmbedding
 from ingest.models.class_materials import ClassMaterials
 from ingest.models.document_classes import DocumentClass
-from ingest.models.documents import GONE, WORKING, Chunk, Document, State
+from ingest.models.documents import ENDED_BADLY, GONE, LIVING, WORKING, Document, State
 from ingest.models.erased_users import ErasedUser
+from ingest.models.indexes import DocumentIndex, VectorIndex
+from ingest.models.turns import Turn
 
 __all__ = [
     "ACCESS",
+    "ENDED_BADLY",
     "GONE",
+    "LIVING",
     "PLUMBING",
     "SCHEMA",
     "TENANCY",
     "WORKING",
     "Base",
     "Chunk",
+    "ChunkEmbedding",
     "ClassMaterials",
     "Document",
     "DocumentClass",
+    "DocumentIndex",
     "ErasedUser",
     "State",
+    "Turn",
+    "VectorIndex",
 ]

@@ -3,7 +3,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, LargeBinary, Text, func, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,39 +25,48 @@ class State(StrEnum):
 
 
 WORKING = (State.UPLOADED, State.VALIDATING, State.PARSING, State.CHUNKING, State.EMBEDDING)
+ENDED_BADLY = (State.REJECTED, State.FAILED, State.CANCELLED)
 GONE = (State.DELETING, State.DELETED)
+# As SQL: the documents whose file may not be uploaded a second time.
+LIVING = "state NOT IN ('rejected','failed','cancelled','deleting','deleted')"
 
 
 class Document(Base):
-    """A document and where it stands. A deleted one keeps its row as the receipt, without name and fingerprint."""
+    """A document and where it stands. A deleted one keeps its row as the receipt, without name and fingerprint.
+
+    `revision` counts its contents: another file, or the same one cut anew. While a newer one is worked on, search goes
+    on with `live_revision`, and `live` keeps what the columns said of it, for the case that the newer one fails.
+    """
 
     __tablename__ = "documents"
     __table_args__ = (
         CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in State)})", name="state"),
         Index("ix_documents_owner_id_created_at", "owner_id", text("created_at DESC")),
         # The same file of one owner in one place is one document while it lives.
-        Index("uq_documents_dedupe_key", "dedupe_key", unique=True),
+        Index("uq_documents_dedupe_key", "dedupe_key", unique=True, postgresql_where=text(LIVING)),
         Index(
-            "ix_documents_unfinished",
-            "updated_at",
-            postgresql_where=text("state IN ('uploaded','validating','parsing','chunking','embedding','deleting')"),
+            "ix_documents_waiting",
+            "owner_id",
+            text("(size_bytes > 1048576)"),
+            "queued_at",
+            postgresql_where=text("state IN ('uploaded','validating','parsing','chunking','embedding')"),
         ),
-        Index(
-            "ix_documents_behind", "document_id", postgresql_where=text("state = 'ready' AND indexed_version < version")
-        ),
+        Index("ix_documents_deleting", "updated_at", postgresql_where=text("state = 'deleting'")),
         {"schema": "user"},
     )
 
     document_id: Mapped[UUID] = mapped_column(primary_key=True)
+    # Of all that an index shows of it: its content, and who may find it. Every change has a version of its own.
     version: Mapped[int] = mapped_column(server_default="1")
+    revision: Mapped[int] = mapped_column(server_default="1")
+    live_revision: Mapped[int | None]
+    live: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     owner_id: Mapped[UUID]
     org_id: Mapped[UUID | None]
     partner_id: Mapped[UUID | None]
     class_id: Mapped[UUID | None] = mapped_column(index=True)
     # Who may find it: the owner, and the classes that it is open to. No index ever shows it to anybody else.
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    # The version whose scopes the index is known to hold; while it is behind, the index has yet to be told.
-    indexed_version: Mapped[int] = mapped_column(server_default="1")
     title: Mapped[str] = mapped_column(Text)
     media_type: Mapped[str] = mapped_column(Text)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
@@ -67,33 +76,26 @@ class Document(Base):
     state: Mapped[str] = mapped_column(Text, server_default=State.UPLOADED.value)
     reason: Mapped[str | None] = mapped_column(Text)
     reason_values: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+    # Why the last newer content did not come about; the one before it stayed.
+    refused: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # How it was cut and embedded: strategy, sizes, model.
+    recipe: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     page_count: Mapped[int | None]
+    pages_read: Mapped[int] = mapped_column(server_default="0")
     chunk_count: Mapped[int | None]
     chunks_embedded: Mapped[int] = mapped_column(server_default="0")
-    # Who works on it now. Every write of a worker names its claim, so a slow one that was replaced changes nothing.
+    # Who works on it now, and until when that is believed without a sign of life. Every write of a worker names its
+    # claim, so a slow one that was replaced changes nothing.
     claim_id: Mapped[UUID | None]
+    claimed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     attempts: Mapped[int] = mapped_column(server_default="0")
+    queued_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    # Put off because something that it needs is away: which, since when, and until when.
+    waits_for: Mapped[str | None] = mapped_column(Text)
+    waits_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    waits_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     # Tokens that usage events tell of already; the chunks' sum beyond it is still to be told.
     tokens_billed: Mapped[int] = mapped_column(server_default="0")
     receipt: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-
-
-class Chunk(Base):
-    """The source of every vector index. `embedding`: little-endian float32, kept so that work is never repeated."""
-
-    __tablename__ = "chunks"
-    __table_args__ = ({"schema": "user"},)
-
-    document_id: Mapped[UUID] = mapped_column(ForeignKey("user.documents.document_id"), primary_key=True)
-    ordinal: Mapped[int] = mapped_column(primary_key=True)
-    chunk_id: Mapped[UUID] = mapped_column(unique=True)
-    page_from: Mapped[int]
-    page_to: Mapped[int]
-    char_start: Mapped[int]
-    char_end: Mapped[int]
-    text: Mapped[str] = mapped_column(Text)
-    embedding: Mapped[bytes | None] = mapped_column(LargeBinary)
-    # What the provider billed for it; 0 until it is embedded.
-    tokens: Mapped[int] = mapped_column(server_default="0")

@@ -23,13 +23,31 @@ class DocumentOut(BaseModel):
     size_bytes: int
     state: str = Field(examples=["ready"])
     progress: float
+    searchable: bool = Field(
+        description="Whether search finds it: its newest content, or while that is worked on the one before"
+    )
+    revision: int = Field(
+        description="Counts its contents: every new file, and every time it is cut anew", examples=[1]
+    )
+    waits_for: str | None = Field(
+        None, description="What is away and is waited for", examples=["embedding_unavailable"]
+    )
+    recipe: dict[str, Any] | None = Field(
+        None,
+        description="How it was cut and embedded",
+        examples=[{"model": "multilingual-e5-small", "chunk_tokens": 240}],
+    )
     page_count: int | None
+    pages_read: int
     chunk_count: int | None
     class_id: UUID | None
     visibility: Visibility
     created_at: datetime
     updated_at: datetime
     problem: dict[str, Any] | None = None
+    refused: dict[str, Any] | None = Field(
+        None, description="Why its last newer content did not come about; the one before it stayed"
+    )
 
 
 class DeletionCounts(BaseModel):
@@ -38,10 +56,20 @@ class DeletionCounts(BaseModel):
     chunks: int
 
 
+class IndexCounts(BaseModel):
+    deleted: int
+    remaining: int
+
+
 class Receipt(BaseModel):
     """What was deleted where, and what is left; all zeros is the promise."""
 
     document_id: UUID
     deleted: DeletionCounts
     remaining: DeletionCounts
+    indexes: dict[str, IndexCounts] = Field(
+        {},
+        description="Vectors, index by index",
+        examples=[{"pgvector:multilingual-e5-small:384": {"deleted": 12, "remaining": 0}}],
+    )
     deleted_at: datetime

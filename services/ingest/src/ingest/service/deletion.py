@@ -1,7 +1,6 @@
 """Deleting a document so that nothing is left, and saying so with counts."""
 
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,15 +14,15 @@ from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Unavailable
 from contracts.ingest import DocumentDeleted
 from contracts.usage import Outcome
-from ingest.crud import chunks, document_classes, documents
+from ingest.crud import chunks, document_classes, documents, indexes
 from ingest.errors import DELETION_INCOMPLETE, DOCUMENT_NOT_FOUND, NOT_THE_OWNER
 from ingest.models import Document, State
 from ingest.ports import Storage
 from ingest.service import billing, permission
-from ingest.service.indexing import index_errors
-from ingest.service.processing import Recipe
-from ingest.service.uploads import tenant_of, uploaded_event
-from retrieval.store import VectorStoreAdapter
+from ingest.service.indexing import Indexes, index_errors
+from ingest.service.recipes import Recipe
+from ingest.service.syncing import SyncService
+from ingest.service.uploads import tenant_of
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +30,13 @@ STANDSTILL = timedelta(minutes=10)
 
 
 class DeletionService:
-    def __init__(self, database: Database, storage: Storage, index: VectorStoreAdapter, *, recipe: Recipe) -> None:
+    def __init__(
+        self, database: Database, storage: Storage, stores: Indexes, syncs: SyncService, *, recipe: Recipe
+    ) -> None:
         self._database = database
         self._storage = storage
-        self._index = index
+        self._stores = stores
+        self._syncs = syncs
         self._recipe = recipe
 
     async def delete(self, caller: Principal, document_id: UUID) -> dict[str, Any]:
@@ -59,7 +61,7 @@ class DeletionService:
                 raise NotFound(DOCUMENT_NOT_FOUND)
             if found.state != State.DELETING:
                 await _record(session, caller, found)
-            _begin(found)
+            await _begin(session, found)
         try:
             return await self._finish(found)
         except Unavailable as error:
@@ -71,53 +73,41 @@ class DeletionService:
             document = await documents.get_for_update(session, document_id)
             if document is None or document.state == State.DELETED:
                 return
-            _begin(document)
+            await _begin(session, document)
         await self._finish(document)
 
     async def sweep(self) -> None:
-        """Take up what stands still: unfinished documents are announced again, begun deletions finished."""
+        """Finish deletions that were begun and stand still, and see that nobody wrote of a deleted document since."""
         async with self._database.transaction(tenant.PLATFORM) as session:
-            standing = await documents.list_standing_still(session, since=now() - STANDSTILL, limit=50)
-            # While the bus is away the announcements wait in the outbox, and further ones would only add to them.
-            is_relayed = await outbox.oldest_unpublished_seconds(session) < STANDSTILL.total_seconds()
+            standing = await documents.list_deleting(session, since=now() - STANDSTILL, limit=50)
             for document in standing:
                 document.updated_at = now()
-                if document.state != State.DELETING and is_relayed:
-                    await outbox.add(session, uploaded_event(document))
             late = await documents.list_deleted(session, since=now() - timedelta(hours=1), limit=500)
         for document in standing:
-            if document.state == State.DELETING:
-                await self._alone(document, self._finish)
-        for document in late:
-            # A worker that was killed between its last write and its own clean-up; its message cleans up as well.
-            await self._alone(document, self._delete_vectors)
-
-    async def _alone(self, document: Document, work: Callable[[Document], Awaitable[object]]) -> None:
-        """One document that cannot be finished now must not hold up the others."""
-        try:
-            await work(document)
-        except Unavailable as error:
-            log.warning("%s is put off: %s", document.document_id, error)
-
-    async def _delete_vectors(self, document: Document) -> None:
-        async with index_errors():
-            await self._index.delete_by_doc_id(str(document.document_id))
+            try:
+                await self._finish(document)
+            except Unavailable as error:
+                # One that cannot be finished now must not hold up the others.
+                log.warning("%s is put off: %s", document.document_id, error)
+        for store in self._stores.stores.values():
+            # Of a worker that outlived its lease on a document.
+            async with index_errors():
+                for document in late:
+                    await store.delete_by_doc_id(str(document.document_id))
 
     async def _finish(self, document: Document) -> dict[str, Any]:
         document_id = document.document_id
-        async with index_errors():
-            vectors = await self._index.delete_by_doc_id(str(document_id))
-            left = (await self._index.checksum(str(document_id))).chunks
-        objects = await self._storage.delete(document.storage_key)
+        await self._syncs.sync(document_id, everywhere=True)
+        objects = sum([await self._storage.delete(key) for key in _files(document)])
         async with self._database.transaction(tenant.of_tenant(tenant_of(document))) as session:
             row = await documents.get_for_update(session, document_id)
             if row is None or row.state != State.DELETING:
                 return dict(row.receipt or {}) if row else {}
-            await billing.record(
-                session, row, model=self._recipe.model, provider=self._recipe.provider, outcome=Outcome.CANCELLED
-            )
+            await billing.record(session, row, self._recipe, outcome=Outcome.CANCELLED)
             rows = await chunks.delete_for_document(session, document_id)
             await document_classes.delete_for_document(session, document_id)
+            counts = (row.receipt or {}).get("indexes", {})
+            vectors, left = (sum(each[name] for each in counts.values()) for name in ("deleted", "remaining"))
             receipt = {
                 "deleted": {"vectors": vectors, "objects": objects, "chunks": rows},
                 "remaining": {
@@ -125,10 +115,12 @@ class DeletionService:
                     "objects": 0,
                     "chunks": await chunks.count(session, document_id),
                 },
+                "indexes": counts,
                 "deleted_at": now().isoformat(),
             }
             row.state = State.DELETED.value
             row.title = row.sha256 = ""
+            row.live = row.refused = None
             row.receipt = receipt
             row.updated_at = now()
             event = DocumentDeleted(
@@ -142,12 +134,20 @@ class DeletionService:
         return receipt
 
 
-def _begin(document: Document) -> None:
-    document.state = State.DELETING.value
-    # Takes the document out of a worker's hands: its next write fails and it cleans up after itself.
-    document.claim_id = None
+async def _begin(session: AsyncSession, document: Document) -> None:
+    if document.state != State.DELETING:
+        document.state = State.DELETING.value
+        document.version += 1
+        await indexes.mark_due(session, document.document_id)
+    # Takes the document out of a worker's hands: its next write fails.
+    document.claim_id = document.claimed_until = None
     document.dedupe_key = None
     document.updated_at = now()
+
+
+def _files(document: Document) -> set[str]:
+    """The file, and while newer content was worked on, the one before it."""
+    return {document.storage_key} | ({document.live["storage_key"]} if document.live else set())
 
 
 async def _record(session: AsyncSession, caller: Principal, document: Document) -> None:

@@ -69,7 +69,15 @@ class DocumentService:
         while True:
             await still()
             document = await self.get(user_id, document_id)
-            place = (document.state, document.chunks_embedded, document.page_count, document.chunk_count)
+            place = (
+                document.state,
+                document.revision,
+                document.pages_read,
+                document.chunks_embedded,
+                document.page_count,
+                document.chunk_count,
+                document.waits_for,
+            )
             if place != seen:
                 seen = place
                 yield document

@@ -1,192 +1,137 @@
 """From an uploaded file to a searchable document. Every step may be repeated; the last one happens once.
 
-A worker claims the document first and names its claim in every write. Chunk ids and their order follow from the
-text, and what is embedded is kept, so a run that takes over from a dead one goes on where that one ended.
+Chunk ids and their order follow from the text, and what is cut and embedded is kept, so a run that takes over from a
+dead one goes on where that one ended.
 """
 
 import asyncio
 import logging
-from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import aclosing, suppress
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import numpy as np
-
-from chassis import outbox, tenant
+from chassis import outbox
 from chassis.clock import now
 from chassis.database import Database
-from chassis.delivery import AlreadyHandled, Delivery
-from chassis.errors import NotFound, Unavailable
+from chassis.errors import Unavailable
 from chassis.ids import named_id
-from chassis.tenant import Context
-from contracts.ingest import ChunksEmbedded, DocumentFailed, DocumentUploaded
+from contracts.ingest import ChunksEmbedded
 from contracts.usage import Outcome
-from ingest.crud import chunks, document_classes, documents
-from ingest.errors import DOCUMENT_NOT_FOUND, INDEX_UNAVAILABLE, PROCESSING_FAILED, REJECTING, NotEmbedded, Unreadable
-from ingest.models import GONE, WORKING, Chunk, Document, State
-from ingest.ports import Embedded, Embedder, PageText, Parser, Storage
-from ingest.service import billing, chunking
-from ingest.service.indexing import index_errors
-from ingest.service.permission import scopes_of
-from ingest.service.sharing import SharingService
+from ingest.crud import chunks, documents, indexes, queue
+from ingest.errors import PROCESSING_FAILED, REASONS, REJECTING, Unreadable
+from ingest.models import State
+from ingest.ports import Embedder, PageText, Parser, Storage
+from ingest.service import billing, chunking, endings
+from ingest.service.claims import Claim, ClaimService, LostClaim, settle
+from ingest.service.embedding import EmbeddingService
+from ingest.service.recipes import Recipe
+from ingest.service.syncing import SyncService
 from ingest.service.uploads import tenant_of
-from retrieval.chunks import Item
-from retrieval.store import VectorStoreAdapter
-from retrieval.terms import TermAnalyser
 
 log = logging.getLogger(__name__)
 
-MAX_CLAIMS = 5
-BATCH = 16
-BATCHES_AT_ONCE = 3
-
-
-class LostClaim(Exception):
-    """Another worker has the document now, or it is deleted: nothing more may be written for this claim."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """`scopes`: whom the upload gave it to. It enters the index for these alone; others may have left until then."""
-
-    claim_id: UUID
-    document: Document
-    scopes: list[str]
-
-    @property
-    def context(self) -> Context:
-        return tenant.of_tenant(tenant_of(self.document))
-
-    @property
-    def document_id(self) -> UUID:
-        return self.document.document_id
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How documents are chunked and embedded here; `index` names where the vectors go."""
-
-    index: str
-    model: str
-    provider: str
-    dimension: int
-    chunk_tokens: int
+_PROGRESS_SECONDS = 0.5
 
 
 class ProcessingService:
     def __init__(
         self,
         database: Database,
+        claims: ClaimService,
         storage: Storage,
         parser: Parser,
         embedder: Embedder,
-        index: VectorStoreAdapter,
-        analyser: TermAnalyser,
-        sharing: SharingService,
+        embedding: EmbeddingService,
+        syncs: SyncService,
         *,
         recipe: Recipe,
     ) -> None:
         self._database = database
+        self._claims = claims
         self._storage = storage
         self._parser = parser
         self._embedder = embedder
-        self._index = index
-        self._analyser = analyser
-        self._sharing = sharing
+        self._embedding = embedding
+        self._syncs = syncs
         self._recipe = recipe
 
-    async def process(self, event: DocumentUploaded, *, once: Delivery) -> None:
-        """Bring the document to `ready`, `rejected` or `failed`.
+    async def process_next(self, *, small_alone: bool = False) -> bool:
+        """Take up the document whose turn it is, and work on it until its end, or until something is away.
 
-        Raises:
-            AlreadyHandled: this delivery's effect stands.
-            NotFound: there is no such document, or the event says that it is somebody else's.
-            Unavailable: storage, embedder, index or database; the message comes again later.
+        False: nothing waits. Raises Unavailable: the database.
         """
-        claim = await self._claim(event, again=once.redriven)
-        if claim is None:
-            # An earlier run of this message may have been killed after it wrote vectors of a deleted document.
-            await self._clean_up_if_gone(event)
-            async with self._database.transaction(once=once):
-                return
+        claim = await self._claims.take_next(small_alone=small_alone)
+        return claim is not None and await self._work(claim)
+
+    async def process(self, document_id: UUID) -> bool:
+        """The same with this document. False: it is not waiting, or somebody has it."""
+        claim = await self._claims.take(document_id)
+        return claim is not None and await self._work(claim)
+
+    async def _work(self, claim: Claim) -> bool:
+        if claim.is_exhausted:
+            await self._end(claim, Unreadable(PROCESSING_FAILED))
+            return True
         try:
-            await self._run(claim, once)
+            async with self._claims.held(claim):
+                await self._run(claim)
         except LostClaim:
-            await self._uncount(claim)
-            await self._clean_up_if_gone(event)
-        except AlreadyHandled:
-            # Another worker finished this delivery meanwhile, and the owner may have deleted the document since.
-            await self._clean_up_if_gone(event)
-            raise
+            await self._claims.uncount(claim)
         except Unreadable as refusal:
-            await self._end(claim, refusal, once=once)
-        except Unavailable:
-            await self._release(claim)
+            await self._end(claim, refusal)
+        except Unavailable as error:
+            log.warning("%s waits: %s", claim.document_id, error)
+            if not await self._claims.put_off(claim, waits_for=error.code):
+                await self._end(claim, Unreadable(REASONS.get(error.code, PROCESSING_FAILED)))
+        except asyncio.CancelledError:
+            await self._claims.release(claim, counts=False)
             raise
-        else:
-            await self._settle(claim)
+        except Exception:
+            log.exception("%s could not be worked on", claim.document_id)
+            await self._claims.release(claim, counts=True)
+        return True
 
-    async def give_up(self, event: DocumentUploaded) -> None:
-        """The message door has no tries left: the document fails, visibly. A forged event fails nobody's."""
-        with suppress(NotFound):
-            claim = await self._claim(event)
-            if claim is not None:
-                await self._end(claim, Unreadable(PROCESSING_FAILED), once=None)
-
-    async def _claim(self, event: DocumentUploaded, *, again: bool = False) -> Claim | None:
-        """`again`: a failed document may be taken up too, with all its tries."""
-        claim_id = uuid4()
-        async with self._database.transaction(tenant.of_tenant(event.tenant)) as session:
-            document = await documents.get_for_update(session, event.document_id)
-            # Row and announcement were written together, so one without the other, or of another tenant, is forged.
-            if document is None or tenant_of(document) != event.tenant:
-                raise NotFound(DOCUMENT_NOT_FOUND)
-            if again and document.state == State.FAILED:
-                document.state, document.reason, document.attempts = State.UPLOADED.value, None, 0
-            if document.state not in WORKING:
-                return None
-            held = await document_classes.list_for_document(session, document.document_id)
-            document.claim_id = claim_id
-            document.attempts += 1
-            document.state = State.VALIDATING.value
-            document.updated_at = now()
-        given = scopes_of(document.owner_id, [each.class_id for each in held if each.by_upload])
-        claim = Claim(claim_id, document, given)
-        if document.attempts > MAX_CLAIMS:
-            # Nobody released the earlier claims: the file ended their workers.
-            await self._end(claim, Unreadable(PROCESSING_FAILED), once=None)
-            return None
-        return claim
-
-    async def _run(self, claim: Claim, once: Delivery) -> None:
-        pages = await self._read(claim)
-        await self._cut(claim, pages)
-        embedded = await self._embed(claim)
-        async with index_errors():
-            await self._index.upsert_embeddings(embedded)
-        await self._finish(claim, once)
+    async def _run(self, claim: Claim) -> None:
+        document = claim.document
+        if document.live_revision != document.revision:
+            if document.recipe != self._recipe.as_json():
+                await self._cut(claim, await claim.while_held(self._read(claim)))
+            await self._embedding.embed(claim)
+            claim.check()
+            await self._publish(claim)
+        await self._syncs.sync(claim.document_id)
+        await self._finish(claim)
 
     async def _read(self, claim: Claim) -> list[PageText]:
-        await self._note(claim, state=State.PARSING.value)
-        document = claim.document
+        document, pages = claim.document, list[PageText]()
+        await self._claims.note(claim, state=State.VALIDATING.value)
         try:
             async with self._storage.fetch(document.storage_key) as path:
-                pages = [page async for page in self._parser.pages(path, document.media_type)]
+                told = 0.0
+                async with aclosing(self._parser.pages(path, document.media_type)) as read:
+                    async for page in read:
+                        pages.append(page)
+                        if (moment := asyncio.get_running_loop().time()) - told > _PROGRESS_SECONDS:
+                            told = moment
+                            await self._note_read(claim, page, state=State.PARSING)
         except FileNotFoundError as error:
             raise Unreadable(PROCESSING_FAILED) from error
-        await self._note(claim, state=State.CHUNKING.value, page_count=pages[-1].total)
+        await self._note_read(claim, pages[-1], state=State.CHUNKING)
         return pages
 
+    async def _note_read(self, claim: Claim, page: PageText, *, state: State) -> None:
+        await self._claims.note(claim, state=state.value, page_count=page.total, pages_read=page.number)
+
     async def _cut(self, claim: Claim, pages: list[PageText]) -> None:
-        pieces = await chunking.chunk(pages, size=self._recipe.chunk_tokens, count_tokens=self._embedder.count_tokens)
+        work = chunking.chunk(pages, size=self._recipe.chunk_tokens, count_tokens=self._embedder.count_tokens)
+        pieces = await claim.while_held(work)
         document = claim.document
         rows: list[dict[str, Any]] = [
             {
                 "document_id": document.document_id,
+                "revision": document.revision,
                 "ordinal": piece.ordinal,
-                "chunk_id": named_id("chunk", document.document_id, document.version, piece.ordinal),
+                "chunk_id": named_id("chunk", document.document_id, document.revision, piece.ordinal),
                 "page_from": piece.page,
                 "page_to": piece.page,
                 "char_start": piece.char_start,
@@ -195,116 +140,38 @@ class ProcessingService:
             }
             for piece in pieces
         ]
+        cut = {"chunk_count": len(rows), "chunks_embedded": 0, "recipe": self._recipe.as_json()}
         async with self._database.transaction(claim.context) as session:
-            if not await documents.update_claimed(
-                session, document.document_id, claim.claim_id, state=State.EMBEDDING.value, chunk_count=len(rows)
+            if not await queue.update_claimed(
+                session, document.document_id, claim.claim_id, state=State.EMBEDDING.value, **cut
             ):
                 raise LostClaim
+            # What an earlier run cut, perhaps by another recipe.
+            await chunks.delete_revision(session, document.document_id, document.revision)
             await chunks.add_all(session, rows)
 
-    async def _embed(self, claim: Claim) -> list[Item]:
+    async def _publish(self, claim: Claim) -> None:
+        """From now on this is what indexes shall show of the document, whoever tells them."""
         async with self._database.transaction(claim.context) as session:
-            rows = await chunks.list_for_document(session, claim.document_id)
-        items: list[Item] = []
-        waiting = deque(rows[at : at + BATCH] for at in range(0, len(rows), BATCH))
-
-        async def lane() -> None:
-            while waiting:
-                try:
-                    items.extend(await self._embed_batch(claim, waiting.popleft()))
-                except Exception:
-                    # The other lanes keep what they are at, which is paid for, and begin nothing more.
-                    waiting.clear()
-                    raise
-
-        ended = await asyncio.gather(*(lane() for _ in range(BATCHES_AT_ONCE)), return_exceptions=True)
-        for error in ended:
-            if error is not None:
-                raise error
-        return items
-
-    async def _embed_batch(self, claim: Claim, batch: list[Chunk]) -> list[Item]:
-        texts = [row.text for row in batch]
-        missing = [row for row in batch if row.embedding is None]
-        # The terms need a processor, not the provider: both run at the same time.
-        terms = asyncio.create_task(asyncio.to_thread(self._analyser.terms_many, texts))
-        try:
-            if missing:
-                embedded = await self._paid(claim, [row.text for row in missing])
-                shares = _shares(embedded.tokens, [len(row.text) for row in missing])
-                for row, vector in zip(missing, embedded.vectors, strict=True):
-                    row.embedding = vector.astype("<f4").tobytes()
-                try:
-                    await self._keep(claim, missing, shares)
-                except LostClaim:
-                    await self._tell_wasted(claim, embedded.tokens, outcome=Outcome.CANCELLED)
-                    raise
-            analysed = await terms
-        finally:
-            terms.cancel()
-        return [self._item(claim, row, own) for row, own in zip(batch, analysed, strict=True)]
-
-    async def _paid(self, claim: Claim, texts: list[str]) -> Embedded:
-        try:
-            return await self._embedder.embed(texts)
-        except NotEmbedded as failure:
-            await self._tell_wasted(claim, failure.tokens, outcome=Outcome.FAILED)
-            raise
-
-    async def _tell_wasted(self, claim: Claim, tokens: int, *, outcome: Outcome) -> None:
-        if not tokens:
-            return
-        async with self._database.transaction(claim.context) as session:
-            await billing.record_wasted(
-                session,
-                claim.document,
-                tokens=tokens,
-                model=self._recipe.model,
-                provider=self._recipe.provider,
-                outcome=outcome,
-            )
-
-    async def _keep(self, claim: Claim, rows: list[Chunk], tokens: list[int]) -> None:
-        async with self._database.transaction(claim.context) as session:
-            if not await documents.update_claimed(
-                session,
-                claim.document_id,
-                claim.claim_id,
-                chunks_embedded=Document.chunks_embedded + len(rows),
-            ):
-                raise LostClaim
-            values = [(row.ordinal, row.embedding or b"", spent) for row, spent in zip(rows, tokens, strict=True)]
-            await chunks.update_embeddings(session, claim.document_id, values)
-
-    def _item(self, claim: Claim, row: Chunk, terms: list[str]) -> Item:
-        document = claim.document
-        metadata = {
-            "doc_id": str(document.document_id),
-            "version": document.version,
-            "ordinal": row.ordinal,
-            "scopes": claim.scopes,
-            "title": document.title,
-            "page_from": row.page_from,
-            "page_to": row.page_to,
-            "char_start": row.char_start,
-            "char_end": row.char_end,
-            "text": row.text,
-            "terms": terms,
-        }
-        return str(row.chunk_id), np.frombuffer(row.embedding or b"", dtype="<f4"), metadata
-
-    async def _finish(self, claim: Claim, once: Delivery) -> None:
-        async with self._database.transaction(claim.context, once=once) as session:
             document = await documents.get_for_update(session, claim.document_id)
             if document is None or document.claim_id != claim.claim_id:
                 raise LostClaim
-            document.state = State.READY.value
-            document.claim_id = None
-            document.updated_at = now()
-            document.indexed_version = document.version
-            if document.scopes != claim.scopes:
-                # Shared meanwhile, of which the index has yet to be told.
+            if document.live_revision is not None:
                 document.version += 1
+            document.live_revision = document.revision
+            document.updated_at = now()
+            await indexes.mark_due(session, document.document_id)
+
+    async def _finish(self, claim: Claim) -> None:
+        async with self._database.transaction(claim.context) as session:
+            document = await documents.get_for_update(session, claim.document_id)
+            if document is None or document.claim_id != claim.claim_id:
+                raise LostClaim
+            await billing.record(session, document, self._recipe, outcome=Outcome.COMPLETED)
+            settle(document, State.READY)
+            replaced, document.live, document.refused = document.live, None, None
+            if replaced is not None:
+                await chunks.delete_other_revisions(session, document.document_id, kept=document.revision)
             event = ChunksEmbedded(
                 document_id=document.document_id,
                 version=document.version,
@@ -319,84 +186,22 @@ class ProcessingService:
                 embedded_at=now(),
             )
             await outbox.add(session, event)
-            await billing.record(
-                session,
-                document,
-                model=self._recipe.model,
-                provider=self._recipe.provider,
-                outcome=Outcome.COMPLETED,
-            )
+        if replaced is not None and replaced["storage_key"] != document.storage_key:
+            await self._discard(replaced["storage_key"])
 
-    async def _end(self, claim: Claim, refusal: Unreadable, *, once: Delivery | None) -> None:
-        async with self._database.transaction(claim.context, once=once) as session:
+    async def _end(self, claim: Claim, refusal: Unreadable) -> None:
+        state = State.REJECTED if refusal.code in REJECTING else State.FAILED
+        async with self._database.transaction(claim.context) as session:
             document = await documents.get_for_update(session, claim.document_id)
             if document is None or document.claim_id != claim.claim_id:
                 return
-            rejected = refusal.code in REJECTING
-            document.state = (State.REJECTED if rejected else State.FAILED).value
-            document.reason = refusal.code
-            document.reason_values = refusal.values
-            document.claim_id = None
-            # The same file may be uploaded again.
-            document.dedupe_key = None
-            document.updated_at = now()
-            event = DocumentFailed(
-                document_id=document.document_id,
-                version=document.version,
-                tenant=tenant_of(document),
-                reason=refusal.code,
-                failed_at=now(),
+            unneeded = await endings.end(
+                session, document, self._recipe, state=state, reason=refusal.code, values=refusal.values
             )
-            await outbox.add(session, event)
-            await billing.record(
-                session,
-                document,
-                model=self._recipe.model,
-                provider=self._recipe.provider,
-                outcome=Outcome.FAILED,
-            )
+        if unneeded is not None:
+            await self._discard(unneeded)
 
-    async def _release(self, claim: Claim) -> None:
-        """A claim that ended in order is no sign of a file that ends workers, so it does not count."""
-        try:
-            async with self._database.transaction(claim.context) as session:
-                await documents.update_claimed(
-                    session, claim.document_id, claim.claim_id, claim_id=None, attempts=Document.attempts - 1
-                )
-        except Unavailable:
-            log.warning("the claim on %s could not be released", claim.document_id)
-
-    async def _settle(self, claim: Claim) -> None:
-        try:
-            await self._sharing.settle(claim.document_id)
-        except Unavailable:
-            log.warning("%s is ready, and its classes do not find it yet: left to the sweep", claim.document_id)
-
-    async def _uncount(self, claim: Claim) -> None:
-        """Likewise a claim that another worker took over: several announcements of one document must not fail it."""
-        async with self._database.transaction(claim.context) as session:
-            await documents.uncount_claim(session, claim.document_id)
-
-    async def _note(self, claim: Claim, **values: Any) -> None:
-        async with self._database.transaction(claim.context) as session:
-            if not await documents.update_claimed(session, claim.document_id, claim.claim_id, **values):
-                raise LostClaim
-
-    async def _clean_up_if_gone(self, event: DocumentUploaded) -> None:
-        """The document was deleted while its vectors were being written: they go as well."""
-        async with self._database.transaction(tenant.of_tenant(event.tenant)) as session:
-            document = await documents.get_for_update(session, event.document_id)
-        if document is None or document.state in GONE:
-            try:
-                async with index_errors():
-                    await self._index.delete_by_doc_id(str(event.document_id))
-            except Unavailable:
-                log.warning("%s: %s", event.document_id, INDEX_UNAVAILABLE.en)
-
-
-def _shares(total: int, weights: list[int]) -> list[int]:
-    """Divide a batch's billed tokens over its chunks by length, so that the sum stays exact."""
-    whole = sum(weights)
-    shares = [total * weight // whole for weight in weights]
-    shares[-1] += total - sum(shares)
-    return shares
+    async def _discard(self, key: str) -> None:
+        """A file that no row names any more; where it cannot be deleted now, the sweep finds it."""
+        with suppress(Unavailable):
+            await self._storage.delete(key)

@@ -1,9 +1,9 @@
-"""Which classes a document is open to, and telling the index so.
+"""Which classes a document is open to.
 
-A document's row is the word: whom its scopes name may find it. The index follows, and never shows a document to
-anybody whom the row does not name. So a class that is added stands in the row first, and one that leaves is taken out
-of the index first. The version orders it all: every change of what the index shall show has one of its own, and the
-index refuses what is older. A run that is cut off anywhere is made up for by a repetition, and by the sweep.
+A document's row is the word: whom its scopes name may find it. The indexes follow (`service/syncing.py`), and never
+show a document to anybody whom the row does not name. So a class that is added stands in the row first, and one that
+leaves is taken out of the indexes first. The version orders it all: every change of what an index shall show has one
+of its own, and the index refuses what is older. A run that is cut off anywhere is made up for by the sweep.
 """
 
 import logging
@@ -16,27 +16,22 @@ from chassis import audit, outbox, tenant
 from chassis.clock import now
 from chassis.database import Database
 from chassis.delivery import Delivery
-from contracts.ingest import DocumentShared
 from contracts.org_partner import ClassConfigured, ClassOpened, MembershipGranted
-from ingest.crud import class_materials, document_classes, documents
-from ingest.models import TENANCY, ClassMaterials, Document, State
-from ingest.service.indexing import index_errors
+from ingest.crud import class_materials, document_classes, documents, indexes
+from ingest.models import TENANCY, ClassMaterials, Document
 from ingest.service.permission import scopes_of
-from ingest.service.uploads import tenant_of
+from ingest.service.syncing import SyncService, shared_event, was_told
 from retrieval.chunks import MAX_SCOPES
-from retrieval.store import VectorStoreAdapter
 from tenancy.access import Staff, classes_by_id, staff_of
 from tenancy.contradictions import refuse_class
 
 log = logging.getLogger(__name__)
 
-SWEPT_AT_ONCE = 200
-
 
 class SharingService:
-    def __init__(self, database: Database, index: VectorStoreAdapter) -> None:
+    def __init__(self, database: Database, syncs: SyncService) -> None:
         self._database = database
-        self._index = index
+        self._syncs = syncs
 
     async def share(self, event: ClassConfigured, *, once: Delivery) -> None:
         """Open to the class what it lists now, and close to it what it no longer lists.
@@ -51,12 +46,12 @@ class SharingService:
                 await self._configure(session, event, attempt=once.attempt)
         finally:
             # Also of an earlier run of this message, which may have been cut off here.
-            await self._settle_all(class_id=event.class_id)
+            await self._settle_all(event.class_id)
 
     async def reconsider(self, session: AsyncSession, event: MembershipGranted) -> list[UUID]:
         """Somebody has a part in an org now, so what its classes list of theirs may be shared.
 
-        Returns the documents to settle once this is committed.
+        Returns the documents of which the indexes are to be told once this is committed.
         """
         listings = await class_materials.list_of_org_for_update(session, event.org_id)
         listed = {each for listing in listings for each in listing.material_ids}
@@ -71,7 +66,7 @@ class SharingService:
         """A list may come before its class is known, and then nobody can tell whether it is the class's partner's. Of
         another one, it has opened documents to people who are not theirs, and they are closed again.
 
-        Returns the documents to settle once this is committed.
+        Returns the documents of which the indexes are to be told once this is committed.
         """
         listing = await class_materials.get_for_update(session, event.class_id)
         if listing is None or (listing.org_id, listing.partner_id) == (event.org_id, event.partner_id):
@@ -92,34 +87,11 @@ class SharingService:
         await audit.record(session, "materials.withdrawn", actor=None, target=target, documents=len(locked))
         return [each.document_id for each in locked]
 
-    async def settle(self, document_id: UUID) -> None:
-        """Bring the index to where the document's row is. Raises Unavailable."""
-        while True:
-            async with self._database.transaction(tenant.PLATFORM, snapshot=True) as session:
-                document = await documents.get(session, document_id)
-                if document is None or document.state != State.READY or document.indexed_version >= document.version:
-                    return
-                staying = [
-                    each.class_id
-                    for each in await document_classes.list_for_document(session, document_id)
-                    if each.stays
-                ]
-            wanted = scopes_of(document.owner_id, staying)
-            async with index_errors():
-                await self._index.update_scopes(str(document_id), wanted, version=document.version)
-            async with self._database.transaction(tenant.PLATFORM) as session:
-                if await self._note_settled(session, document_id, version=document.version, scopes=wanted):
-                    return
-
-    async def sweep(self) -> None:
-        """Settle what an interrupted run or an index that was away has left behind."""
-        await self._settle_all()
-
-    async def _settle_all(self, *, class_id: UUID | None = None) -> None:
+    async def _settle_all(self, class_id: UUID) -> None:
         async with self._database.transaction(tenant.PLATFORM) as session:
-            behind = await documents.list_ids_behind(session, class_id=class_id, limit=SWEPT_AT_ONCE)
-        for document_id in behind:
-            await self.settle(document_id)
+            due = await indexes.list_due_of_class(session, class_id)
+        for document_id in due:
+            await self._syncs.sync(document_id)
 
     async def _configure(self, session: AsyncSession, event: ClassConfigured, *, attempt: int) -> None:
         place = {"org_id": event.org_id, "partner_id": event.partner_id}
@@ -165,13 +137,13 @@ class SharingService:
         return True
 
     async def _rescope(self, session: AsyncSession, document: Document) -> None:
-        """The row's word after its classes have changed; the index is told afterwards, by `settle`."""
+        """The row's word after its classes have changed; the indexes are told afterwards."""
         held = await document_classes.list_for_document(session, document.document_id)
         staying = scopes_of(document.owner_id, [each.class_id for each in held if each.stays])
         promised = scopes_of(document.owner_id, [each.class_id for each in held])
         document.updated_at = now()
-        if document.state != State.READY:
-            # It is in no index beyond what its upload gave. What is ready later is told of then.
+        if document.live_revision is None:
+            # No index shows it to anybody yet, and what it will show is what the row says then.
             document.scopes = staying
             await document_classes.delete_leaving(session, document.document_id)
             return
@@ -179,23 +151,11 @@ class SharingService:
         if gains:
             document.version += 1
             document.scopes = promised
-            await outbox.add(session, shared_event(document))
+            if was_told(document):
+                await outbox.add(session, shared_event(document))
         if not gains or staying != promised:
             document.version += 1
-
-    async def _note_settled(self, session: AsyncSession, document_id: UUID, *, version: int, scopes: list[str]) -> bool:
-        """False: the row has gone on meanwhile."""
-        document = await documents.get_for_update(session, document_id)
-        if document is None or document.state != State.READY:
-            return True
-        if document.version != version:
-            return False
-        document.indexed_version = version
-        await document_classes.delete_leaving(session, document_id)
-        if document.scopes != scopes:
-            document.scopes = scopes
-            await outbox.add(session, shared_event(document))
-        return True
+        await indexes.mark_due(session, document.document_id)
 
 
 def _may_share(document: Document, listing: ClassMaterials, staff: Iterable[Staff]) -> bool:
@@ -212,14 +172,3 @@ async def _is_open_there(session: AsyncSession, document: Document, listing: Cla
     held = await document_classes.list_for_document(session, document.document_id)
     places = await classes_by_id(session, TENANCY, [each.class_id for each in held if each.stays])
     return any(each.partner_id == listing.partner_id for each in places.values())
-
-
-def shared_event(document: Document) -> DocumentShared:
-    return DocumentShared(
-        document_id=document.document_id,
-        version=document.version,
-        tenant=tenant_of(document),
-        title=document.title,
-        scopes=document.scopes,
-        shared_at=now(),
-    )

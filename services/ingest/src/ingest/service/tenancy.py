@@ -11,15 +11,17 @@ from contracts.org_partner import ClassOpened, MembershipGranted
 from ingest.crud import erased_users
 from ingest.models import TENANCY
 from ingest.service.sharing import SharingService
+from ingest.service.syncing import SyncService
 from tenancy.projection import project
 
 log = logging.getLogger(__name__)
 
 
 class TenancyService:
-    def __init__(self, database: Database, sharing: SharingService) -> None:
+    def __init__(self, database: Database, sharing: SharingService, syncs: SyncService) -> None:
         self._database = database
         self._sharing = sharing
+        self._syncs = syncs
 
     async def project(self, event: Event, *, once: Delivery) -> None:
         """Of an erased user nothing is kept, also not what comes late.
@@ -36,13 +38,13 @@ class TenancyService:
             await project(session, TENANCY, event, attempt=once.attempt)
             match event:
                 case MembershipGranted():
-                    to_settle = await self._sharing.reconsider(session, event)
+                    changed = await self._sharing.reconsider(session, event)
                 case ClassOpened():
-                    to_settle = await self._sharing.withdraw(session, event)
+                    changed = await self._sharing.withdraw(session, event)
                 case _:
                     return
         try:
-            for document_id in to_settle:
-                await self._sharing.settle(document_id)
+            for document_id in changed:
+                await self._syncs.sync(document_id)
         except Unavailable as error:
             log.warning("what %s changes for documents is left to the sweep: %s", event.type, error)

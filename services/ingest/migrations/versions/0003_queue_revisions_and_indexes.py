@@ -1,0 +1,232 @@
+"""queue, revisions and indexes"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from chassis import tenant
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+GRANTS = {
+    '"user".chunk_embeddings': "SELECT, INSERT",
+    "ingest.turns": "SELECT, INSERT, UPDATE, DELETE",
+    "ingest.vector_indexes": "SELECT, INSERT",
+    "ingest.document_indexes": "SELECT, INSERT, UPDATE",
+}
+
+WORKING = "state IN ('uploaded','validating','parsing','chunking','embedding')"
+LIVING = "state NOT IN ('rejected','failed','cancelled','deleting','deleted')"
+
+EMBEDDED = '"user".documents d WHERE d.document_id = chunk_embeddings.document_id'
+OWN_EMBEDDED = f"""{EMBEDDED} AND (
+    d.owner_id = (SELECT nullif(current_setting('app.user', true), '')::uuid)
+    OR d.org_id = ANY ((SELECT string_to_array(nullif(current_setting('app.orgs', true), ''), ',')::uuid[])::uuid[]))"""
+INDEXED = '"user".documents d WHERE d.document_id = document_indexes.document_id'
+
+ISOLATED = (
+    tenant.isolation('"user".chunk_embeddings', org=None, through=OWN_EMBEDDED),
+    tenant.isolation("ingest.document_indexes", org=None, through=INDEXED),
+)
+COLUMNS = (
+    sa.Column("revision", sa.Integer(), server_default="1", nullable=False),
+    sa.Column("live_revision", sa.Integer(), nullable=True),
+    sa.Column("live", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column("refused", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column("recipe", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column("pages_read", sa.Integer(), server_default="0", nullable=False),
+    sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
+    sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+    sa.Column("waits_for", sa.Text(), nullable=True),
+    sa.Column("waits_since", sa.DateTime(timezone=True), nullable=True),
+    sa.Column("waits_until", sa.DateTime(timezone=True), nullable=True),
+)
+
+
+def upgrade() -> None:
+    _documents()
+    _chunks()
+    _indexes()
+    op.create_table(
+        "turns",
+        sa.Column("holder_id", sa.Uuid(), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("holder_id", name=op.f("pk_turns")),
+        schema="ingest",
+    )
+    for table, rights in GRANTS.items():
+        op.execute(f"GRANT {rights} ON {table} TO ingest")
+    for statements in ISOLATED:
+        for statement in statements:
+            op.execute(statement)
+
+
+def _documents() -> None:
+    for column in COLUMNS:
+        op.add_column("documents", column.copy(), schema="user")
+    op.drop_index("ix_documents_unfinished", table_name="documents", schema="user")
+    op.drop_index("ix_documents_behind", table_name="documents", schema="user")
+    op.drop_index("uq_documents_dedupe_key", table_name="documents", schema="user")
+    op.drop_column("documents", "indexed_version", schema="user")
+    op.create_index(
+        "uq_documents_dedupe_key",
+        "documents",
+        ["dedupe_key"],
+        unique=True,
+        schema="user",
+        postgresql_where=sa.text(LIVING),
+    )
+    op.create_index(
+        "ix_documents_waiting",
+        "documents",
+        ["owner_id", sa.literal_column("(size_bytes > 1048576)"), "queued_at"],
+        unique=False,
+        schema="user",
+        postgresql_where=sa.text(WORKING),
+    )
+    op.create_index(
+        "ix_documents_deleting",
+        "documents",
+        ["updated_at"],
+        unique=False,
+        schema="user",
+        postgresql_where=sa.text("state = 'deleting'"),
+    )
+    op.execute("""UPDATE "user".documents SET live_revision = 1 WHERE state = 'ready'""")
+
+
+def _chunks() -> None:
+    op.add_column("chunks", sa.Column("revision", sa.Integer(), server_default="1", nullable=False), schema="user")
+    op.add_column("chunks", sa.Column("terms", postgresql.ARRAY(sa.Text()), nullable=True), schema="user")
+    op.alter_column("chunks", "revision", server_default=None, schema="user")
+    op.drop_constraint("pk_chunks", "chunks", schema="user")
+    op.create_primary_key("pk_chunks", "chunks", ["document_id", "revision", "ordinal"], schema="user")
+    op.create_table(
+        "chunk_embeddings",
+        sa.Column("document_id", sa.Uuid(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("content_key", sa.LargeBinary(), nullable=False),
+        sa.Column("embedding", sa.LargeBinary(), nullable=False),
+        sa.Column("tokens", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["document_id", "revision", "ordinal"],
+            ["user.chunks.document_id", "user.chunks.revision", "user.chunks.ordinal"],
+            name=op.f("fk_chunk_embeddings_document_id_chunks"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("document_id", "revision", "ordinal", "model", name=op.f("pk_chunk_embeddings")),
+        schema="user",
+    )
+    op.create_index(
+        "ix_chunk_embeddings_content_key", "chunk_embeddings", ["content_key", "model"], unique=False, schema="user"
+    )
+    op.execute("""
+        INSERT INTO "user".chunk_embeddings (document_id, revision, ordinal, model, content_key, embedding, tokens)
+        SELECT c.document_id, 1, c.ordinal, 'multilingual-e5-small',
+            sha256(uuid_send(coalesce(d.org_id, d.owner_id)) || convert_to(c.text, 'UTF8')), c.embedding, c.tokens
+        FROM "user".chunks c JOIN "user".documents d USING (document_id) WHERE c.embedding IS NOT NULL
+    """)
+    op.drop_column("chunks", "embedding", schema="user")
+    op.drop_column("chunks", "tokens", schema="user")
+
+
+def _indexes() -> None:
+    op.create_table(
+        "vector_indexes",
+        sa.Column("index_id", sa.Text(), nullable=False),
+        sa.Column("backend", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("dimension", sa.Integer(), nullable=False),
+        sa.Column("is_written", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("is_primary", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("index_id", name=op.f("pk_vector_indexes")),
+        schema="ingest",
+    )
+    op.create_index(
+        "uq_vector_indexes_is_primary",
+        "vector_indexes",
+        ["is_primary"],
+        unique=True,
+        schema="ingest",
+        postgresql_where=sa.text("is_primary"),
+    )
+    op.create_table(
+        "document_indexes",
+        sa.Column("document_id", sa.Uuid(), nullable=False),
+        sa.Column("index_id", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("lease_id", sa.Uuid(), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["document_id"], ["user.documents.document_id"], name=op.f("fk_document_indexes_document_id_documents")
+        ),
+        sa.ForeignKeyConstraint(
+            ["index_id"], ["ingest.vector_indexes.index_id"], name=op.f("fk_document_indexes_index_id_vector_indexes")
+        ),
+        sa.PrimaryKeyConstraint("document_id", "index_id", name=op.f("pk_document_indexes")),
+        schema="ingest",
+    )
+    op.create_index(
+        "ix_document_indexes_due_at",
+        "document_indexes",
+        ["due_at"],
+        unique=False,
+        schema="ingest",
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("turns", schema="ingest")
+    op.drop_table("document_indexes", schema="ingest")
+    op.drop_table("vector_indexes", schema="ingest")
+    op.add_column("chunks", sa.Column("embedding", sa.LargeBinary(), nullable=True), schema="user")
+    op.add_column("chunks", sa.Column("tokens", sa.Integer(), server_default="0", nullable=False), schema="user")
+    op.execute("""
+        UPDATE "user".chunks c SET embedding = e.embedding, tokens = e.tokens FROM "user".chunk_embeddings e
+        WHERE (e.document_id, e.revision, e.ordinal) = (c.document_id, c.revision, c.ordinal)
+    """)
+    op.drop_table("chunk_embeddings", schema="user")
+    op.execute("""
+        DELETE FROM "user".chunks c USING "user".documents d
+        WHERE d.document_id = c.document_id AND c.revision <> coalesce(d.live_revision, d.revision)
+    """)
+    op.drop_constraint("pk_chunks", "chunks", schema="user")
+    op.create_primary_key("pk_chunks", "chunks", ["document_id", "ordinal"], schema="user")
+    op.drop_column("chunks", "terms", schema="user")
+    op.drop_column("chunks", "revision", schema="user")
+    for index in ("ix_documents_waiting", "ix_documents_deleting", "uq_documents_dedupe_key"):
+        op.drop_index(index, table_name="documents", schema="user")
+    for column in COLUMNS:
+        op.drop_column("documents", column.name, schema="user")
+    op.add_column(
+        "documents", sa.Column("indexed_version", sa.Integer(), server_default="1", nullable=False), schema="user"
+    )
+    op.execute(f"""UPDATE "user".documents SET dedupe_key = NULL WHERE NOT ({LIVING})""")  # noqa: S608  its own words
+    op.create_index("uq_documents_dedupe_key", "documents", ["dedupe_key"], unique=True, schema="user")
+    op.create_index(
+        "ix_documents_behind",
+        "documents",
+        ["document_id"],
+        unique=False,
+        schema="user",
+        postgresql_where=sa.text("state = 'ready' AND indexed_version < version"),
+    )
+    op.create_index(
+        "ix_documents_unfinished",
+        "documents",
+        ["updated_at"],
+        unique=False,
+        schema="user",
+        postgresql_where=sa.text("state IN ('uploaded','validating','parsing','chunking','embedding','deleting')"),
+    )

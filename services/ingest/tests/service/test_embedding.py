@@ -1,0 +1,75 @@
+"""The same text of one tenant is embedded once; of another tenant's nobody learns that it exists."""
+
+import pytest
+
+from contracts.ingest import UsageRecorded
+
+PARAGRAPH = "이 문단은 안내문마다 똑같이 들어갑니다. 그래서 한 번만 임베딩합니다."
+
+
+def letter(*names: str) -> bytes:
+    """Paragraphs long enough that each is a chunk of its own."""
+    own = [f"{name} 님께 드리는 안내입니다. " + f"{name} 님의 과정은 따로 적습니다. " * 4 for name in names]
+    return "\n\n".join([PARAGRAPH * 4, *own, PARAGRAPH * 4]).encode()
+
+
+@pytest.fixture
+def embed(ingest, stand_in):
+    async def run(content: bytes, person, **options):
+        embedder = stand_in()
+        document_id = await ingest.put(content, person=person, **options)
+        await ingest.processing(embedder, chunk_tokens=32).process(document_id)
+        assert (await ingest.sql.document(document_id))["state"] == "ready"
+        return document_id, embedder
+
+    return run
+
+
+async def test_what_a_document_repeats_is_embedded_once(ingest, embed, person) -> None:
+    document_id, embedder = await embed(letter("가람", "나래"), person)
+    chunks = await ingest.sql.chunks(document_id)
+
+    assert len(embedder.texts) == len(set(embedder.texts)) < len(chunks)
+    assert set(embedder.texts) == {chunk["text"] for chunk in chunks}
+    by_text = {chunk["text"]: chunk["embedding"] for chunk in chunks}
+    assert all(chunk["embedding"] == by_text[chunk["text"]] for chunk in chunks)
+    assert await ingest.vectors(document_id) == len(chunks)
+
+
+async def test_a_second_document_pays_for_what_is_new_in_it(ingest, embed, person) -> None:
+    first, paid = await embed(letter("가람"), person)
+    second, embedder = await embed(letter("가람", "다솜"), person)
+
+    assert paid.texts
+    assert not set(embedder.texts) & {chunk["text"] for chunk in await ingest.sql.chunks(first)}
+    (usage,) = await ingest.sql.events(second, UsageRecorded)
+    assert usage.input_tokens == embedder.tokens > 0
+    assert sum(chunk["tokens"] for chunk in await ingest.sql.chunks(second)) == embedder.tokens
+
+
+async def test_a_document_of_known_text_alone_costs_nothing(ingest, embed, person) -> None:
+    await embed(letter("가람"), person)
+    again, embedder = await embed(letter("가람"), person, allow_duplicate=True)
+
+    assert embedder.calls == 0
+    assert await ingest.sql.events(again, UsageRecorded) == []
+
+
+async def test_people_of_one_org_share_what_is_embedded_and_strangers_do_not(ingest, embed, another) -> None:
+    school, other = await ingest.open_school(), await ingest.open_school()
+    content = letter("라온")
+    _, first = await embed(content, school.teacher, class_id=school.class_id)
+    _, same_org = await embed(content, school.student, class_id=school.class_id)
+    _, other_org = await embed(content, other.student, class_id=other.class_id)
+    _, nobody = await embed(content, another())
+
+    assert (same_org.calls, sorted(other_org.texts)) == (0, sorted(first.texts))
+    assert sorted(nobody.texts) == sorted(first.texts)
+
+
+async def test_what_is_deleted_is_known_no_more(ingest, embed, person) -> None:
+    document_id, first = await embed(letter("마루"), person)
+    await ingest.wired.deletion.delete(person.principal, document_id)
+    _, again = await embed(letter("마루"), person)
+
+    assert sorted(again.texts) == sorted(first.texts)

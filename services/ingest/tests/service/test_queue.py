@@ -1,0 +1,135 @@
+"""Whose document is next, and that a slot is never idle while something waits."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from ingest.service.claims import ClaimService
+from ingest.service.queue import QueueService
+
+MIB = 1024**2
+
+
+@pytest.fixture
+async def claims(ingest):
+    """Nothing waits from an earlier test."""
+    await ingest.sql.rows("""UPDATE "user".documents SET state = 'failed' WHERE state = 'uploaded'""")
+    await ingest.sql.rows("DELETE FROM ingest.turns")
+    return ClaimService(ingest.wired.database)
+
+
+@pytest.fixture
+def waiting(ingest, words, claims):
+    """`waiting(person, size=…, org_id=…)`: a document that waits, as large as is said."""
+    seeds = iter(range(9000))
+
+    async def put(person, *, size: int | None = None, org_id=None):
+        document_id = await ingest.put(words(30, seed=next(seeds)), person=person)
+        changed = (
+            'UPDATE "user".documents SET size_bytes = coalesce(%s, size_bytes), org_id = %s WHERE document_id = %s'
+        )
+        await ingest.sql.rows(changed, size, org_id, document_id)
+        return document_id
+
+    return put
+
+
+async def order(claims, **options) -> list:
+    """The documents in the order in which they are taken up."""
+    taken = []
+    while claim := await claims.take_next(small_alone=options.get("small_alone", False)):
+        taken.append(claim.document_id)
+    return taken
+
+
+async def test_one_persons_thousand_do_not_stand_before_anothers_one(claims, waiting, another) -> None:
+    many, few = another(), another()
+    first = [await waiting(many) for _ in range(6)]
+    later = [await waiting(few) for _ in range(2)]
+    taken = await order(claims)
+
+    assert taken == [first[0], later[0], first[1], later[1], *first[2:]]
+
+
+async def test_an_org_has_one_turn_however_many_of_its_people_wait(claims, waiting, another) -> None:
+    org_id = uuid4()
+    crowd = [await waiting(another(), org_id=org_id) for _ in range(4)]
+    alone = another()
+    own = [await waiting(alone) for _ in range(2)]
+    taken = await order(claims)
+
+    assert [taken.index(each) for each in own] == [1, 3]
+    assert set(taken) == {*crowd, *own}
+
+
+async def test_within_an_org_its_people_take_turns(claims, waiting, another) -> None:
+    org_id, many, few = uuid4(), another(), another()
+    first = [await waiting(many, org_id=org_id) for _ in range(3)]
+    (later,) = [await waiting(few, org_id=org_id)]
+
+    assert await order(claims) == [first[0], later, *first[1:]]
+
+
+async def test_a_small_document_goes_before_a_large_one_of_the_same_person(claims, waiting, person) -> None:
+    large = await waiting(person, size=5 * MIB)
+    small = [await waiting(person) for _ in range(2)]
+
+    assert await order(claims) == [*small, large]
+
+
+async def test_the_slot_for_small_documents_takes_no_large_one(claims, waiting, person) -> None:
+    large, small = await waiting(person, size=MIB + 1), await waiting(person, size=MIB)
+
+    assert await order(claims, small_alone=True) == [small]
+    assert await order(claims) == [large]
+
+
+async def test_what_is_held_or_put_off_is_nobodys_turn(ingest, claims, waiting, person) -> None:
+    held, put_off, free = [await waiting(person) for _ in range(3)]
+    assert await claims.take(held) is not None
+    later = """UPDATE "user".documents SET waits_until = now() + interval '1 minute' WHERE document_id = %s"""
+    await ingest.sql.rows(later, put_off)
+
+    assert await order(claims) == [free]
+    await ingest.sql.expire(held)
+    await ingest.sql.hurry(put_off)
+    assert set(await order(claims)) == {held, put_off}
+
+
+async def test_a_turn_of_long_ago_is_forgotten(ingest, claims, waiting, person) -> None:
+    await waiting(person)
+    await order(claims)
+    for age, left in (("1 hour", 1), ("25 hours", 0)):
+        await ingest.sql.rows(f"UPDATE ingest.turns SET taken_at = now() - interval '{age}'")
+        await ingest.wired.queue.sweep()
+        assert len(await ingest.sql.rows("SELECT 1 FROM ingest.turns")) == left
+
+
+async def test_every_slot_works_and_is_woken(ingest, claims, waiting, person, stand_in) -> None:
+    ids = [await waiting(person) for _ in range(6)]
+    queue = QueueService(ingest.wired.database, ingest.processing(stand_in()), slots=3)
+    running = asyncio.create_task(queue.run())
+    try:
+        async with asyncio.timeout(20):
+            for document_id in ids:
+                while (await ingest.sql.document(document_id))["state"] != "ready":  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_stopped_worker_goes_on_with_nothing(ingest, claims, waiting, person, stand_in) -> None:
+    document_id = await waiting(person)
+    embedder = stand_in(hangs_after=0)
+    processing = ingest.processing(embedder)
+    processing._claims = claims
+    running = asyncio.create_task(QueueService(ingest.wired.database, processing, slots=1).run())
+    await asyncio.wait_for(embedder.hanging.wait(), 20)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    row = await ingest.sql.document(document_id)
+    assert (row["claim_id"], row["attempts"]) == (None, 0)
+    assert (await ingest.process(document_id))["state"] == "ready"
