@@ -345,6 +345,7 @@ REQUESTS: Mapping[str, Request] = {
     # ---- ingest, rag
     "POST /documents": Request(_upload),
     "DELETE /documents/{document_id}": Request(fresh=_document),
+    "POST /documents/{document_id}/reprocess": Request(fresh=_document),
     "POST /conversations": Request(sending(title="새 대화")),
     "DELETE /conversations/{conversation_id}": Request(fresh=_conversation),
     "POST /conversations/{conversation_id}/messages": Request(sending(text="초대 코드는 몇 시간 동안 쓸 수 있나요?")),

@@ -78,10 +78,11 @@ NOTHING_TO_RETRY = Message(
     "실패하거나 취소된 문서만 다시 처리할 수 있습니다. 지금 상태: {state}",
     "Only a document that failed or was cancelled can be tried again. Its state: {state}",
 )
-DOCUMENT_IN_PROGRESS = Message(
-    "document_in_progress",
-    "문서를 아직 처리하고 있습니다. 끝난 뒤에 다시 하거나 먼저 취소하세요.",
-    "The document is still being processed. Wait for its end, or cancel it first.",
+NOT_READY = Message(
+    "not_ready",
+    "준비가 끝난 문서만 다시 처리할 수 있습니다. 처리 중이면 기다리고, 실패했으면 retry를 보내세요. 지금 상태: {state}",
+    "Only a document that is ready can be processed anew. Wait for one in progress; send `retry` for a failed one. "
+    "Its state: {state}",
 )
 STORAGE_UNAVAILABLE = Message(
     "storage_unavailable",

@@ -165,6 +165,12 @@ async def retry_document(document_id: UUID, request: Request, caller: Caller, se
     return present(await services.lifecycle.retry(caller, document_id), locale_of(request))
 
 
+@router.post("/documents/{document_id}/reprocess", status_code=202, responses=responses(*_ERRORS, NotFound, Conflict))
+async def reprocess_document(document_id: UUID, request: Request, caller: Caller, services: Services) -> DocumentOut:
+    """Read, cut and embed its file anew, without uploading it. Until that is done search finds it as it was."""
+    return present(await services.lifecycle.reprocess(caller, document_id), locale_of(request))
+
+
 @router.delete("/documents/{document_id}", responses=responses(*_ERRORS, NotFound))
 async def delete_document(document_id: UUID, caller: Caller, services: Services) -> Receipt:
     """Delete the file, its text and its vectors, and return the receipt."""

@@ -17,6 +17,7 @@ from ingest.errors import (
     DOCUMENT_DUPLICATE,
     DOCUMENT_NOT_FOUND,
     NOT_IN_PROGRESS,
+    NOT_READY,
     NOT_THE_OWNER,
     NOTHING_TO_RETRY,
 )
@@ -81,6 +82,20 @@ class LifecycleService:
                 )
         return document
 
+    async def reprocess(self, caller: Principal, document_id: UUID) -> Document:
+        """Read, cut and embed its file anew, by the recipe that holds now. Search finds it as it was until then.
+
+        Raises:
+            NotFound, Forbidden: as `cancel`.
+            Conflict: it is worked on already, or it failed, which `retry` is for.
+        """
+        async with self._database.transaction(tenant.of_user(caller.user_id)) as session:
+            document = await owned(session, caller, document_id)
+            if document.state != State.READY:
+                raise Conflict(NOT_READY, state=document.state)
+            begin_revision(document)
+        return document
+
 
 async def owned(session: AsyncSession, caller: Principal, document_id: UUID) -> Document:
     """Locked. Raises NotFound, Forbidden."""
@@ -94,3 +109,13 @@ async def owned(session: AsyncSession, caller: Principal, document_id: UUID) -> 
     if document is None or document.state in (State.DELETING, State.DELETED):
         raise NotFound(DOCUMENT_NOT_FOUND)
     return document
+
+
+def begin_revision(document: Document, **facts: Any) -> None:
+    """Newer content comes, of which `facts` is known; what search finds until then is kept in mind."""
+    if document.live_revision is not None:
+        document.live = {name: getattr(document, name) for name in endings.FACTS}
+    document.revision += 1
+    begun = {"recipe": None, "page_count": None, "pages_read": 0, "chunk_count": None, "chunks_embedded": 0}
+    for name, value in {**WAITING, **begun, "tokens_billed": 0, **facts}.items():
+        setattr(document, name, value)

@@ -243,7 +243,7 @@ def _item(document: Document, row: Chunk, embedding: bytes, *, scopes: list[str]
         "version": document.version,
         "ordinal": row.ordinal,
         "scopes": scopes,
-        "title": document.title,
+        "title": shown_title(document),
         "page_from": row.page_from,
         "page_to": row.page_to,
         "char_start": row.char_start,
@@ -252,6 +252,12 @@ def _item(document: Document, row: Chunk, embedding: bytes, *, scopes: list[str]
         **({"terms": row.terms} if row.terms is not None else {}),
     }
     return str(row.chunk_id), np.frombuffer(embedding, dtype="<f4"), metadata
+
+
+def shown_title(document: Document) -> str:
+    """Of what search finds: while a newer file is worked on, the one before."""
+    is_newer = document.live is not None and document.live_revision != document.revision
+    return str(document.live["title"]) if is_newer and document.live else document.title
 
 
 def was_told(document: Document) -> bool:
@@ -264,7 +270,7 @@ def shared_event(document: Document) -> DocumentShared:
         document_id=document.document_id,
         version=document.version,
         tenant=tenant_of(document),
-        title=document.title,
+        title=shown_title(document),
         scopes=document.scopes,
         shared_at=now(),
     )
