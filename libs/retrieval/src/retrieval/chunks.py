@@ -84,7 +84,12 @@ def parse_id(value: Any, *, name: str) -> uuid.UUID:
 
 def parse_scopes(doc_id: uuid.UUID, scopes: Any, version: Any) -> tuple[list[str], int]:
     """What a change of a document's scopes says, in the form that chunks have it. Raises ItemInvalid."""
-    return _scopes(str(doc_id), scopes), _number(str(doc_id), "version", version) or 0
+    return _scopes(str(doc_id), scopes), parse_version(doc_id, version)
+
+
+def parse_version(doc_id: uuid.UUID, version: Any) -> int:
+    """Raises ItemInvalid."""
+    return _number(str(doc_id), "version", version) or 0
 
 
 def _text(item: Item) -> str:

@@ -1,21 +1,22 @@
 """A store in memory: exact, unsaved, for tests and small tools. The meaning of every store in the fewest lines."""
 
 import asyncio
+import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from retrieval.checksums import Checksum, checksum
-from retrieval.chunks import Chunk, Item, Vector, parse_id, parse_items, parse_scopes, unit_vector
+from retrieval.chunks import Chunk, Item, Vector, parse_id, parse_items, parse_scopes, parse_version, unit_vector
 from retrieval.errors import ItemInvalid
 from retrieval.filters import matches, parse_filters, parse_search_filters
 from retrieval.lexical import query_ids, query_weights
 from retrieval.models import EmbeddingModel
 from retrieval.queries import checked_top_k, terms_of_query
-from retrieval.store import Hit
+from retrieval.store import Hit, candidates
 from retrieval.terms import TermAnalyser
 
 
@@ -26,6 +27,7 @@ class MemoryAdapter:
         self._model = model
         self._analyser = analyser
         self._chunks: dict[uuid.UUID, Chunk] = {}
+        self._tombstones: dict[uuid.UUID, tuple[int, float]] = {}
 
     @property
     def model(self) -> EmbeddingModel:
@@ -47,19 +49,33 @@ class MemoryAdapter:
     async def ensure_index(self) -> None:
         pass
 
+    async def drop_index(self) -> None:
+        self._chunks, self._tombstones = {}, {}
+
     async def upsert_embeddings(self, items: Sequence[Item]) -> int:
         chunks = await asyncio.to_thread(parse_items, items, model=self.model, analyser=self.analyser)
         held = {chunk.doc_id: chunk.version for chunk in self._chunks.values()}
-        fresh = {chunk.id: chunk for chunk in chunks if held.get(chunk.doc_id, 0) <= chunk.version}
+        fresh = {
+            chunk.id: chunk
+            for chunk in chunks
+            if held.get(chunk.doc_id, 0) <= chunk.version > self._tombstones.get(chunk.doc_id, (-1, 0.0))[0]
+        }
         documents = {chunk.doc_id for chunk in fresh.values()}
         kept = {key: chunk for key, chunk in self._chunks.items() if chunk.doc_id not in documents}
         if taken := kept.keys() & fresh.keys():
             raise ItemInvalid(f"the id {min(taken)} belongs to another document")
         self._chunks = kept | fresh
+        self._tombstones = {key: each for key, each in self._tombstones.items() if key not in documents}
         return len(fresh)
 
     async def query(
-        self, vector: Vector, top_k: int, filters: Mapping[str, Any] | None = None, text: str | list[str] | None = None
+        self,
+        vector: Vector,
+        top_k: int,
+        filters: Mapping[str, Any] | None = None,
+        text: str | list[str] | None = None,
+        *,
+        exact: bool = False,  # noqa: ARG002  # it always is
     ) -> list[Hit]:
         conditions = parse_search_filters(filters)
         wanted = unit_vector(vector, dimension=self.model.dimension).astype(np.float16).astype(np.float64)
@@ -68,7 +84,10 @@ class MemoryAdapter:
         scope = [chunk for chunk in self._chunks.values() if matches(conditions, chunk.payload)]
         weights = _weights(query_ids(terms), scope)
         hits = [self._hit(chunk, wanted=wanted, weights=weights) for chunk in scope]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:limit]
+        near = _places(hits, by=lambda hit: hit.cosine, number=candidates(limit))
+        said = _places([hit for hit in hits if hit.lexical > 0], by=lambda hit: hit.lexical, number=candidates(limit))
+        best = sorted(hits, key=lambda hit: (-hit.score, hit.id))[:limit]
+        return [replace(hit, dense_rank=near.get(hit.id), lexical_rank=said.get(hit.id)) for hit in best]
 
     async def update_scopes(self, doc_id: str, scopes: Collection[str], *, version: int) -> int:
         key = parse_id(doc_id, name="doc_id")
@@ -80,11 +99,28 @@ class MemoryAdapter:
         self._chunks |= {chunk.id: replace(chunk, payload=chunk.payload | changed) for chunk in own}
         return len(own)
 
-    async def delete_by_doc_id(self, doc_id: str) -> int:
+    async def delete_by_doc_id(self, doc_id: str, *, version: int | None = None) -> int:
         key = parse_id(doc_id, name="doc_id")
-        before = len(self._chunks)
+        own = [chunk for chunk in self._chunks.values() if chunk.doc_id == key]
+        if version is not None:
+            number = parse_version(key, version)
+            if any(chunk.version > number for chunk in own):
+                return 0
+            self._tombstones[key] = max(number, self._tombstones.get(key, (0, 0.0))[0]), time.time()
         self._chunks = {each: chunk for each, chunk in self._chunks.items() if chunk.doc_id != key}
-        return before - len(self._chunks)
+        return len(own)
+
+    async def purge_tombstones(self, *, older_than_seconds: float) -> int:
+        before, until = len(self._tombstones), time.time() - older_than_seconds
+        self._tombstones = {key: (version, at) for key, (version, at) in self._tombstones.items() if at > until}
+        return before - len(self._tombstones)
+
+    async def tombstone(self, doc_id: str) -> int | None:
+        return self._tombstones.get(parse_id(doc_id, name="doc_id"), (None, 0.0))[0]
+
+    async def ids(self, doc_id: str) -> dict[str, int]:
+        key = parse_id(doc_id, name="doc_id")
+        return {str(chunk.id): chunk.version for chunk in self._chunks.values() if chunk.doc_id == key}
 
     async def scroll(self, after: str | None = None, limit: int = 1_000) -> list[Item]:
         start = parse_id(after, name="after") if after is not None else None
@@ -118,6 +154,11 @@ class MemoryAdapter:
             lexical=lexical,
             metadata=chunk.payload | {"text": chunk.text},
         )
+
+
+def _places(hits: Sequence[Hit], *, by: Callable[[Hit], float], number: int) -> dict[str, int]:
+    ordered = sorted(hits, key=lambda hit: (-by(hit), hit.id))[:number]
+    return {hit.id: place for place, hit in enumerate(ordered, start=1)}
 
 
 def _weights(ids: Sequence[int], scope: Sequence[Chunk]) -> dict[int, float]:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from retrieval import pgvector_index, pgvector_search, pgvector_write
 from retrieval.checksums import Checksum, checksum
-from retrieval.chunks import Item, Vector, parse_id, parse_items, parse_scopes, unit_vector
+from retrieval.chunks import Item, Vector, parse_id, parse_items, parse_scopes, parse_version, unit_vector
 from retrieval.filters import parse_filters, parse_search_filters
 from retrieval.lexical import query_ids
 from retrieval.models import EmbeddingModel
@@ -76,6 +76,10 @@ class PgVectorAdapter:
     async def ensure_index(self) -> None:
         await self._database.run(lambda connection: pgvector_index.ensure(connection, self._index))
 
+    async def drop_index(self) -> None:
+        await self._database.run(lambda connection: pgvector_index.drop(connection, self._index))
+        self._checked = False
+
     async def upsert_embeddings(self, items: Sequence[Item]) -> int:
         chunks = await asyncio.to_thread(parse_items, items, model=self.model, analyser=self.analyser)
         return await self._run(lambda connection: pgvector_write.replace(connection, self._index, chunks))
@@ -86,17 +90,18 @@ class PgVectorAdapter:
         top_k: int,
         filters: Mapping[str, Any] | None = None,
         text: str | list[str] | None = None,
+        *,
+        exact: bool = False,
     ) -> list[Hit]:
         wanted = Search(
             vector=unit_vector(vector, dimension=self.model.dimension),
             terms=query_ids(await terms_of_query(text, analyser=self.analyser)),
             where=where(parse_search_filters(filters)),
             top_k=checked_top_k(top_k),
+            exact_below=None if exact else self._exact_below,
         )
         found = await self._run(
-            lambda connection: pgvector_search.search(
-                connection, self._index, wanted, exact_below=self._exact_below, settings=self._search_settings
-            )
+            lambda connection: pgvector_search.search(connection, self._index, wanted, settings=self._search_settings)
         )
         return [self._hit(each) for each in found]
 
@@ -107,9 +112,23 @@ class PgVectorAdapter:
             lambda connection: pgvector_write.update_scopes(connection, self._index, key, labels, number)
         )
 
-    async def delete_by_doc_id(self, doc_id: str) -> int:
+    async def delete_by_doc_id(self, doc_id: str, *, version: int | None = None) -> int:
         key = parse_id(doc_id, name="doc_id")
-        return await self._run(lambda connection: pgvector_write.delete(connection, self._index, key))
+        number = None if version is None else parse_version(key, version)
+        return await self._run(lambda connection: pgvector_write.delete(connection, self._index, key, number))
+
+    async def purge_tombstones(self, *, older_than_seconds: float) -> int:
+        return await self._run(
+            lambda connection: pgvector_write.purge_tombstones(connection, self._index, older_than_seconds)
+        )
+
+    async def tombstone(self, doc_id: str) -> int | None:
+        key = parse_id(doc_id, name="doc_id")
+        return await self._run(lambda connection: pgvector_write.tombstone(connection, self._index, key))
+
+    async def ids(self, doc_id: str) -> dict[str, int]:
+        key = parse_id(doc_id, name="doc_id")
+        return await self._run(lambda connection: pgvector_write.ids(connection, self._index, key))
 
     async def scroll(self, after: str | None = None, limit: int = 1_000) -> list[Item]:
         start = parse_id(after, name="after") if after is not None else None
@@ -140,4 +159,6 @@ class PgVectorAdapter:
             cosine=found.cosine,
             lexical=found.lexical,
             metadata=found.payload | {"text": found.text},
+            dense_rank=found.dense_rank,
+            lexical_rank=found.lexical_rank,
         )

@@ -29,10 +29,15 @@ class Index:
         return sql.Identifier(self.schema, self.name)
 
     @property
+    def tombstones(self) -> sql.Identifier:
+        """A small table beside the index: which documents were deleted, in which version."""
+        return sql.Identifier(self.schema, f"{self.name}_tombstones")
+
+    @property
     def description(self) -> str:
         """Stands as the table's comment: what would silently give wrong results if it differed."""
         return json.dumps(
-            {"model": self.model.name, "dimension": self.model.dimension, "analyser": self.analyser, "layout": 1}
+            {"model": self.model.name, "dimension": self.model.dimension, "analyser": self.analyser, "layout": 2}
         )
 
 
@@ -68,6 +73,12 @@ async def ensure(connection: Connection, index: Index) -> None:
                 await connection.execute(statement)
 
 
+async def drop(connection: Connection, index: Index) -> None:
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [index.name])
+        await connection.execute(sql.SQL("DROP TABLE IF EXISTS {}, {}").format(index.table, index.tombstones))
+
+
 def _statements(index: Index) -> list[sql.Composed]:
     """`toast_tuple_target`, `plain` and `main` keep what a scan reads (vector, weights) inside the row and only
     the text outside: reading a vector from TOAST costs more than comparing it. Every search reads the index on
@@ -77,13 +88,14 @@ def _statements(index: Index) -> list[sql.Composed]:
     plain = "ALTER embedding SET STORAGE plain, " if index.model.dimension <= _INLINE_DIMENSION else ""
     named = {
         "table": index.table,
+        "tombstones": index.tombstones,
         "dimension": sql.Literal(index.model.dimension),
         "term_ids": sql.Literal(TERM_IDS),
         "plain": sql.SQL(plain),
         "description": sql.Literal(index.description),
         **{
             key: sql.Identifier(f"{key}_{index.name}")
-            for key in ("pk", "ix_doc_id", "ix_scopes", "ix_terms", "ix_embedding")
+            for key in ("pk", "pk_buried", "ix_doc_id", "ix_scopes", "ix_terms", "ix_embedding")
         },
     }
     return [sql.SQL(statement).format(**named) for statement in _DDL]
@@ -106,5 +118,10 @@ _DDL = (
     "CREATE INDEX {ix_scopes} ON {table} USING gin (scopes) WITH (fastupdate = off)",
     "CREATE INDEX {ix_terms} ON {table} USING gin (terms) WITH (gin_pending_list_limit = 1024)",
     "CREATE INDEX {ix_embedding} ON {table} USING hnsw (embedding halfvec_cosine_ops)",
+    """CREATE TABLE {tombstones} (
+        doc_id uuid CONSTRAINT {pk_buried} PRIMARY KEY,
+        version int NOT NULL,
+        deleted_at timestamptz NOT NULL DEFAULT now()
+    )""",
     "COMMENT ON TABLE {table} IS {description}",
 )

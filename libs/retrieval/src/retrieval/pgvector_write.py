@@ -24,6 +24,12 @@ _VERSIONS = """SELECT doc_id, max((payload->>'version')::int) FROM {table}
 _HELD = "SELECT max((payload->>'version')::int), count(*) FROM {table} WHERE doc_id = %s"
 _UPDATE = """UPDATE {table} SET scopes = %(scopes)s, payload = payload || %(changed)s
     WHERE doc_id = %(doc_id)s AND (scopes <> %(scopes)s OR (payload->>'version')::int <> %(version)s)"""
+_BURIED = "SELECT doc_id, version FROM {tombstones} WHERE doc_id = ANY(%s)"
+_BURY = """INSERT INTO {tombstones} AS held (doc_id, version) VALUES (%s, %s)
+    ON CONFLICT (doc_id) DO UPDATE SET version = greatest(held.version, excluded.version), deleted_at = now()"""
+_EXHUME = "DELETE FROM {tombstones} WHERE doc_id = ANY(%s)"
+_PURGE = "DELETE FROM {tombstones} WHERE deleted_at <= now() - make_interval(secs => %s)"
+_IDS = "SELECT id, (payload->>'version')::int FROM {table} WHERE doc_id = %s"
 _DELETE = "DELETE FROM {table} WHERE doc_id = ANY(%s)"
 _COPY = """COPY {table} (id, doc_id, scopes, payload, text, embedding, terms, weights)
     FROM STDIN (FORMAT binary)"""
@@ -37,7 +43,11 @@ async def replace(connection: Connection, index: Index, chunks: Sequence[Chunk])
         await _lock(connection, index, documents)
         cursor = await connection.execute(sql.SQL(_VERSIONS).format(table=index.table), [documents])
         held: dict[uuid.UUID, int] = dict(await cursor.fetchall())
-        fresh = [chunk for chunk in chunks if held.get(chunk.doc_id, 0) <= chunk.version]
+        cursor = await connection.execute(sql.SQL(_BURIED).format(tombstones=index.tombstones), [documents])
+        buried: dict[uuid.UUID, int] = dict(await cursor.fetchall())
+        fresh = [chunk for chunk in chunks if held.get(chunk.doc_id, 0) <= chunk.version > buried.get(chunk.doc_id, -1)]
+        if risen := buried.keys() & {chunk.doc_id for chunk in fresh}:
+            await connection.execute(sql.SQL(_EXHUME).format(tombstones=index.tombstones), [list(risen)])
         if stale := held.keys() & {chunk.doc_id for chunk in fresh}:
             await connection.execute(sql.SQL(_DELETE).format(table=index.table), [list(stale)])
         await _copy(connection, index, fresh)
@@ -60,11 +70,33 @@ async def update_scopes(
         return int(chunks)
 
 
-async def delete(connection: Connection, index: Index, doc_id: uuid.UUID) -> int:
+async def delete(connection: Connection, index: Index, doc_id: uuid.UUID, version: int | None) -> int:
     async with connection.transaction():
         await _lock(connection, index, [doc_id])
+        if version is not None:
+            cursor = await connection.execute(sql.SQL(_HELD).format(table=index.table), [doc_id])
+            newest, _ = await cursor.fetchone() or (None, 0)
+            if newest is not None and newest > version:
+                return 0
+            await connection.execute(sql.SQL(_BURY).format(tombstones=index.tombstones), [doc_id, version])
         cursor = await connection.execute(sql.SQL(_DELETE).format(table=index.table), [[doc_id]])
         return cursor.rowcount
+
+
+async def purge_tombstones(connection: Connection, index: Index, older_than_seconds: float) -> int:
+    statement = sql.SQL(_PURGE).format(tombstones=index.tombstones)
+    return (await connection.execute(statement, [older_than_seconds])).rowcount
+
+
+async def tombstone(connection: Connection, index: Index, doc_id: uuid.UUID) -> int | None:
+    cursor = await connection.execute(sql.SQL(_BURIED).format(tombstones=index.tombstones), [[doc_id]])
+    _, version = await cursor.fetchone() or (None, None)
+    return version
+
+
+async def ids(connection: Connection, index: Index, doc_id: uuid.UUID) -> dict[str, int]:
+    cursor = await connection.execute(sql.SQL(_IDS).format(table=index.table), [doc_id])
+    return {str(key): version for key, version in await cursor.fetchall()}
 
 
 async def read_after(connection: Connection, index: Index, after: uuid.UUID | None, limit: int) -> list[Row]:
