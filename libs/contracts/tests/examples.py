@@ -225,11 +225,22 @@ _INGEST = (
     erased(ingest.PersonalDataErased, user__documents=3, user__chunks=61),
     ingest.VectorReadSwitched(
         switch_id=an_id("switch"),
-        index="qdrant_e5_small_384",
-        backend="qdrant",
+        index=f"pgvector:{MODEL}:384",
+        backend="pgvector",
         model=MODEL,
         dimension=384,
         version=2,
+        routes=[
+            ingest.ReadRoute(
+                index=f"qdrant:{MODEL}:384",
+                backend="qdrant",
+                model=MODEL,
+                dimension=384,
+                org_ids=[an_id("org")],
+                share=10,
+            )
+        ],
+        shadows=[ingest.ShadowRead(index=f"qdrant:{MODEL}:384", backend="qdrant", model=MODEL, dimension=384, share=5)],
         switched_at=AT,
     ),
     ingest.UsageRecorded(
@@ -265,6 +276,19 @@ _RAG = (
         tenant=IN_CLASS,
         models=["gpt-4.1-mini", "growfit-extractive"],
         completed_at=AT,
+    ),
+    rag.ShadowSearchesCompared(
+        report_id=an_id("shadow searches"),
+        index=f"qdrant:{MODEL}:384",
+        against=f"pgvector:{MODEL}:384",
+        searches=120,
+        failures=1,
+        overlap=0.998,
+        worst=0.9,
+        milliseconds=4.2,
+        against_milliseconds=6.5,
+        since=AT,
+        until=AT,
     ),
     rag.UsageRecorded(
         usage_id=an_id("chat usage"),

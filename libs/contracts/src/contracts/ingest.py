@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.audit import AuditEntry
 from contracts.erasure import Erasure
@@ -64,13 +64,41 @@ class DocumentShared(Event, type="ingest.document.shared.v1", key="document_id")
     shared_at: AwareDatetime
 
 
+class ReadIndex(BaseModel):
+    """An index that searches may read. `index` names backend, model and dimension: `qdrant:multilingual-e5-small:384`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: str
+    backend: str
+    model: str
+    dimension: int
+
+
+class ReadRoute(ReadIndex):
+    """Who reads here and not in the default index: who has a part in one of these orgs, and `share` of 100 users."""
+
+    org_ids: list[UUID] = []
+    share: int = Field(0, ge=0, le=100)
+
+
+class ShadowRead(ReadIndex):
+    """`share` of 100 searches are asked here as well, and only compared: nobody sees these answers."""
+
+    share: int = Field(0, ge=0, le=100)
+
+
 class VectorReadSwitched(Event, type="ingest.vector_read.switched.v1", key="switch_id"):
+    """Where searches read from now on: the whole rule, which replaces the one before. The highest `version` holds."""
+
     switch_id: UUID
     index: str
     backend: str
     model: str
     dimension: int
     version: int
+    routes: list[ReadRoute] = []
+    shadows: list[ShadowRead] = []
     switched_at: AwareDatetime
 
 

@@ -30,6 +30,26 @@ class PracticeCompleted(Event, type="rag.practice.completed.v1", key="practice_i
     completed_at: AwareDatetime
 
 
+class ShadowSearchesCompared(Event, type="rag.shadow_searches.compared.v1", key="report_id"):
+    """How another index would have answered searches that were answered from `against`, summed up over some seconds.
+
+    `overlap`: the mean share of the top ten that both brought, 0..1; `worst`: the least of them. `failures`: searches
+    that the other index did not answer; they are not among `searches`. Times are medians.
+    """
+
+    report_id: UUID
+    index: str
+    against: str
+    searches: int
+    failures: int
+    overlap: float
+    worst: float
+    milliseconds: float
+    against_milliseconds: float
+    since: AwareDatetime
+    until: AwareDatetime
+
+
 class UsageRecorded(ModelUsage, type="rag.usage.recorded.v1", key="usage_id"):
     pass
 
