@@ -44,6 +44,7 @@ from ingest.ports import Embedded, Embedder, PageText, Parser
 from ingest.service.claims import Claim, ClaimService
 from ingest.service.embedding import EmbeddingService
 from ingest.service.processing import ProcessingService
+from ingest.service.recipes import RecipeBook
 from ingest.service.syncing import SyncService
 from ingest.service.uploads import Incoming
 from retrieval.store import VectorStoreAdapter
@@ -240,22 +241,31 @@ class Ingest:
     ) -> ProcessingService:
         """The worker's service; what is not named is the real part, and a cancelled run is a killed one."""
         own, database = self.wired.processing, self.wired.database
-        recipe = replace(own._recipe, chunk_tokens=chunk_tokens) if chunk_tokens else own._recipe
-        embedder = embedder or own._embedder
+        book = self.book(chunk_tokens)
+        embedding = self.embedding(embedder, book) if embedder or chunk_tokens else own._embedding
         return ProcessingService(
             database,
-            Mortal(database),
+            Mortal(database, book),
             own._storage,
             parser or own._parser,
-            embedder,
-            EmbeddingService(database, embedder, own._embedding._analyser, recipe=recipe),
+            embedding,
             self.syncs(index) if index else self.wired.syncs,
-            recipe=recipe,
+            book=book,
         )
+
+    def book(self, chunk_tokens: int | None = None) -> RecipeBook:
+        own = self.wired.processing._book
+        return replace(own, first=replace(own.first, chunk_tokens=chunk_tokens)) if chunk_tokens else own
+
+    def embedding(self, embedder: Embedder | None, book: RecipeBook) -> EmbeddingService:
+        own = self.wired.processing._embedding
+        embedders = {book.first.model: embedder} if embedder else own._embedders
+        return EmbeddingService(self.wired.database, embedders, own._analyser, book=book)
 
     def syncs(self, index: VectorStoreAdapter) -> SyncService:
         """What brings the primary index to where the rows are, by way of this adapter."""
-        return SyncService(self.wired.database, replace(self.wired.indexes, stores={self.wired.indexes.primary: index}))
+        stores = self.wired.indexes.through(self.wired.indexes.first, index)
+        return SyncService(self.wired.database, stores, self.wired.processing._embedding)
 
     async def process(self, document_id: UUID, embedder: Embedder | None = None) -> dict[str, Any]:
         """The document's turn, and its row afterwards."""

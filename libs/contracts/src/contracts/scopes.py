@@ -15,6 +15,7 @@ AREAS = (
     "conversations",
     "search",
     "usage",
+    "vectors",
 )
 
 SCOPES = tuple(

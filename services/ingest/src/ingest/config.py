@@ -23,6 +23,8 @@ class Settings(ServiceSettings):
     chunk_tokens: int = Field(default=240, ge=32)
     # Documents that one worker process works on at once.
     processing_slots: int = Field(default=4, ge=1, le=64)
+    # How long both indexes are written after all reads have moved, before a migration may be finalised.
+    migration_hold_hours: int = Field(default=168, ge=0)
     parse_seconds: int = Field(default=120, gt=0)
     parse_memory_bytes: int = Field(default=1024 * MIB, gt=0)
     max_pages: int = Field(default=10_000, gt=0)

@@ -105,6 +105,68 @@ DELETION_INCOMPLETE = Message(
     "The deletion could not be finished. What is left will be deleted automatically.",
 )
 
+SUPERVISORS_ALONE = Message(
+    "supervisors_alone",
+    "벡터 인덱스는 플랫폼 관리자만 옮길 수 있습니다.",
+    "Only supervisors may move vector indexes.",
+)
+MIGRATION_NOT_FOUND = Message("migration_not_found", "이전 작업을 찾을 수 없습니다.", "There is no such migration.")
+CHECK_NOT_FOUND = Message(
+    "check_not_found",
+    "검증 보고서가 없습니다. 먼저 verify를 보내세요.",
+    "There is no such report. Send `verify` first.",
+)
+INDEX_UNKNOWN = Message(
+    "index_unknown",
+    "설정에 없는 인덱스입니다: {index}. 백엔드 주소와 임베딩 모델을 설정한 뒤 다시 시작하세요.",
+    "The settings say nothing of the index {index}. Set the backend's address and the embedding model, and restart.",
+)
+INDEX_IN_USE = Message(
+    "index_in_use",
+    "{index}은(는) 이미 쓰이고 있습니다. 다른 인덱스를 고르세요.",
+    "{index} is in use already. Choose another index.",
+)
+WRONG_STAGE = Message(
+    "wrong_stage",
+    "지금 단계({stage})에서는 할 수 없습니다. 할 수 있는 단계: {allowed}",
+    "This cannot be done at the stage {stage}. It can be at: {allowed}",
+)
+NOT_PROVEN = Message(
+    "not_proven",
+    "최근 {minutes}분 안에 통과한 검증이 없습니다. verify를 보내고 녹색 보고서를 받은 뒤 전환하세요.",
+    "No verification has passed within the last {minutes} minutes. Send `verify`, and switch with a green report.",
+)
+TARGET_BEHIND = Message(
+    "target_behind",
+    "대상 인덱스가 {seconds}초 뒤처져 있습니다. 따라잡은 뒤 다시 하세요.",
+    "The target is {seconds} s behind. Try again when it has caught up.",
+)
+READS_NOT_MOVED = Message(
+    "reads_not_moved",
+    "모든 읽기가 대상 인덱스로 옮겨진 뒤에 마무리할 수 있습니다.",
+    "It can be finalised once all reads are at the target.",
+)
+STILL_HELD = Message(
+    "still_held",
+    "되돌릴 수 있는 기간이 {until}까지입니다. 그 전에 마무리하려면 early=true를 보내세요.",
+    "It is held until {until}, so that it can be rolled back. Send `early=true` to finalise it before.",
+)
+READS_MOVED = Message(
+    "reads_moved",
+    "읽기가 아직 대상 인덱스에 있습니다. 먼저 rollback을 보내세요.",
+    "Some searches still read the target. Send `rollback` first.",
+)
+BACKUP_DAMAGED = Message(
+    "backup_damaged",
+    "백업 파일이 기록된 것과 다릅니다. 문서에서 인덱스를 다시 만들려면 새 이전 작업을 시작하세요.",
+    "The backup is not what was written. Start a new migration to make the index again from the documents.",
+)
+SWITCH_EMPTY = Message(
+    "switch_empty",
+    "무엇을 옮길지 하나를 고르세요: all, org_ids, share.",
+    "Say what shall move: `all`, `org_ids` or `share`.",
+)
+
 # Why a document ended without being searchable. `rejected`: the file itself; `failed`: what became of it.
 PDF_ENCRYPTED = Message(
     "pdf_encrypted",

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis import app
-from ingest.api import documents
+from ingest.api import documents, vectors
 from ingest.config import Settings
 from ingest.factory import wire
 
@@ -16,12 +16,12 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
     return app.create_app(
         service="ingest",
         title="GrowFit ingest",
-        routers=[documents.router],
+        routers=[documents.router, vectors.router],
         access=wired.access,
         wired=wired,
         database=wired.database,
         registry=registry,
-        needs=[wired.index.ping],
-        open_=[wired.index.open],
-        close=[wired.index.close],
+        needs=[wired.indexes.ping],
+        open_=[wired.indexes.open],
+        close=[wired.indexes.close],
     )

@@ -157,8 +157,9 @@ async def test_the_slower_of_two_workers_changes_nothing(ingest, stand_in, long)
 
 
 async def test_a_worker_that_is_stopped_leaves_its_document_to_others_at_once(ingest, stand_in, long, settings) -> None:
-    processing, embedder = ingest.processing(stand_in()), stand_in(hangs_after=0)
-    processing._claims, processing._embedding._embedder = ClaimService(ingest.wired.database), embedder
+    embedder = stand_in(hangs_after=0)
+    processing = ingest.processing(embedder)
+    processing._claims = ClaimService(ingest.wired.database, ingest.book())
     task = asyncio.create_task(processing.process(long))
     await until(embedder.hanging)
     task.cancel()

@@ -7,6 +7,7 @@ from ingest.models.document_classes import DocumentClass
 from ingest.models.documents import ENDED_BADLY, GONE, LIVING, WORKING, Document, State
 from ingest.models.erased_users import ErasedUser
 from ingest.models.indexes import DocumentIndex, VectorIndex
+from ingest.models.migrations import OPEN, ReadRule, Stage, VectorCheck, VectorMigration, Verdict
 from ingest.models.turns import Turn
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ENDED_BADLY",
     "GONE",
     "LIVING",
+    "OPEN",
     "PLUMBING",
     "SCHEMA",
     "TENANCY",
@@ -26,7 +28,12 @@ __all__ = [
     "DocumentClass",
     "DocumentIndex",
     "ErasedUser",
+    "ReadRule",
+    "Stage",
     "State",
     "Turn",
+    "VectorCheck",
     "VectorIndex",
+    "VectorMigration",
+    "Verdict",
 ]
