@@ -4,6 +4,7 @@ The database comes from `growfit_local.testing`; only the tokens' signer stands 
 """
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -313,6 +314,7 @@ def settings(database: TestDatabase, objects: Path) -> Settings:
         jwks_url="http://127.0.0.1:1/jwks.json",
         storage_url=objects.as_uri(),
         max_upload_bytes=MIB,
+        link_signing_key=base64.b64encode(bytes(32)).decode(),
         vector_database_url=database.url("vector_writer"),
         embedding_base_url="http://127.0.0.1:1/v1",
         max_pages=50,

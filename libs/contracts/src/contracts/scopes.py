@@ -17,6 +17,9 @@ AREAS = (
     "usage",
 )
 
+# Whoever may write documents may upload them in several requests.
+BELONGS_TO = {"uploads": "documents"}
+
 SCOPES = tuple(
     f"{area}:{verb}"
     for area in AREAS

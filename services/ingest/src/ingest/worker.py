@@ -43,6 +43,8 @@ async def _tend(wired: Wired) -> None:
         try:
             await wired.deletion.sweep()
             await wired.sharing.sweep()
+            await wired.uploads.sweep()
+            await wired.resumable.sweep()
         except Unavailable as error:
             log.warning("the sweep is put off: %s", error)
         await asyncio.sleep(_SWEEP_SECONDS)

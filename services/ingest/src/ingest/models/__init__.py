@@ -5,6 +5,8 @@ from ingest.models.class_materials import ClassMaterials
 from ingest.models.document_classes import DocumentClass
 from ingest.models.documents import GONE, WORKING, Chunk, Document, State
 from ingest.models.erased_users import ErasedUser
+from ingest.models.pending_objects import PendingObject
+from ingest.models.uploads import Upload, UploadState
 
 __all__ = [
     "ACCESS",
@@ -19,5 +21,8 @@ __all__ = [
     "Document",
     "DocumentClass",
     "ErasedUser",
+    "PendingObject",
     "State",
+    "Upload",
+    "UploadState",
 ]
