@@ -64,11 +64,15 @@ class ObstoreStorage:
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         head = await _head_of(chunks)
-        with _errors(key):
-            if len(head) < PART_BYTES:
-                await obstore.put_async(self._store, key, head, use_multipart=False)
-            else:
-                await self._put_in_parts(key, head, chunks)
+        try:
+            with _errors(key):
+                if len(head) < PART_BYTES:
+                    await obstore.put_async(self._store, key, head, use_multipart=False)
+                else:
+                    await self._put_in_parts(key, head, chunks)
+        except FileNotFoundError as error:
+            # Of a put it is the bucket or the folder that is not there.
+            raise Unavailable(STORAGE_UNAVAILABLE) from error
 
     async def _put_in_parts(self, key: str, head: bytes, chunks: AsyncIterator[bytes]) -> None:
         stop = asyncio.Event()
@@ -172,7 +176,7 @@ async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
 
 @contextmanager
 def _errors(key: str) -> Iterator[None]:
-    """Obstore's errors as the port has them."""
+    """What obstore raises, as the port has it."""
     try:
         yield
     except GrowFitError:

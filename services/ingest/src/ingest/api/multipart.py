@@ -20,9 +20,13 @@ class _Begin:
     file_name: str
 
 
+class _End:
+    """Of a file."""
+
+
 @dataclass
 class _Reader:
-    """Turns what the parser reports into what happened in the form: a file begins, has bytes; or it is refused.
+    """Turns what the parser reports into what happened in the form: a file begins, has bytes, ends; or it is refused.
 
     In order, because the end of one file and the beginning of the next come in one piece of the network.
     """
@@ -33,7 +37,7 @@ class _Reader:
     value: bytes = b""
     headers: dict[bytes, bytes] = field(default_factory=dict)
     files: int = 0
-    happened: deque[_Begin | bytes | GrowFitError] = field(default_factory=deque)
+    happened: deque[_Begin | bytes | _End | GrowFitError] = field(default_factory=deque)
     ended: bool = False
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
@@ -62,6 +66,9 @@ class _Reader:
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self.happened.append(data[start:end])
 
+    def on_part_end(self) -> None:
+        self.happened.append(_End())
+
     def on_end(self) -> None:
         self.ended = True
 
@@ -80,7 +87,7 @@ class FormFiles:
         if content_type != b"multipart/form-data" or not boundary:
             raise Invalid(FILE_MISSING)
         self._reader = _Reader(most)
-        names = ("header_field", "header_value", "header_end", "headers_finished", "part_data", "end")
+        names = ("header_field", "header_value", "header_end", "headers_finished", "part_data", "part_end", "end")
         callbacks: Any = {f"on_{name}": getattr(self._reader, f"on_{name}") for name in names}
         try:
             self._parser = MultipartParser(boundary, callbacks)
@@ -114,19 +121,10 @@ class FormFiles:
 
     async def content(self) -> AsyncIterator[bytes]:
         """The file that has begun. Raises as `next_file`."""
-        while not self._is_refused:
-            if self._reader.happened and isinstance(self._reader.happened[0], _Begin):
-                return
-            match await self._next():
-                case bytes(piece):
-                    yield piece
-                case _Begin() as begun:
-                    self._reader.happened.appendleft(begun)
-                    return
-                case None:
-                    return
+        while isinstance(piece := await self._next(), bytes):
+            yield piece
 
-    async def _next(self) -> _Begin | bytes | None:
+    async def _next(self) -> _Begin | bytes | _End | None:
         """None: the form has ended as it should."""
         while not self._reader.happened:
             if not await self._feed():
@@ -170,4 +168,11 @@ async def open_file(request: Request) -> tuple[str, AsyncIterator[bytes]]:
     file_name = await form.next_file()
     if file_name is None:
         raise Invalid(FILE_MISSING)
-    return file_name, form.content()
+    return file_name, _alone(form)
+
+
+async def _alone(form: FormFiles) -> AsyncIterator[bytes]:
+    async for piece in form.content():
+        yield piece
+    # Raises when there is more.
+    await form.next_file()
