@@ -23,7 +23,8 @@ from ingest.service.downloads import Span
 router = APIRouter(tags=["downloads"])
 
 _ERRORS = (Unauthenticated, Forbidden, Invalid, NotFound, RateLimited, Unavailable)
-_BINARY: dict[str, Any] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+# Of the type that the document has.
+_BINARY: dict[str, Any] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 _CONTENT: dict[int | str, dict[str, Any]] = {
     200: {"description": "The whole file", "content": _BINARY},
     206: {"description": "The range that `Range` asked for", "content": _BINARY},
