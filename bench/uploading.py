@@ -36,7 +36,9 @@ def measure(stage: Stage, *, number: int) -> list[Figure]:
     return [
         Figure("large_upload_answer_s", max(answers), f"from the last byte sent to the 202; {about}", {"s": answers}),
         Figure("large_upload_mb_per_s", max(rates), f"from the first byte to the 202; {about}", {"mb_per_s": rates}),
-        Figure("large_upload_api_mb", max(peaks), f"peak memory (RSS) of ingest's HTTP process; {about}", {"mb": peaks}),
+        Figure(
+            "large_upload_api_mb", max(peaks), f"peak memory (RSS) of ingest's HTTP process; {about}", {"mb": peaks}
+        ),
     ]
 
 

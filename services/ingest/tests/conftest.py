@@ -6,6 +6,7 @@ The database comes from `growfit_local.testing`; only the tokens' signer stands 
 import asyncio
 import base64
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,6 +18,7 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
+from moto.server import ThreadedMotoServer
 
 from chassis.auth import Principal
 from chassis.clock import now
@@ -290,6 +292,18 @@ def embedder_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The real embedding server with the real model."""
     with local("embedder", tmp_path_factory.mktemp("embedder")) as (layout, _):
         yield f"{layout.url('embedder')}/v1"
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """An S3 server over HTTP."""
+    for name in ("werkzeug", "botocore", "boto3"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,7 @@
 """One suite for the local folder and for S3: objects are stored whole or not at all."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from chassis.errors import TooLarge, Unavailable
 from ingest.adapters.storage_obstore import PART_BYTES, ObstoreStorage
@@ -56,18 +54,6 @@ class Bucket:
 
     def halves(self) -> list[str]:
         return [each["Key"] for each in self._client.list_multipart_uploads(Bucket=self.name).get("Uploads", [])]
-
-
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    """An S3 server over HTTP."""
-    for name in ("werkzeug", "botocore", "boto3"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(params=KINDS)

@@ -9,6 +9,7 @@ import asyncio
 import re
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 # The least that S3 takes as a part; what is smaller is put at once.
 PART_BYTES = 5 * 1024**2
 # Parts of one object under way to S3 at a time: they are held in memory.
-_PARTS_AT_ONCE = 3
+_PARTS_AT_ONCE = 2
 _PIECE_BYTES = 1024**2
 _LIST_BATCH = 1000
 
@@ -61,20 +62,21 @@ class ObstoreStorage:
         self._store = open_store(url, s3)
         # Half objects of a local folder are files beside the whole ones, which obstore does not list.
         self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
+        self._part_bytes = PART_BYTES if self._folder is None else _PIECE_BYTES
 
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        head = await _head_of(chunks)
+        head = await _head_of(chunks, self._part_bytes)
         try:
             with _errors(key):
-                if len(head) < PART_BYTES:
-                    await obstore.put_async(self._store, key, head, use_multipart=False)
+                if sum(map(len, head)) < self._part_bytes:
+                    await obstore.put_async(self._store, key, b"".join(head), use_multipart=False)
                 else:
                     await self._put_in_parts(key, head, chunks)
         except FileNotFoundError as error:
             # Of a put it is the bucket or the folder that is not there.
             raise Unavailable(STORAGE_UNAVAILABLE) from error
 
-    async def _put_in_parts(self, key: str, head: bytes, chunks: AsyncIterator[bytes]) -> None:
+    async def _put_in_parts(self, key: str, head: deque[bytes], chunks: AsyncIterator[bytes]) -> None:
         stop = asyncio.Event()
         storing = asyncio.create_task(self._multipart(key, _until(stop, head, chunks)))
         try:
@@ -87,7 +89,7 @@ class ObstoreStorage:
 
     async def _multipart(self, key: str, pieces: AsyncIterator[bytes]) -> None:
         await obstore.put_async(
-            self._store, key, pieces, use_multipart=True, chunk_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+            self._store, key, pieces, use_multipart=True, chunk_size=self._part_bytes, max_concurrency=_PARTS_AT_ONCE
         )
 
     @asynccontextmanager
@@ -142,17 +144,19 @@ class ObstoreStorage:
                 yield Stored(each["path"], each["size"], each["last_modified"])
 
 
-async def _head_of(chunks: AsyncIterator[bytes]) -> bytes:
+async def _head_of(chunks: AsyncIterator[bytes], part_bytes: int) -> deque[bytes]:
     """The stream's beginning: all of it, or as much as a part must have."""
-    held = bytearray()
-    while len(held) < PART_BYTES and (piece := await anext(chunks, None)) is not None:
-        held += piece
-    return bytes(held)
+    held, size = deque[bytes](), 0
+    while size < part_bytes and (piece := await anext(chunks, None)) is not None:
+        held.append(piece)
+        size += len(piece)
+    return held
 
 
-async def _until(stop: asyncio.Event, head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _until(stop: asyncio.Event, head: deque[bytes], chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The stream with its head again; it breaks off when `stop` is set, also while the next piece is waited for."""
-    yield head
+    while head:
+        yield head.popleft()
     stopping = asyncio.create_task(stop.wait())
     try:
         while True:
