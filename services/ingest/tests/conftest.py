@@ -4,7 +4,9 @@ The database comes from `growfit_local.testing`; only the tokens' signer stands 
 """
 
 import asyncio
+import base64
 import hashlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -16,6 +18,7 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
+from moto.server import ThreadedMotoServer
 
 from chassis.auth import Principal
 from chassis.clock import now
@@ -329,6 +332,18 @@ def embedder_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """An S3 server over HTTP."""
+    for name in ("werkzeug", "botocore", "boto3"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def signer() -> Signer:
     return Signer()
 
@@ -350,6 +365,7 @@ def settings(database: TestDatabase, objects: Path) -> Settings:
         jwks_url="http://127.0.0.1:1/jwks.json",
         storage_url=objects.as_uri(),
         max_upload_bytes=MIB,
+        link_signing_key=base64.b64encode(bytes(32)).decode(),
         vector_database_url=database.url("vector_writer"),
         embedding_base_url="http://127.0.0.1:1/v1",
         max_pages=50,

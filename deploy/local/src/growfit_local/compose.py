@@ -26,8 +26,8 @@ DOTENV = REPOSITORY / ".env.example"
 SERVERS = frozenset({"postgres", "qdrant"})
 # Addresses of libpq for the one job that runs psql.
 _LIBPQ = frozenset({"PGHOST", "PGUSER", "PGPASSWORD"})
-# Under compose it is a person who decides to run something else than production.
-_OTHER_DEFAULT = frozenset({"APP_ENV"})
+# Under compose it is a person who decides to run something else than production, and files lie on a volume.
+_OTHER_DEFAULT = frozenset({"APP_ENV", "STORAGE_URL"})
 
 # Compose substitutes the variables of services that no profile asks for, too; this container checks its key itself.
 _OF_A_PROFILE = frozenset({"QDRANT_API_KEY"})

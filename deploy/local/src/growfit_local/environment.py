@@ -13,6 +13,7 @@ from growfit_local.ports import LOOPBACK
 Environment = dict[str, str]
 
 _COMMON = ("APP_ENV", "LOG_LEVEL", "JWT_ISSUER", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_S3 = ("S3_ENDPOINT", "S3_REGION", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "S3_PATH_STYLE")
 _LLM = ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL")
 
 
@@ -84,7 +85,9 @@ def ingest(layout: Layout) -> Environment:
         _service(layout, "ingest")
         | _retrieval(layout, "vector_writer")
         | {
-            "STORAGE_URL": layout.home.documents.as_uri(),
+            **{name: layout.settings[name] for name in _S3},
+            "STORAGE_URL": layout.settings["STORAGE_URL"] or layout.home.documents.as_uri(),
+            "LINK_SIGNING_KEY": layout.secrets["INGEST_LINK_SIGNING_KEY"],
             "MAX_UPLOAD_BYTES": layout.settings["MAX_UPLOAD_BYTES"],
         }
     )

@@ -17,6 +17,13 @@ DEFAULTS: Mapping[str, str] = {
     "LOG_LEVEL": "INFO",
     "JWT_ISSUER": "growfit",
     "MAX_UPLOAD_BYTES": str(200 * 1024 * 1024),
+    # Empty: a folder in the data directory.
+    "STORAGE_URL": "",
+    "S3_ENDPOINT": "",
+    "S3_REGION": "",
+    "S3_ACCESS_KEY_ID": "",
+    "S3_SECRET_ACCESS_KEY": "",
+    "S3_PATH_STYLE": "true",
     "VECTOR_BACKEND": "pgvector",
     "EMBEDDING_API_KEY": "local",
     "EMBEDDER_THREADS": "",

@@ -18,6 +18,9 @@ AREAS = (
     "vectors",
 )
 
+# Whoever may write documents may upload them in several requests.
+BELONGS_TO = {"uploads": "documents"}
+
 SCOPES = tuple(
     f"{area}:{verb}"
     for area in AREAS

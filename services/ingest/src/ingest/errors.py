@@ -1,6 +1,8 @@
 """What ingest can answer besides success, and why a document can end `rejected` or `failed`."""
 
-from chassis.errors import Invalid, Message, Unavailable, UnsupportedMedia
+from typing import Any
+
+from chassis.errors import Conflict, Invalid, Message, Unavailable, UnsupportedMedia
 
 DOCUMENT_NOT_FOUND = Message(
     "document_not_found", "문서를 찾을 수 없습니다.", "There is no such document, or it is not yours to see."
@@ -88,6 +90,95 @@ STORAGE_UNAVAILABLE = Message(
     "storage_unavailable",
     "파일 저장소를 잠시 사용할 수 없습니다. 잠시 후 다시 올리세요.",
     "The file storage cannot be reached right now. Upload again in a moment.",
+)
+ORIGINAL_MISSING = Message(
+    "original_missing",
+    "문서의 원본 파일이 저장소에 없습니다. 운영자에게 알려 주세요.",
+    "The document's original file is not in the storage. Tell the operator.",
+)
+RANGE_NOT_SATISFIABLE = Message(
+    "range_not_satisfiable",
+    "요청한 범위가 파일의 크기({size_bytes}바이트)를 벗어납니다. Range 헤더를 고쳐 다시 보내세요.",
+    "The range lies outside of the file, which has {size_bytes} bytes. Mend the `Range` header.",
+)
+LINK_NOT_VALID = Message(
+    "link_not_valid",
+    "링크가 만료되었거나 올바르지 않거나, 문서를 더는 볼 수 없습니다. 새 링크를 만드세요.",
+    "The link has expired or is not valid, or its document cannot be seen any more. Make a new one.",
+)
+UPLOAD_NOT_FOUND = Message(
+    "upload_not_found",
+    "진행 중인 업로드를 찾을 수 없습니다. 하루가 지나면 사라집니다. POST /uploads로 다시 시작하세요.",
+    "There is no such upload; it is forgotten after a day. Begin again with `POST /uploads`.",
+)
+UPLOAD_OFFSET_WRONG = Message(
+    "upload_offset_wrong",
+    "서버가 받은 데까지는 {offset}바이트입니다. Upload-Offset: {offset}부터 이어서 보내세요.",
+    "The server has {offset} bytes. Go on from `Upload-Offset: {offset}`.",
+)
+UPLOAD_CUT = Message(
+    "upload_cut",
+    "업로드가 중간에 끊겼습니다. GET /uploads/{upload_id}로 받은 데를 확인하고 이어서 보내세요.",
+    "The request was cut off. Ask `GET /uploads/{upload_id}` how far it came, and go on from there.",
+)
+UPLOAD_TOO_LONG = Message(
+    "upload_too_long",
+    "처음에 알린 크기({size_bytes}바이트)보다 많이 보냈습니다. 올바른 파일인지 확인하세요.",
+    "More was sent than the {size_bytes} bytes that were announced. Check that it is the right file.",
+)
+UPLOAD_SCATTERED = Message(
+    "upload_scattered",
+    "너무 잘게 나누어 보냈습니다. DELETE로 그만두고 더 크게 나누어 다시 올리세요.",
+    "The file came in too many small pieces. Give it up with DELETE and upload it again in larger ones.",
+)
+UPLOAD_COMPLETING = Message(
+    "upload_completing",
+    "다른 요청이 이 업로드를 마무리하고 있습니다. 잠시 후 GET /uploads/{upload_id}로 확인하세요.",
+    "Another request is making the document of this upload. Ask `GET /uploads/{upload_id}` in a moment.",
+)
+UPLOAD_COMPLETED = Message(
+    "upload_completed",
+    "이미 문서가 되었습니다. 지우려면 DELETE /documents/{document_id}를 쓰세요.",
+    "It is a document already. To delete it, send `DELETE /documents/{document_id}`.",
+)
+UPLOADS_OPEN = Message(
+    "uploads_open",
+    "끝내지 않은 업로드가 너무 많습니다({limit}개까지). 이어서 끝내거나 DELETE로 그만두세요.",
+    "Too many uploads are unfinished; the limit is {limit}. Finish some, or give them up with DELETE.",
+)
+HASH_MISMATCH = Message(
+    "hash_mismatch",
+    "받은 파일의 SHA-256이 알려 준 값과 다릅니다. 파일을 처음부터 다시 올리세요.",
+    "The SHA-256 of what arrived is not the announced one. Upload the file again.",
+)
+BULK_TOO_MANY = Message(
+    "bulk_too_many",
+    "한 번에 {limit}개까지 올릴 수 있습니다. 나머지는 다음 요청으로 보내세요.",
+    "At most {limit} files are taken at once. Send the others in another request.",
+)
+BULK_TOO_LARGE = Message(
+    "bulk_too_large",
+    "한 번에 모두 {limit_mib} MiB까지 올릴 수 있습니다. 나머지는 다음 요청으로 보내세요.",
+    "At most {limit_mib} MiB are taken at once. Send the others in another request.",
+)
+QUOTA_DOCUMENTS = Message(
+    "quota_documents",
+    "문서를 {limit}개까지 가질 수 있는데 이미 {used}개가 있습니다. 쓰지 않는 문서를 삭제한 뒤 다시 올리세요.",
+    "You have {used} documents and may have {limit}. Delete some that you do not need, then upload again.",
+)
+QUOTA_BYTES = Message(
+    "quota_bytes",
+    "문서를 모두 {limit}바이트까지 둘 수 있습니다. 지금 {used}바이트를 쓰고 있고 이 파일은 {size_bytes}바이트입니다. "
+    "쓰지 않는 문서를 삭제한 뒤 다시 올리세요.",
+    "Your documents may take up {limit} bytes. They have {used}, and this file has {size_bytes}. "
+    "Delete some that you do not need, then upload again.",
+)
+QUOTA_ORG_BYTES = Message(
+    "quota_org_bytes",
+    "조직의 문서를 모두 {limit}바이트까지 둘 수 있습니다. 지금 {used}바이트를 쓰고 있고 "
+    "이 파일은 {size_bytes}바이트입니다. 조직의 관리자에게 문의하세요.",
+    "The org's documents may take up {limit} bytes. They have {used}, and this file has {size_bytes}. "
+    "Ask the org's administrator.",
 )
 EMBEDDING_UNAVAILABLE = Message(
     "embedding_unavailable",
@@ -234,6 +325,40 @@ REASONS = {
 REJECTING = frozenset(
     {PDF_ENCRYPTED.code, PDF_DAMAGED.code, TEXT_UNDECODABLE.code, TOO_MANY_PAGES.code, TEXT_TOO_LONG.code}
 )
+
+
+# Why a whole upload of several requests cannot be a document.
+UPLOAD_REFUSALS = {
+    message.code: message
+    for message in (
+        DOCUMENT_EMPTY,
+        DOCUMENT_TOO_SMALL,
+        DOCUMENT_TOO_LARGE,
+        TYPE_UNSUPPORTED,
+        UPLOADS_CLOSED,
+        TYPE_MISMATCH,
+        DOCUMENT_DUPLICATE,
+        HASH_MISMATCH,
+    )
+}
+
+
+class QuotaExceeded(Conflict):
+    """Nothing more fits; deleting makes room."""
+
+
+class NotInFile(Invalid):
+    """The range that was asked for has nothing of the file."""
+
+    status = 416
+    title = Message("range_not_satisfiable", "범위를 벗어났습니다", "Range not satisfiable")
+
+
+class Cut(Invalid):
+    """The request ended before its body did. What arrived of it is kept."""
+
+    def __init__(self, upload_id: Any) -> None:
+        super().__init__(UPLOAD_CUT, upload_id=upload_id)
 
 
 class Unreadable(Invalid):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from chassis.access import Access, projected_access
 from chassis.database import Database
@@ -12,19 +13,25 @@ from ingest.adapters.storage_obstore import ObstoreStorage
 from ingest.config import Settings
 from ingest.models import ACCESS, PLUMBING
 from ingest.service.backups import BackupService
+from ingest.service.bulk import BulkService
 from ingest.service.claims import ClaimService
+from ingest.service.completion import CompletionService
 from ingest.service.deletion import DeletionService
 from ingest.service.documents import DocumentService
+from ingest.service.downloads import DownloadService
 from ingest.service.embedding import EmbeddingService
 from ingest.service.erasure import ErasureService
 from ingest.service.indexing import Indexes, IndexName
 from ingest.service.lifecycle import LifecycleService
+from ingest.service.links import LinkSigner
 from ingest.service.migrating import MigrationWork
 from ingest.service.migrations import MigrationService
 from ingest.service.processing import ProcessingService
 from ingest.service.proofs import ProofService, Sizes
 from ingest.service.queue import QueueService
+from ingest.service.quotas import QuotaService
 from ingest.service.recipes import Recipe, RecipeBook
+from ingest.service.resumable import ResumableService
 from ingest.service.sharing import SharingService
 from ingest.service.syncing import SyncService
 from ingest.service.tenancy import TenancyService
@@ -36,6 +43,9 @@ from retrieval.pgvector import PgVectorAdapter
 from retrieval.store import VectorStoreAdapter
 from retrieval.terms import KiwiTerms, TermAnalyser
 
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
 
 @dataclass(frozen=True)
 class Wired:
@@ -44,6 +54,10 @@ class Wired:
     indexes: Indexes
     embeddings: MeteredEmbeddings
     uploads: UploadService
+    resumable: ResumableService
+    bulk: BulkService
+    downloads: DownloadService
+    quotas: QuotaService
     documents: DocumentService
     lifecycle: LifecycleService
     deletion: DeletionService
@@ -60,7 +74,7 @@ class Wired:
 
 def wire(settings: Settings) -> Wired:
     database = Database(settings.database_url, PLUMBING, pool_size=settings.database_pool_size)
-    storage = ObstoreStorage(settings.storage_url)
+    storage = ObstoreStorage(settings.storage_url, _s3(settings))
     model = get_model(settings.embedding_model)
     analyser = KiwiTerms()
     embeddings = MeteredEmbeddings(
@@ -82,17 +96,27 @@ def wire(settings: Settings) -> Wired:
     deletion = DeletionService(database, storage, stores, syncs, book=book)
     sharing = SharingService(database, syncs)
     processing = ProcessingService(database, ClaimService(database, book), storage, parser, embedding, syncs, book=book)
+    quotas = QuotaService(database, access.platform)
+    uploads = UploadService(database, storage, access.platform, quotas, max_bytes=settings.max_upload_bytes)
+    completion = CompletionService(database, storage, uploads, quotas)
+    resumable = ResumableService(database, storage, uploads, completion, quotas)
+    documents = DocumentService(database)
+    signer = LinkSigner(settings.link_signing_key.get_secret_value())
     return Wired(
         database=database,
         index=index,
         indexes=stores,
         embeddings=embeddings,
-        uploads=UploadService(database, storage, access.platform, max_bytes=settings.max_upload_bytes),
-        documents=DocumentService(database),
+        uploads=uploads,
+        resumable=resumable,
+        bulk=BulkService(uploads, deletion, most_files=settings.max_bulk_files, most_bytes=settings.max_bulk_bytes),
+        downloads=DownloadService(database, storage, documents, access.platform, signer),
+        quotas=quotas,
+        documents=documents,
         lifecycle=LifecycleService(database, storage, book=book),
         deletion=deletion,
         sharing=sharing,
-        erasure=ErasureService(database, deletion),
+        erasure=ErasureService(database, deletion, resumable),
         tenancy=TenancyService(database, sharing, syncs),
         syncs=syncs,
         processing=processing,
@@ -114,3 +138,16 @@ def make_store(settings: Settings, name: IndexName, *, analyser: TermAnalyser) -
     if name.backend == "pgvector" and model.dimension == name.dimension:
         return PgVectorAdapter(settings.vector_database_url, model=model, analyser=analyser)
     raise LookupError(name.index_id)
+
+
+def _s3(settings: Settings) -> "S3Config":
+    """What is set; the rest obstore takes from AWS's own environment variables and roles."""
+    config: S3Config = {"virtual_hosted_style_request": not settings.s3_path_style}
+    if settings.s3_endpoint:
+        config["endpoint"] = settings.s3_endpoint
+    if settings.s3_region:
+        config["region"] = settings.s3_region
+    if settings.s3_access_key_id:
+        config["access_key_id"] = settings.s3_access_key_id
+        config["secret_access_key"] = settings.s3_secret_access_key.get_secret_value()
+    return config

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -36,7 +37,8 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         handlers.register(worker, wired)
     worker.background(lambda: _process(wired))
     worker.background(lambda: _repeat(wired.deletion.sweep, every=_SWEEP_SECONDS))
-    worker.background(lambda: _repeat(wired.queue.sweep, every=_SWEEP_SECONDS))
+    for sweep in (wired.queue.sweep, wired.uploads.sweep, wired.resumable.sweep):
+        worker.background(partial(_repeat, sweep, every=_SWEEP_SECONDS))
     worker.background(lambda: _while_there_is(wired.syncs.sweep))
     worker.background(lambda: _repeat(wired.migration_work.backfill, every=_LOOK_SECONDS))
     worker.background(lambda: _while_there_is(wired.migration_work.check))

@@ -34,6 +34,9 @@ RIGHTS = {
     "ingest.document_classes": CHANGE | {"DELETE"},
     "ingest.class_materials": CHANGE,
     "ingest.erased_users": CHANGE,
+    # Gone with the object's document, or with the object.
+    "ingest.pending_objects": CHANGE | {"DELETE"},
+    "ingest.uploads": CHANGE | {"DELETE"},
 }
 
 # A right on one column counts as well: an UPDATE of a single column is an UPDATE.

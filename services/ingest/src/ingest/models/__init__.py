@@ -8,7 +8,9 @@ from ingest.models.documents import ENDED_BADLY, GONE, LIVING, WORKING, Document
 from ingest.models.erased_users import ErasedUser
 from ingest.models.indexes import DocumentIndex, VectorIndex
 from ingest.models.migrations import OPEN, ReadRule, Stage, VectorCheck, VectorMigration, Verdict
+from ingest.models.pending_objects import PendingObject
 from ingest.models.turns import Turn
+from ingest.models.uploads import Upload, UploadState
 
 __all__ = [
     "ACCESS",
@@ -28,10 +30,13 @@ __all__ = [
     "DocumentClass",
     "DocumentIndex",
     "ErasedUser",
+    "PendingObject",
     "ReadRule",
     "Stage",
     "State",
     "Turn",
+    "Upload",
+    "UploadState",
     "VectorCheck",
     "VectorIndex",
     "VectorMigration",
