@@ -143,15 +143,10 @@ def _check_contents(archive: ZipFile, entries: list[ZipInfo], limits: Limits, *,
     total = 0
     for entry in entries:
         own = 0
-        for chunk in check_prolog(entry.filename, _chunks(archive, entry)):
-            own += len(chunk)
-            total += len(chunk)
-            is_swollen = own > _SMALL_ENTRY and own > limits.ratio * max(entry.compress_size, 1)
-            if is_swollen or total > limits.total_bytes or total > limits.ratio * stored:
-                raise Refused("archive_too_large")
-
-
-def _chunks(archive: ZipFile, entry: ZipInfo) -> Iterator[bytes]:
-    with archive.open(entry) as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
+        with archive.open(entry) as file:
+            for chunk in check_prolog(entry.filename, iter(lambda: file.read(_CHUNK), b"")):
+                own += len(chunk)
+                is_swollen = own > _SMALL_ENTRY and own > limits.ratio * max(entry.compress_size, 1)
+                if is_swollen or total + own > min(limits.total_bytes, limits.ratio * stored):
+                    raise Refused("archive_too_large")
+        total += own

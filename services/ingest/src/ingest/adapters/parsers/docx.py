@@ -4,7 +4,7 @@ content controls, tracked insertions, text boxes, footnotes and page breaks are 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ingest.adapters.parsers.archive import LIMITS, Limits, check
 from ingest.adapters.parsers.damage import damage_is_refused
@@ -42,14 +42,15 @@ _FOOTNOTES = ("/footnotes", "/endnotes")
 def pages(path: Path, *, limits: Limits = LIMITS) -> Iterator[Page]:
     with damage_is_refused():
         check(path, DOCX, limits=limits)
-        flow = _read(path)
+        with path.open("rb") as file:
+            flow = _read(file)
     yield from flow.pages()
 
 
-def _read(path: Path) -> Flow:
+def _read(file: BinaryIO) -> Flow:
     from docx import Document  # noqa: PLC0415  other formats do not need it
 
-    document: Any = Document(str(path))
+    document: Any = Document(file)
     body = document.element.body
     # Where Word has written down its own pages, they are the pages.
     is_rendered = next(body.iter(named("lastRenderedPageBreak")), None) is not None

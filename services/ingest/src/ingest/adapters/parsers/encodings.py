@@ -28,7 +28,7 @@ def decode(raw: bytes, *, declared: str | None = None) -> str:
             text = raw.decode(encoding)
         except (UnicodeDecodeError, LookupError):
             continue
-        if encoding != "cp949" or not _is_other_than_korean(raw):
+        if encoding != "cp949" or encoding == _text_encoding(declared) or not _is_other_than_korean(raw):
             return text
     raise Refused("text_undecodable")
 

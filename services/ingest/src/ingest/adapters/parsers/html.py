@@ -221,9 +221,9 @@ def _is_of_data(table: Any) -> bool:
     """Not one that lays out a page: its cells hold tables or headings, or there is one cell alone."""
     if table.attributes.get("role") in ("presentation", "none"):
         return False
-    return table.css_first("td table, th table, td h1, td h2, td h3, td ul, td ol, td pre") is None and (
-        len(table.css("td, th")) > 1
-    )
+    # lexbor counts the table itself among what is found in it.
+    is_layout = any(found.mem_id != table.mem_id for found in table.css("table, h1, h2, h3, ul, ol, pre"))
+    return not is_layout and len(table.css("td, th")) > 1
 
 
 def _text_of(node: Any, *, is_code: bool) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ingest.adapters.parsers.archive import LIMITS, Limits, check
 from ingest.adapters.parsers.damage import damage_is_refused
@@ -20,15 +20,16 @@ _POINTS = frozenset((2, 7))  # body, object
 def pages(path: Path, *, limits: Limits = LIMITS) -> Iterator[Page]:
     with damage_is_refused():
         check(path, PPTX, limits=limits)
-        found = list(_read(path))
+        with path.open("rb") as file:
+            found = list(_read(file))
     for number, page in enumerate(found, start=1):
         yield Page(number, len(found), page.text, tuple(page.blocks))
 
 
-def _read(path: Path) -> Iterator[PageBuilder]:
+def _read(file: BinaryIO) -> Iterator[PageBuilder]:
     from pptx import Presentation  # noqa: PLC0415  other formats do not need it
 
-    presentation: Any = Presentation(str(path))
+    presentation: Any = Presentation(file)
     for slide in presentation.slides:
         page = PageBuilder()
         title = slide.shapes.title

@@ -30,7 +30,7 @@ def pages(path: Path, *, limits: Limits = LIMITS, max_places: int = MAX_PLACES) 
 
 
 def _read(file: BinaryIO, flow: Flow, max_places: int) -> None:
-    from openpyxl import load_workbook  # noqa: PLC0415  other formats do not need it
+    from openpyxl.reader.excel import load_workbook  # noqa: PLC0415  other formats do not need it
 
     workbook: Any = load_workbook(file, read_only=True, data_only=True, keep_links=False)
     budget = _Budget(max_places)
