@@ -2,7 +2,8 @@
 
     from growfit_documents import encrypted_pdf, korean_page, korean_pdf
 
-Needs PyMuPDF alone, and no pytest.
+Needs PyMuPDF and what writes office files, and no pytest. Files of Word, PowerPoint and Excel are made in `office`,
+those of Hangul in `hangul`: import them from there.
 """
 
 from growfit_documents.hostile import (

@@ -274,6 +274,51 @@ TEXT_UNDECODABLE = Message(
     "글자 인코딩을 알 수 없습니다. UTF-8로 저장해 다시 올리세요.",
     "The text encoding cannot be recognised. Save the file as UTF-8 and upload it again.",
 )
+FILE_DAMAGED = Message(
+    "file_damaged",
+    "파일이 손상되었거나 끝까지 올라오지 않았습니다. 원본이 열리는지 확인하고 다시 올리세요.",
+    "The file is damaged or incomplete. Check that the original opens and upload it again.",
+)
+FILE_ENCRYPTED = Message(
+    "file_encrypted",
+    "암호나 보안 설정(DRM)으로 보호된 파일입니다. 보호를 해제해 저장한 뒤 다시 올리세요.",
+    "The file is protected by a password or by rights management. Save it without protection and upload it again.",
+)
+FILE_NOT_WHAT_IT_SAYS = Message(
+    "file_not_what_it_says",
+    "파일 내용이 확장자와 다릅니다. 원래 프로그램에서 올바른 형식으로 다시 저장해 올리세요.",
+    "The content is not what the extension says. Save the file in the right format from its program and upload that.",
+)
+ARCHIVE_TOO_LARGE = Message(
+    "archive_too_large",
+    "파일의 압축을 풀면 너무 큽니다. 큰 그림을 줄이거나 문서를 나누어 올리세요.",
+    "Unpacked, the file is too large. Shrink its pictures or split the document, and upload it again.",
+)
+ARCHIVE_UNSAFE = Message(
+    "archive_unsafe",
+    "파일 안에 안전하지 않은 항목이 있습니다. 원래 프로그램에서 새 파일로 저장해 올리세요.",
+    "The file holds unsafe entries. Save it as a new file from its program and upload that.",
+)
+XML_ENTITIES = Message(
+    "xml_entities",
+    "파일 안의 XML에 허용되지 않는 선언(DTD)이 있습니다. 원래 프로그램에서 새 파일로 저장해 올리세요.",
+    "XML in the file has a document type declaration, which is not allowed. Save it as a new file and upload that.",
+)
+HAS_MACROS = Message(
+    "has_macros",
+    "매크로가 들어 있는 파일입니다. 매크로 없이(.docx, .pptx, .xlsx) 저장해 다시 올리세요.",
+    "The file contains macros. Save it without macros (.docx, .pptx, .xlsx) and upload it again.",
+)
+HWP_DISTRIBUTION = Message(
+    "hwp_distribution",
+    "배포용 한글 문서입니다. 일반 문서(HWP 또는 HWPX)나 PDF로 저장해 다시 올리세요.",
+    "This is a Hangul document for distribution only. Save it as an ordinary HWP, HWPX or PDF and upload that.",
+)
+TABLE_TOO_LARGE = Message(
+    "table_too_large",
+    "표에 칸이 너무 많습니다. 필요한 부분만 남기거나 여러 파일로 나누어 올리세요.",
+    "The table has too many cells. Keep the part that is needed, or split it into several files.",
+)
 NO_TEXT = Message(
     "no_text",
     "문서에서 글자를 찾지 못했습니다. 스캔한 이미지라면 글자가 있는 PDF로 바꿔 올리세요.",
@@ -312,6 +357,15 @@ REASONS = {
         PDF_ENCRYPTED,
         PDF_DAMAGED,
         TEXT_UNDECODABLE,
+        FILE_DAMAGED,
+        FILE_ENCRYPTED,
+        FILE_NOT_WHAT_IT_SAYS,
+        ARCHIVE_TOO_LARGE,
+        ARCHIVE_UNSAFE,
+        XML_ENTITIES,
+        HAS_MACROS,
+        HWP_DISTRIBUTION,
+        TABLE_TOO_LARGE,
         NO_TEXT,
         TOO_MANY_PAGES,
         TEXT_TOO_LONG,
@@ -323,7 +377,22 @@ REASONS = {
     )
 }
 REJECTING = frozenset(
-    {PDF_ENCRYPTED.code, PDF_DAMAGED.code, TEXT_UNDECODABLE.code, TOO_MANY_PAGES.code, TEXT_TOO_LONG.code}
+    {
+        PDF_ENCRYPTED.code,
+        PDF_DAMAGED.code,
+        TEXT_UNDECODABLE.code,
+        FILE_DAMAGED.code,
+        FILE_ENCRYPTED.code,
+        FILE_NOT_WHAT_IT_SAYS.code,
+        ARCHIVE_TOO_LARGE.code,
+        ARCHIVE_UNSAFE.code,
+        XML_ENTITIES.code,
+        HAS_MACROS.code,
+        HWP_DISTRIBUTION.code,
+        TABLE_TOO_LARGE.code,
+        TOO_MANY_PAGES.code,
+        TEXT_TOO_LONG.code,
+    }
 )
 
 

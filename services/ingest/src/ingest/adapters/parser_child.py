@@ -20,7 +20,14 @@ _MAX_CHARACTERS = 5_000_000
 READERS = {
     "application/pdf": "pdf",
     "text/plain": "text",
-    "text/markdown": "text",
+    "text/markdown": "markdown",
+    "text/csv": "delimited",
+    "text/html": "html",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/x-hwp": "hwp",
+    "application/hwp+zip": "hwpx",
 }
 
 
