@@ -41,6 +41,7 @@ from ingest.errors import NotEmbedded
 from ingest.factory import Wired, wire
 from ingest.main import create_app
 from ingest.ports import Embedded, Embedder, Parser
+from ingest.service.chunking import Chunking
 from ingest.service.processing import ProcessingService
 from ingest.service.uploads import Incoming
 from retrieval.store import VectorStoreAdapter
@@ -225,7 +226,8 @@ class Ingest:
     ) -> Driven:
         """The worker's service; what is not named is the real part."""
         own = self.wired.processing
-        recipe = replace(own._recipe, chunk_tokens=chunk_tokens) if chunk_tokens else own._recipe
+        smaller = Chunking(tokens=chunk_tokens or 240, overlap=(chunk_tokens or 240) // 6)
+        recipe = replace(own._recipe, chunking=smaller) if chunk_tokens else own._recipe
         service = ProcessingService(
             self.wired.database,
             own._storage,

@@ -21,6 +21,8 @@ class Settings(ServiceSettings):
     embedding_provider: str = "growfit-embedder"
     embedding_api_key: SecretStr = SecretStr("local")
     chunk_tokens: int = Field(default=240, ge=32)
+    # Less than a chunk; what two neighbours may share at most.
+    chunk_overlap: int = Field(default=40, ge=0)
     parse_seconds: int = Field(default=120, gt=0)
     parse_memory_bytes: int = Field(default=1024 * MIB, gt=0)
     max_pages: int = Field(default=10_000, gt=0)

@@ -9,6 +9,7 @@ from ingest.adapters.parser_process import ChildProcessParser
 from ingest.adapters.storage_obstore import ObstoreStorage
 from ingest.config import Settings
 from ingest.models import ACCESS, PLUMBING
+from ingest.service.chunking import Chunking
 from ingest.service.deletion import DeletionService
 from ingest.service.documents import DocumentService
 from ingest.service.erasure import ErasureService
@@ -51,7 +52,7 @@ def wire(settings: Settings) -> Wired:
         model=model.name,
         provider=settings.embedding_provider,
         dimension=model.dimension,
-        chunk_tokens=settings.chunk_tokens,
+        chunking=Chunking(tokens=settings.chunk_tokens, overlap=settings.chunk_overlap),
     )
     parser = ChildProcessParser(
         seconds=settings.parse_seconds, memory_bytes=settings.parse_memory_bytes, max_pages=settings.max_pages

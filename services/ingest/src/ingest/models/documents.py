@@ -93,7 +93,15 @@ class Chunk(Base):
     page_to: Mapped[int]
     char_start: Mapped[int]
     char_end: Mapped[int]
+    # The headings that it stands under, and what is embedded before its text: see `ingest.service.chunking`.
+    headings: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'::text[]"))
+    context: Mapped[str] = mapped_column(Text, server_default="")
     text: Mapped[str] = mapped_column(Text)
     embedding: Mapped[bytes | None] = mapped_column(LargeBinary)
     # What the provider billed for it; 0 until it is embedded.
     tokens: Mapped[int] = mapped_column(server_default="0")
+
+    @property
+    def said(self) -> str:
+        """What is embedded, and searched for words."""
+        return f"{self.context}\n{self.text}" if self.context else self.text

@@ -27,12 +27,14 @@ from ingest.crud import chunks, document_classes, documents
 from ingest.errors import DOCUMENT_NOT_FOUND, INDEX_UNAVAILABLE, PROCESSING_FAILED, REJECTING, NotEmbedded, Unreadable
 from ingest.models import GONE, WORKING, Chunk, Document, State
 from ingest.ports import Embedded, Embedder, PageText, Parser, Storage
-from ingest.service import billing, chunking
+from ingest.service import billing
+from ingest.service.chunking import Chunking, chunk
 from ingest.service.indexing import index_errors
 from ingest.service.permission import scopes_of
 from ingest.service.sharing import SharingService
 from ingest.service.uploads import tenant_of
 from retrieval.chunks import Item
+from retrieval.models import get_model
 from retrieval.store import VectorStoreAdapter
 from retrieval.terms import TermAnalyser
 
@@ -72,7 +74,7 @@ class Recipe:
     model: str
     provider: str
     dimension: int
-    chunk_tokens: int
+    chunking: Chunking
 
 
 class ProcessingService:
@@ -180,7 +182,12 @@ class ProcessingService:
         return pages
 
     async def _cut(self, claim: Claim, pages: list[PageText]) -> None:
-        pieces = await chunking.chunk(pages, size=self._recipe.chunk_tokens, count_tokens=self._embedder.count_tokens)
+        pieces = await chunk(
+            pages,
+            self._recipe.chunking,
+            model=get_model(self._recipe.model),
+            count_tokens=self._embedder.count_tokens,
+        )
         document = claim.document
         rows: list[dict[str, Any]] = [
             {
@@ -192,6 +199,8 @@ class ProcessingService:
                 "char_start": piece.char_start,
                 "char_end": piece.char_end,
                 "text": piece.text,
+                "headings": piece.headings,
+                "context": piece.context,
             }
             for piece in pieces
         ]
@@ -224,14 +233,14 @@ class ProcessingService:
         return items
 
     async def _embed_batch(self, claim: Claim, batch: list[Chunk]) -> list[Item]:
-        texts = [row.text for row in batch]
+        texts = [row.said for row in batch]
         missing = [row for row in batch if row.embedding is None]
         # The terms need a processor, not the provider: both run at the same time.
         terms = asyncio.create_task(asyncio.to_thread(self._analyser.terms_many, texts))
         try:
             if missing:
-                embedded = await self._paid(claim, [row.text for row in missing])
-                shares = _shares(embedded.tokens, [len(row.text) for row in missing])
+                embedded = await self._paid(claim, [row.said for row in missing])
+                shares = _shares(embedded.tokens, [len(row.said) for row in missing])
                 for row, vector in zip(missing, embedded.vectors, strict=True):
                     row.embedding = vector.astype("<f4").tobytes()
                 try:
