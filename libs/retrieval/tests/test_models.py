@@ -8,7 +8,7 @@ from retrieval.models import EmbeddingModel, get_model, register_model
 def test_e5_has_its_prefixes_and_its_measured_weight() -> None:
     model = get_model("multilingual-e5-small")
     assert (model.dimension, model.query_prefix, model.passage_prefix) == (384, "query: ", "passage: ")
-    assert (model.lexical_weight, model.max_tokens, model.passage_room) == (0.2, 512, 508)
+    assert (model.lexical_weight, model.max_tokens, model.passage_room) == (0.11, 512, 508)
 
 
 def test_an_unknown_model_is_told_what_there_is_and_what_to_do() -> None:

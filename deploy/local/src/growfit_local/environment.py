@@ -13,7 +13,7 @@ from growfit_local.ports import LOOPBACK
 Environment = dict[str, str]
 
 _COMMON = ("APP_ENV", "LOG_LEVEL", "JWT_ISSUER", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_LLM = ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL")
+_LLM = ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "RERANK_BASE_URL", "RERANK_API_KEY", "RERANK_MODEL")
 
 
 # What the commands themselves read, before any stack is known.

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from retrieval.filters import matches, parse_filters, parse_search_filters
 from retrieval.lexical import query_ids, query_weights
 from retrieval.models import EmbeddingModel
 from retrieval.queries import checked_top_k, terms_of_query
-from retrieval.store import Hit
+from retrieval.store import Hit, candidates
 from retrieval.terms import TermAnalyser
 
 
@@ -68,7 +68,10 @@ class MemoryAdapter:
         scope = [chunk for chunk in self._chunks.values() if matches(conditions, chunk.payload)]
         weights = _weights(query_ids(terms), scope)
         hits = [self._hit(chunk, wanted=wanted, weights=weights) for chunk in scope]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:limit]
+        near = _places(hits, by=lambda hit: hit.cosine, number=candidates(limit))
+        said = _places([hit for hit in hits if hit.lexical > 0], by=lambda hit: hit.lexical, number=candidates(limit))
+        best = sorted(hits, key=lambda hit: (-hit.score, hit.id))[:limit]
+        return [replace(hit, dense_rank=near.get(hit.id), lexical_rank=said.get(hit.id)) for hit in best]
 
     async def update_scopes(self, doc_id: str, scopes: Collection[str], *, version: int) -> int:
         key = parse_id(doc_id, name="doc_id")
@@ -118,6 +121,11 @@ class MemoryAdapter:
             lexical=lexical,
             metadata=chunk.payload | {"text": chunk.text},
         )
+
+
+def _places(hits: Sequence[Hit], *, by: Callable[[Hit], float], number: int) -> dict[str, int]:
+    ordered = sorted(hits, key=lambda hit: (-by(hit), hit.id))[:number]
+    return {hit.id: place for place, hit in enumerate(ordered, start=1)}
 
 
 def _weights(ids: Sequence[int], scope: Sequence[Chunk]) -> dict[int, float]:

@@ -140,4 +140,6 @@ class PgVectorAdapter:
             cosine=found.cosine,
             lexical=found.lexical,
             metadata=found.payload | {"text": found.text},
+            dense_rank=found.dense_rank,
+            lexical_rank=found.lexical_rank,
         )

@@ -19,6 +19,7 @@ from retrieval.lexical import TERM_IDS, query_weights
 from retrieval.pgvector_database import Connection
 from retrieval.pgvector_filters import Where
 from retrieval.pgvector_index import Index
+from retrieval.store import candidates
 
 # Set for one transaction each, so a connection may be shared through PgBouncer.
 # A generic plan takes a 1 % tenant from 0.6 ms and recall 1.0 to 23 ms and .76; without iterative scan it gets
@@ -32,9 +33,6 @@ SEARCH_SETTINGS: Mapping[str, str] = {
     "statement_timeout": "15s",
 }
 
-# Each arm brings this many candidates per wanted hit, and at least so many.
-_CANDIDATES_PER_HIT = 4
-_MIN_CANDIDATES = 64
 # In a large scope the words arm looks chunks up by the rarest words that together are in this share of the scope.
 _WORDS_SHARE = 0.08
 _MAX_WORD_ROWS = 20_000
@@ -51,13 +49,15 @@ class Search:
 
     @property
     def candidates(self) -> int:
-        return max(self.top_k * _CANDIDATES_PER_HIT, _MIN_CANDIDATES)
+        return candidates(self.top_k)
 
 
 class Found(NamedTuple):
     id: uuid.UUID
     cosine: float
     lexical: float
+    dense_rank: int | None
+    lexical_rank: int | None
     payload: dict[str, Any]
     text: str
 
@@ -156,13 +156,20 @@ _COSINE_ONLY = "1 - (embedding <=> %(vector)s) AS cosine, 0::float8 AS lexical"
 # MATERIALIZED keeps the planner from mixing the steps: the exact scan must not become an HNSW scan.
 _EXACT = """WITH scored AS MATERIALIZED (
     SELECT id, {scores} FROM {table} WHERE {where}
+),
+near AS MATERIALIZED (
+    SELECT id, cosine FROM scored ORDER BY cosine DESC, id LIMIT %(candidates)s
+),
+said AS MATERIALIZED (
+    SELECT id, -lexical AS distance FROM scored WHERE lexical > 0 ORDER BY lexical DESC, id LIMIT %(candidates)s
 ),"""
 
 _APPROXIMATE = """WITH near AS MATERIALIZED (
-    SELECT id FROM {table} WHERE {where} ORDER BY embedding <=> %(vector)s LIMIT %(candidates)s
+    SELECT id, 1 - (embedding <=> %(vector)s) AS cosine FROM {table}
+    WHERE {where} ORDER BY embedding <=> %(vector)s LIMIT %(candidates)s
 ),
 said AS MATERIALIZED (
-    SELECT id FROM (
+    SELECT id, distance FROM (
         SELECT id, weights <#> %(weights)s AS distance FROM {table}
         WHERE {where} AND terms && %(words)s::int4[] LIMIT %(rows)s
     ) AS containing
@@ -177,5 +184,8 @@ best AS MATERIALIZED (
     SELECT id, cosine, lexical FROM scored
     ORDER BY cosine + %(lexical_weight)s * lexical DESC, id LIMIT %(top_k)s
 )
-SELECT {near}, id, cosine, lexical, payload, text FROM best JOIN {table} USING (id)
-ORDER BY cosine + %(lexical_weight)s * lexical DESC, id"""
+SELECT {near}, id, best.cosine, lexical, near_place.rank, said_place.rank, payload, text FROM best
+LEFT JOIN (SELECT id, row_number() OVER (ORDER BY cosine DESC, id) AS rank FROM near) AS near_place USING (id)
+LEFT JOIN (SELECT id, row_number() OVER (ORDER BY distance, id) AS rank FROM said) AS said_place USING (id)
+JOIN {table} USING (id)
+ORDER BY best.cosine + %(lexical_weight)s * lexical DESC, id"""

@@ -11,13 +11,19 @@ from retrieval.terms import TermAnalyser
 
 MAX_TOP_K = 1_000
 
+# Each side of a search brings this many candidates per wanted hit, and at least so many.
+_CANDIDATES_PER_HIT = 4
+_MIN_CANDIDATES = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """`score` = `cosine` + the model's lexical weight × `lexical`; higher is better, in every backend.
 
     cosine: -1..1. lexical: 0..1, the part of the question's words (weighted by rarity) that the chunk has; 0 when
-    the search had no text. metadata: every field of the chunk, and its `text`.
+    the search had no text. metadata: every field of the chunk, and its `text`. dense_rank, lexical_rank: the chunk's
+    place, from 1, among the candidates that each side of the search brought (see `candidates`); None when that side
+    did not bring it.
     """
 
     id: str
@@ -26,6 +32,13 @@ class Hit:
     cosine: float
     lexical: float
     metadata: dict[str, Any]
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+
+
+def candidates(top_k: int) -> int:
+    """How many chunks each side of a search, meaning and words, brings for so many wanted hits."""
+    return max(top_k * _CANDIDATES_PER_HIT, _MIN_CANDIDATES)
 
 
 class VectorStoreAdapter(Protocol):
