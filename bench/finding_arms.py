@@ -55,16 +55,13 @@ class Arms:
         await self._opened.aclose()
 
     async def add(self, corpus: Corpus) -> None:
+        texts = [each.said for passages in corpus.documents.values() for each in passages]
+        vectors = iter((await self._embeddings.embed(texts, "passage")).vectors)
         for doc_id, passages in corpus.documents.items():
-            vectors = (await self._embeddings.embed([each.said for each in passages], "passage")).vectors
+            # The passage's name as the title, which no arm reads, tells what a hit belongs to.
+            of_all = {"doc_id": str(doc_id), "scopes": [corpus.name]}
             items: list[Item] = [
-                (
-                    each.chunk_id,
-                    vector,
-                    # The passage's name as the title, which no arm reads, tells what a hit belongs to.
-                    {"doc_id": str(doc_id), "scopes": [corpus.name], "text": each.said, "title": each.passage},
-                )
-                for each, vector in zip(passages, vectors, strict=True)
+                (each.chunk_id, next(vectors), of_all | {"text": each.said, "title": each.passage}) for each in passages
             ]
             await self._hybrid.upsert_embeddings(items)
 
