@@ -63,6 +63,10 @@ format: setup ## Format the code and mend what the linter can mend
 bench: setup ## Measure the pipeline, search, memory and start; one table and bench/latest.json
 	@PYTHONPATH=tests/documents $(PY) bench/run.py
 
+.PHONY: bench-retrieval
+bench-retrieval: setup ## How well search finds: the project's questions, and DATA=path of a KorQuAD file
+	@PYTHONPATH=tests/documents $(PY) bench/finding.py $(if $(DATA),--data "$(DATA)")
+
 .PHONY: docs
 docs: setup ## Generate docs/asyncapi.json and docs/openapi/ from the code
 	@$(PY) deploy/docs.py

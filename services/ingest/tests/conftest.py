@@ -44,6 +44,7 @@ from ingest.errors import PROCESSING_FAILED, NotEmbedded, Unreadable
 from ingest.factory import Wired, wire
 from ingest.main import create_app
 from ingest.ports import Embedded, Embedder, PageText, Parser
+from ingest.service.chunking import Chunking
 from ingest.service.claims import Claim, ClaimService
 from ingest.service.embedding import EmbeddingService
 from ingest.service.processing import ProcessingService
@@ -258,7 +259,9 @@ class Ingest:
 
     def book(self, chunk_tokens: int | None = None) -> RecipeBook:
         own = self.wired.processing._book
-        return replace(own, first=replace(own.first, chunk_tokens=chunk_tokens)) if chunk_tokens else own
+        if not chunk_tokens:
+            return own
+        return replace(own, first=replace(own.first, chunking=Chunking(tokens=chunk_tokens, overlap=chunk_tokens // 6)))
 
     def embedding(self, embedder: Embedder | None, book: RecipeBook) -> EmbeddingService:
         own = self.wired.processing._embedding

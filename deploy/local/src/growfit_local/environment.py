@@ -14,7 +14,7 @@ Environment = dict[str, str]
 
 _COMMON = ("APP_ENV", "LOG_LEVEL", "JWT_ISSUER", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _S3 = ("S3_ENDPOINT", "S3_REGION", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "S3_PATH_STYLE")
-_LLM = ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL")
+_LLM = ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "RERANK_BASE_URL", "RERANK_API_KEY", "RERANK_MODEL")
 
 
 # What the commands themselves read, before any stack is known.

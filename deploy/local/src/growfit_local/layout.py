@@ -30,6 +30,9 @@ DEFAULTS: Mapping[str, str] = {
     "LLM_BASE_URL": "",
     "LLM_API_KEY": "",
     "LLM_MODEL": "",
+    "RERANK_BASE_URL": "",
+    "RERANK_API_KEY": "",
+    "RERANK_MODEL": "",
     # Empty: the gateway's own address, and .eml files in the data directory.
     "PUBLIC_URL": "",
     "MAIL_URL": "",

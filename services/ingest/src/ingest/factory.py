@@ -14,6 +14,7 @@ from ingest.config import Settings
 from ingest.models import ACCESS, PLUMBING
 from ingest.service.backups import BackupService
 from ingest.service.bulk import BulkService
+from ingest.service.chunking import Chunking
 from ingest.service.claims import ClaimService
 from ingest.service.completion import CompletionService
 from ingest.service.deletion import DeletionService
@@ -83,8 +84,9 @@ def wire(settings: Settings) -> Wired:
     first = IndexName(settings.vector_backend, model.name, model.dimension)
     index = make_store(settings, first, analyser=analyser)
     stores = Indexes(first.index_id, partial(make_store, settings, analyser=analyser), opened={first.index_id: index})
+    chunking = Chunking(tokens=settings.chunk_tokens, overlap=settings.chunk_overlap)
     book = RecipeBook(
-        Recipe(first.index_id, model.name, model.dimension, settings.chunk_tokens),
+        Recipe(first.index_id, model.name, model.dimension, chunking),
         {model.name: settings.embedding_provider},
     )
     parser = ChildProcessParser(

@@ -360,7 +360,7 @@ async def test_another_recipe_in_the_middle_of_a_document_mixes_nothing(ingest, 
     await ready_once(ingest, long)
     row = await ingest.sql.document(long)
     assert row["chunk_count"] < cut / 2
-    assert row["recipe"]["chunk_tokens"] == 4 * SIZE
+    assert row["recipe"]["tokens"] == 4 * SIZE
 
 
 async def test_two_documents_share_the_worker(ingest, stand_in) -> None:

@@ -18,6 +18,7 @@ from rag.service.tenancy import TenancyService
 from retrieval.embeddings import MeteredEmbeddings
 from retrieval.models import get_model
 from retrieval.pgvector import PgVectorAdapter
+from retrieval.reranker_http import HttpReranker
 from retrieval.store import VectorStoreAdapter
 from retrieval.terms import KiwiTerms
 
@@ -27,6 +28,7 @@ class Wired:
     database: Database
     index: VectorStoreAdapter
     embeddings: MeteredEmbeddings
+    reranker: HttpReranker | None
     search: SearchService
     conversations: ConversationService
     answers: AnswerService
@@ -44,6 +46,7 @@ def wire(settings: Settings) -> Wired:
         model, base_url=settings.embedding_base_url, api_key=settings.embedding_api_key.get_secret_value()
     )
     booked_as = EmbeddingModelName(settings.embedding_provider, model.name)
+    reranker = _reranker(settings)
     chat = chat_model(settings, embeddings=embeddings, analyser=index.analyser)
     answerer = LangChainAnswerer(
         chat.chat,
@@ -57,11 +60,27 @@ def wire(settings: Settings) -> Wired:
         database=database,
         index=index,
         embeddings=embeddings,
-        search=SearchService(database, RetrievalSearcher(embeddings, index), embedding=booked_as),
+        reranker=reranker,
+        search=SearchService(
+            database,
+            RetrievalSearcher(embeddings, index, backend=settings.vector_backend, reranker=reranker),
+            embedding=booked_as,
+            reranking=EmbeddingModelName(settings.rerank_provider, settings.reranks_with),
+        ),
         conversations=ConversationService(database),
         answers=AnswerService(database, answerer, embedding=booked_as, max_seconds=settings.answer_seconds),
         documents=DocumentService(database),
         erasure=ErasureService(database),
         tenancy=TenancyService(database),
         access=projected_access(settings, database, ACCESS),
+    )
+
+
+def _reranker(settings: Settings) -> HttpReranker | None:
+    if not settings.rerank_base_url:
+        return None
+    return HttpReranker(
+        settings.reranks_with,
+        base_url=settings.rerank_base_url,
+        api_key=settings.rerank_api_key.get_secret_value(),
     )

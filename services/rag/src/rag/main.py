@@ -29,5 +29,10 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
         registry=registry,
         needs=[wired.index.ping],
         open_=[wired.index.open, warm_up],
-        close=[wired.answers.close, wired.index.close, wired.embeddings.close],
+        close=[
+            wired.answers.close,
+            wired.index.close,
+            wired.embeddings.close,
+            *([wired.reranker.close] if wired.reranker else []),
+        ],
     )

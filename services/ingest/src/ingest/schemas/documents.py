@@ -35,7 +35,7 @@ class DocumentOut(BaseModel):
     recipe: dict[str, Any] | None = Field(
         None,
         description="How it was cut and embedded",
-        examples=[{"model": "multilingual-e5-small", "chunk_tokens": 240}],
+        examples=[{"model": "multilingual-e5-small", "strategy": "structure-1", "tokens": 240, "overlap": 40}],
     )
     page_count: int | None
     pages_read: int

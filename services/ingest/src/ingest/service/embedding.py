@@ -21,8 +21,8 @@ from ingest.errors import NotEmbedded
 from ingest.models import GONE, Chunk, Document
 from ingest.ports import Embedded, Embedder
 from ingest.service import billing
-from ingest.service.chunking import CountTokens
 from ingest.service.claims import Claim, LostClaim
+from ingest.service.pieces import CountTokens
 from ingest.service.recipes import RecipeBook
 from ingest.service.uploads import tenant_of
 from retrieval.terms import TermAnalyser
@@ -151,7 +151,7 @@ class EmbeddingService:
 
     async def _known(self, work: _Work, rows: list[Chunk]) -> dict[bytes, bytes]:
         """Embeddings that the same tenant's chunks of the same text have already."""
-        keys = sorted({content_key(work.document, row.text) for row in rows})
+        keys = sorted({content_key(work.document, row.said) for row in rows})
         known: dict[bytes, bytes] = {}
         for at in range(0, len(keys), _LOOKED_UP):
             async with self._database.transaction(work.context) as session:
@@ -159,12 +159,12 @@ class EmbeddingService:
         return known
 
     async def _embed_batch(self, work: _Work, batch: list[Chunk], known: Mapping[bytes, bytes]) -> None:
-        keys = [content_key(work.document, row.text) for row in batch]
+        keys = [content_key(work.document, row.said) for row in batch]
         new = [row for row, key in zip(batch, keys, strict=True) if key not in known]
         # The terms need a processor, not the provider: both run at the same time.
         terms = asyncio.create_task(self._terms([row for row in batch if row.terms is None]))
         try:
-            embedded = await self._paid(work, [row.text for row in new]) if new else None
+            embedded = await self._paid(work, [row.said for row in new]) if new else None
             analysed = await terms
         finally:
             terms.cancel()
@@ -189,7 +189,7 @@ class EmbeddingService:
             raise
 
     async def _terms(self, rows: list[Chunk]) -> list[tuple[int, list[str]]]:
-        found = await asyncio.to_thread(self._analyser.terms_many, [row.text for row in rows])
+        found = await asyncio.to_thread(self._analyser.terms_many, [row.said for row in rows])
         return [(row.ordinal, own) for row, own in zip(rows, found, strict=True)]
 
     async def _paid(self, work: _Work, texts: list[str]) -> Embedded:
@@ -238,7 +238,7 @@ def content_key(document: Document, text: str) -> bytes:
 def _apart(rows: list[Chunk], document: Document) -> tuple[list[Chunk], list[Chunk]]:
     """Chunks whose text comes for the first time, and those that repeat it."""
     first: dict[bytes, Chunk] = {}
-    repeats = [row for row in rows if first.setdefault(content_key(document, row.text), row) is not row]
+    repeats = [row for row in rows if first.setdefault(content_key(document, row.said), row) is not row]
     return list(first.values()), repeats
 
 
@@ -246,7 +246,7 @@ def _spent(embedded: Embedded | None, rows: list[Chunk]) -> dict[int, tuple[byte
     """By ordinal: the embedding, and what it cost; a batch's billed tokens are divided by length, their sum exact."""
     if embedded is None:
         return {}
-    weights = [len(row.text) for row in rows]
+    weights = [len(row.said) for row in rows]
     shares = [embedded.tokens * weight // sum(weights) for weight in weights]
     shares[-1] += embedded.tokens - sum(shares)
     packed = embedded.vectors.astype("<f4")

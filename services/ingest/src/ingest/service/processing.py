@@ -21,12 +21,14 @@ from ingest.crud import chunks, documents, indexes, queue
 from ingest.errors import PROCESSING_FAILED, REASONS, REJECTING, Unreadable
 from ingest.models import State
 from ingest.ports import PageText, Parser, Storage
-from ingest.service import billing, chunking, endings
+from ingest.service import billing, endings
+from ingest.service.chunking import chunk
 from ingest.service.claims import Claim, ClaimService, LostClaim, settle
 from ingest.service.embedding import EmbeddingService
 from ingest.service.recipes import RecipeBook
 from ingest.service.syncing import SyncService
 from ingest.service.uploads import tenant_of
+from retrieval.models import get_model
 
 log = logging.getLogger(__name__)
 
@@ -121,8 +123,9 @@ class ProcessingService:
         await self._claims.note(claim, state=state.value, page_count=page.total, pages_read=page.number)
 
     async def _cut(self, claim: Claim, pages: list[PageText]) -> None:
-        counter = self._embedding.counter_of(claim.recipe.model)
-        work = chunking.chunk(pages, size=claim.recipe.chunk_tokens, count_tokens=counter)
+        recipe = claim.recipe
+        counter = self._embedding.counter_of(recipe.model)
+        work = chunk(pages, recipe.chunking, model=get_model(recipe.model), count_tokens=counter)
         pieces = await claim.while_held(work)
         document = claim.document
         rows: list[dict[str, Any]] = [
@@ -136,10 +139,12 @@ class ProcessingService:
                 "char_start": piece.char_start,
                 "char_end": piece.char_end,
                 "text": piece.text,
+                "headings": piece.headings,
+                "context": piece.context,
             }
             for piece in pieces
         ]
-        cut = {"chunk_count": len(rows), "chunks_embedded": 0, "recipe": claim.recipe.as_json()}
+        cut = {"chunk_count": len(rows), "chunks_embedded": 0, "recipe": recipe.as_json()}
         async with self._database.transaction(claim.context) as session:
             if not await queue.update_claimed(
                 session, document.document_id, claim.claim_id, state=State.EMBEDDING.value, **cut

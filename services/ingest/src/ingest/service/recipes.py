@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingest.crud import indexes
+from ingest.service.chunking import Chunking
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,11 @@ class Recipe:
     index: str
     model: str
     dimension: int
-    chunk_tokens: int
+    chunking: Chunking
 
     def as_json(self) -> dict[str, Any]:
         """What a document's chunks and their embeddings depend on."""
-        return {"model": self.model, "dimension": self.dimension, "chunk_tokens": self.chunk_tokens}
+        return {"model": self.model, "dimension": self.dimension, **self.chunking.as_json()}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class RecipeBook:
         primary = await indexes.get_primary(session)
         if primary is None:
             return self.first
-        return Recipe(primary.index_id, primary.model, primary.dimension, self.first.chunk_tokens)
+        return Recipe(primary.index_id, primary.model, primary.dimension, self.first.chunking)
 
     def provider_of(self, model: str) -> str:
         return self.providers.get(model, "unknown")
