@@ -51,7 +51,7 @@ _FORM: dict[str, Any] = {
 }
 
 
-@router.post("/documents/bulk", openapi_extra=_FORM, responses=responses(*_ERRORS, TooLarge))
+@router.post("/documents/bulk", openapi_extra=_FORM, responses=responses(*_ERRORS, NotFound, TooLarge))
 async def upload_documents(
     request: Request,
     caller: Caller,
