@@ -9,6 +9,7 @@ from chassis.errors import (
     GrowFitError,
     Invalid,
     Locale,
+    NotFound,
     RateLimited,
     TooLarge,
     Unauthenticated,
