@@ -18,7 +18,6 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
-from moto.server import ThreadedMotoServer
 
 from chassis.auth import Principal
 from chassis.clock import now
@@ -337,6 +336,8 @@ def embedder_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
     """An S3 server over HTTP."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415  it takes a second, and few tests want it
+
     for name in ("werkzeug", "botocore", "boto3"):
         logging.getLogger(name).setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

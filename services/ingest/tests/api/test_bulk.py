@@ -79,8 +79,8 @@ async def test_for_a_class(ingest, upload, words, another, problem) -> None:
     taken = (await upload(school.teacher, *files, **place)).json()["items"]
     assert {each["document"]["class_id"] for each in taken} == {str(school.class_id)}
 
-    refused = (await upload(another(), *files, **place)).json()
-    assert (refused["accepted"], {each["problem"]["code"] for each in refused["items"]}) == (0, {"class_not_found"})
+    problem(await upload(another(), *files, **place), 404, "class_not_found")
+    problem(await upload(school.student, *files, **place), 403, "sharing_refused")
     again = (await upload(school.teacher, *files, **place, duplicate="allow")).json()
     assert again["accepted"] == 2
 

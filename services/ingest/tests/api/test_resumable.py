@@ -294,7 +294,7 @@ BAD = [
     ({"class_id": "x"}, "validation_failed"),
     ({"visibility": "world"}, "validation_failed"),
     ({"duplicate": "perhaps"}, "validation_failed"),
-    ({"owner_id": str(uuid4())}, "validation_failed"),
+    ({"owner_id": "0198c0de-0000-7000-8000-0000000000c1"}, "validation_failed"),
 ]
 
 

@@ -9,6 +9,7 @@ from chassis.errors import (
     GrowFitError,
     Invalid,
     Locale,
+    NotFound,
     RateLimited,
     TooLarge,
     Unauthenticated,
@@ -51,7 +52,7 @@ _FORM: dict[str, Any] = {
 }
 
 
-@router.post("/documents/bulk", openapi_extra=_FORM, responses=responses(*_ERRORS, TooLarge))
+@router.post("/documents/bulk", openapi_extra=_FORM, responses=responses(*_ERRORS, NotFound, TooLarge))
 async def upload_documents(
     request: Request,
     caller: Caller,

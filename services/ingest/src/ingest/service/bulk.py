@@ -63,9 +63,11 @@ class BulkService:
         """In the order of the form. A form that is refused in its middle ends the list with why.
 
         Raises:
+            NotFound, Forbidden: no such class for this user, or sharing is not theirs.
             Invalid, TooLarge: the form is refused before any file of it was read.
             Unauthenticated: the user was erased meanwhile.
         """
+        await self._uploads.check_place(user_id, class_id=choices.class_id, shared=choices.shared)
         taken: list[Taken] = []
         try:
             while (name := await files.next_file()) is not None:

@@ -162,6 +162,11 @@ class UploadService:
                 await self._forget(key, placement)
             raise
 
+    async def check_place(self, user_id: UUID, *, class_id: UUID | None, shared: bool) -> None:
+        """Whether the user may put documents there. Raises NotFound, Forbidden."""
+        async with self._database.transaction(tenant.of_user(user_id)) as session:
+            await permission.place(session, user_id, class_id=class_id, shared=shared)
+
     async def max_size(self) -> int:
         """The largest file that is taken, in bytes."""
         return min(self._max_bytes, int(await self._platform.value("api.upload_max_bytes")))
