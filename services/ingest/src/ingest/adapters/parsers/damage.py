@@ -14,4 +14,7 @@ def damage_is_refused() -> Iterator[None]:
     except (Refused, MemoryError):
         raise
     except Exception as error:
+        # libxml2 and expat have errors of their own for it; too large a file is not a damaged one.
+        if "memory" in str(error).lower():
+            raise MemoryError from error
         raise Refused("file_damaged") from error
