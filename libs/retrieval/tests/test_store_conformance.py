@@ -10,10 +10,12 @@ import pytest
 
 from retrieval.bigrams import BigramTerms
 from retrieval.chunks import Item
+from retrieval.dual import DualWriteAdapter
 from retrieval.errors import FilterInvalid, ItemInvalid, QueryInvalid
 from retrieval.memory import MemoryAdapter
 from retrieval.models import EmbeddingModel
 from retrieval.pgvector import PgVectorAdapter
+from retrieval.qdrant import QdrantAdapter
 from retrieval.store import VectorStoreAdapter
 
 MINE: dict[str, Any] = {"scopes": ["user:a"]}
@@ -21,19 +23,32 @@ ONES = [1.0] * 8
 type Items = Callable[..., Item]
 
 
-@pytest.fixture(params=["memory", "pgvector exact", "pgvector approximate"])
+_PGVECTOR = {"pgvector exact": 5_000, "pgvector approximate": 0}
+_QDRANT = {"qdrant exact": 5_000, "qdrant approximate": 0}
+
+
+@pytest.fixture(params=["memory", *_PGVECTOR, *_QDRANT, "dual"])
 async def store(
-    request: pytest.FixtureRequest, model: EmbeddingModel, pgvector: Callable[..., PgVectorAdapter]
+    request: pytest.FixtureRequest,
+    model: EmbeddingModel,
+    pgvector: Callable[..., PgVectorAdapter],
+    qdrant: Callable[..., QdrantAdapter],
 ) -> AsyncIterator[VectorStoreAdapter]:
-    made: VectorStoreAdapter
-    if request.param == "memory":
-        made = MemoryAdapter(model=model, analyser=BigramTerms())
-    else:
-        made = pgvector(exact_below=5_000 if request.param == "pgvector exact" else 0)
+    made: VectorStoreAdapter = MemoryAdapter(model=model, analyser=BigramTerms())
+    if request.param in _PGVECTOR:
+        made = pgvector(exact_below=_PGVECTOR[request.param])
+    elif request.param in _QDRANT:
+        made = qdrant(exact_below=_QDRANT[request.param])
+    elif request.param == "dual":
+        made = DualWriteAdapter(pgvector(), qdrant(), on_lag=_no_lag)
     await made.open()
     await made.ensure_index()
     yield made
     await made.close()
+
+
+async def _no_lag(doc_id: str, error: Exception) -> None:
+    raise AssertionError(f"the secondary fell behind with {doc_id}") from error
 
 
 async def _ordinals(store: VectorStoreAdapter, filters: dict[str, Any]) -> set[int]:

@@ -112,6 +112,10 @@ def nats(layout: Layout) -> Environment:
     }
 
 
+def qdrant(layout: Layout) -> Environment:
+    return {"QDRANT__SERVICE__API_KEY": layout.secrets["QDRANT_API_KEY"]}
+
+
 def traefik(layout: Layout) -> Environment:
     return {
         "IDENTITY_URL": layout.url("identity"),
@@ -139,6 +143,7 @@ def provision(layout: Layout) -> Environment:
 
 TABLE: Mapping[str, Callable[[Layout], Environment]] = {
     "nats": nats,
+    "qdrant": qdrant,
     "embedder": embedder,
     "identity": identity,
     "org-partner": org_partner,

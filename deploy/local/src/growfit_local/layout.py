@@ -18,6 +18,9 @@ DEFAULTS: Mapping[str, str] = {
     "JWT_ISSUER": "growfit",
     "MAX_UPLOAD_BYTES": str(200 * 1024 * 1024),
     "VECTOR_BACKEND": "pgvector",
+    # `local` starts the local Qdrant server beside a pgvector, for a migration; QDRANT_URL names another server instead.
+    "QDRANT": "",
+    "QDRANT_URL": "",
     "EMBEDDING_API_KEY": "local",
     "EMBEDDER_THREADS": "",
     "LLM_BASE_URL": "",
@@ -40,6 +43,7 @@ PORTS = (
     "postgres",
     "nats",
     "nats-monitor",
+    "qdrant",
     "embedder",
     "identity",
     "org-partner",
@@ -70,6 +74,10 @@ class Layout:
     def database_url(self, role: str, *, database: str = DATABASE, driver: str = "postgresql+psycopg") -> str:
         password = self.secrets[credentials.ROLES[role]]
         return f"{driver}://{role}:{password}@{ports.LOOPBACK}:{self.ports['postgres']}/{database}"
+
+    @property
+    def qdrant_url(self) -> str:
+        return self.settings["QDRANT_URL"] or self.url("qdrant")
 
     @property
     def nats_url(self) -> str:

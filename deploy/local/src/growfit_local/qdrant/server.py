@@ -169,7 +169,11 @@ class Doors:
         found, following = await collection.read("scroll", wanted)
         return {
             "points": [points.record(each) for each in found],
-            "next_page_offset": None if following is None else following if isinstance(following, int) else str(following),
+            "next_page_offset": None
+            if following is None
+            else following
+            if isinstance(following, int)
+            else str(following),
         }
 
     async def _count(self, request: Request) -> Any:
