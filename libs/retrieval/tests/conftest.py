@@ -109,7 +109,7 @@ async def qdrant_index(
 ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Empties the shared collection, hidden points and tombstones as well, and makes it when a test has dropped it."""
     key = {"api-key": qdrant_server.api_key}
-    client = AsyncQdrantClient(url=qdrant_server.url, headers=key, check_compatibility=False)
+    client = AsyncQdrantClient(url=qdrant_server.url, headers=key, check_compatibility=False, verify=False)
     store = QdrantAdapter(
         qdrant_server.url, model=model, analyser=BigramTerms(), collection=_QDRANT, api_key=qdrant_server.api_key
     )
