@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from qdrant_client import AsyncQdrantClient
 from vectors_data import MODEL, Data
 
 from growfit_local.servers import PostgresServer, local
-from retrieval import pgvector_index, pgvector_write, qdrant_points
+from retrieval import pgvector_index, pgvector_write, qdrant_points, qdrant_write
 from retrieval.bigrams import BigramTerms
 from retrieval.chunks import Chunk, Item, parse_items
 from retrieval.pgvector import PgVectorAdapter
@@ -25,6 +25,9 @@ BATCH = 1_000
 _RAW = "bench_raw"
 _QUIET = 2.5
 
+# The chunks in, the seconds out.
+type RawWrite = Callable[[Sequence[Chunk]], Awaitable[float]]
+
 
 class Backend(Protocol):
     name: str
@@ -32,8 +35,8 @@ class Backend(Protocol):
     @property
     def store(self) -> VectorStoreAdapter: ...
 
-    async def raw_seconds(self, chunks: Sequence[Chunk]) -> float:
-        """Writing the chunks with the backend's own fastest means, into an index of its own of the same kind."""
+    def raw(self) -> AbstractAsyncContextManager[RawWrite]:
+        """Writes chunks with the backend's own fastest means, into an index of its own of the same kind."""
 
     async def load(self, data: Data, *, done: int) -> None:
         """The chunks from `done` on, as fast as it goes, and the indexes over them."""
@@ -46,15 +49,16 @@ class Pgvector:
         self._server, self._url = server, database.libpq_url("vector_writer")
         self.store = PgVectorAdapter(self._url, model=MODEL, analyser=BigramTerms(), collection="bench", connections=1)
 
-    async def raw_seconds(self, chunks: Sequence[Chunk]) -> float:
+    @asynccontextmanager
+    async def raw(self) -> AsyncIterator[RawWrite]:
         """COPY in binary: everything is made ready before the clock starts."""
         other = PgVectorAdapter(self._url, model=MODEL, analyser=BigramTerms(), collection=_RAW, connections=1)
-        async with other:
-            await other.ensure_index()
+        statement = sql.SQL(pgvector_write._COPY).format(table=other._index.table)
+
+        async def write(chunks: Sequence[Chunk]) -> float:
             rows = [pgvector_write._row(chunk) for chunk in chunks]
 
             async def copy(connection: Any) -> float:
-                statement = sql.SQL(pgvector_write._COPY).format(table=other._index.table)
                 began = time.perf_counter()
                 async with connection.cursor() as cursor, cursor.copy(statement) as writer:
                     writer.set_types(pgvector_write._TYPES)
@@ -62,19 +66,19 @@ class Pgvector:
                         await writer.write_row(row)
                 return time.perf_counter() - began
 
-            try:
-                return await other._database.run(copy)
-            finally:
-                await other.drop_index()
+            return await other._database.run(copy)
+
+        async with other:
+            await other.ensure_index()
+            yield write
+            await other.drop_index()
 
     async def load(self, data: Data, *, done: int) -> None:
         """With a live HNSW index 100,000 rows take minutes; built at the end, it takes half a minute."""
         index = self.store._index
         names = {name: f"{name}_{index.name}" for name in ("ix_embedding", "ix_terms", "ix_scopes")}
         made = [
-            statement.format(
-                **{key: sql.Identifier(name) for key, name in names.items()}, table=index.table
-            )
+            statement.format(**{key: sql.Identifier(name) for key, name in names.items()}, table=index.table)
             for statement in map(sql.SQL, pgvector_index._DDL)
             if any(f"INDEX {{{name}}}" in statement.as_string() for name in names)
         ]
@@ -101,22 +105,26 @@ class Qdrant:
             self._url, model=MODEL, analyser=BigramTerms(), api_key=self._key, collection=collection, timeout=300
         )
 
-    async def raw_seconds(self, chunks: Sequence[Chunk]) -> float:
+    @asynccontextmanager
+    async def raw(self) -> AsyncIterator[RawWrite]:
         """Points made ready before the clock starts, upserted once, visible at once, in the adapter's batches."""
         async with self._adapter(_RAW) as other:
-            await other.ensure_index()
-            points = [qdrant_points.point(chunk, live=True, generation=1) for chunk in chunks]
 
-            async def upsert(client: AsyncQdrantClient) -> float:
-                began = time.perf_counter()
-                for at in range(0, len(points), 200):
-                    await client.upsert(other._index.alias, points[at : at + 200], wait=True)
-                return time.perf_counter() - began
+            async def write(chunks: Sequence[Chunk]) -> float:
+                points = [qdrant_points.point(chunk, live=True, generation=1) for chunk in chunks]
 
-            try:
+                async def upsert(client: AsyncQdrantClient) -> float:
+                    began = time.perf_counter()
+                    for at in range(0, len(points), qdrant_write._POINTS):
+                        part = points[at : at + qdrant_write._POINTS]
+                        await client.upsert(other._index.alias, part, wait=True)
+                    return time.perf_counter() - began
+
                 return await other._connection.run(upsert)
-            finally:
-                await other.drop_index()
+
+            await other.ensure_index()
+            yield write
+            await other.drop_index()
 
     async def load(self, data: Data, *, done: int) -> None:
         for batch in data.batches(done, len(data), BATCH):
