@@ -55,7 +55,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=int, default=100_000, help="default: %(default)s")
     parser.add_argument("--bulk", type=int, default=4_000, help="chunks of the bulk write; default: %(default)s")
-    parser.add_argument("--questions", type=int, default=100, help="of each share; default: %(default)s")
+    parser.add_argument("--questions", type=int, default=50, help="of each share; default: %(default)s")
     parser.add_argument("--backend", choices=["pgvector", "qdrant"], help="default: both")
     parser.add_argument("--json", type=Path, default=_JSON, help="default: %(default)s")
     return parser.parse_args()

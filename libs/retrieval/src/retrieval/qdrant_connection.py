@@ -15,6 +15,8 @@ _log = logging.getLogger(__name__)
 
 _TRY_LATER = {408, 429, 500, 502, 503, 504}
 _PAUSE = 0.2
+# As many as a question has words to be counted at once.
+_CONNECTIONS = 32
 
 type Client = AsyncQdrantClient
 
@@ -35,8 +37,15 @@ class QdrantConnection:
             headers = {"api-key": self._api_key} if self._api_key else None
             # Without TLS there are no certificates to check, and reading them takes 50 ms.
             plain = {"verify": False} if self.url.startswith("http://") else {}
+            # The client's own limits keep no connection to a server on the same machine: a new one for each request.
+            limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
             self._client = AsyncQdrantClient(
-                url=self.url, headers=headers, timeout=self._timeout, check_compatibility=False, **plain
+                url=self.url,
+                headers=headers,
+                timeout=self._timeout,
+                check_compatibility=False,
+                limits=limits,
+                **plain,
             )
 
     async def close(self) -> None:
