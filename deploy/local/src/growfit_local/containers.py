@@ -104,7 +104,7 @@ def _nats(plan: Layout) -> "DockerContainer":
 
 def _qdrant(plan: Layout) -> "DockerContainer":
     started = _container("qdrant").with_bind_ports(6333, plan.ports["qdrant"])
-    for variable, value in (environment.qdrant(plan) | {"QDRANT__TELEMETRY_DISABLED": "true"}).items():
+    for variable, value in (environment.qdrant(plan)).items():
         started = started.with_env(variable, value)
     return started
 

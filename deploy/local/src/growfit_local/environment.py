@@ -113,7 +113,8 @@ def nats(layout: Layout) -> Environment:
 
 
 def qdrant(layout: Layout) -> Environment:
-    return {"QDRANT__SERVICE__API_KEY": layout.secrets["QDRANT_API_KEY"]}
+    """The local server reads the first of Qdrant's own variables; it has no telemetry to be disabled."""
+    return {"QDRANT__SERVICE__API_KEY": layout.secrets["QDRANT_API_KEY"], "QDRANT__TELEMETRY_DISABLED": "true"}
 
 
 def traefik(layout: Layout) -> Environment:

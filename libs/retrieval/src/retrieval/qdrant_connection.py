@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 from qdrant_client import AsyncQdrantClient
@@ -36,7 +37,7 @@ class QdrantConnection:
             # containers. The client's own look at the server's version would be a thread with a warning of its own.
             headers = {"api-key": self._api_key} if self._api_key else None
             # Without TLS there are no certificates to check, and reading them takes 50 ms.
-            plain = {"verify": False} if self.url.startswith("http://") else {}
+            plain: dict[str, Any] = {"verify": False} if self.url.startswith("http://") else {}
             # The client's own limits keep no connection to a server on the same machine: a new one for each request.
             limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
             self._client = AsyncQdrantClient(

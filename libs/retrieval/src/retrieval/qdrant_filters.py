@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from qdrant_client.models import Condition as QdrantCondition
 from qdrant_client.models import (
     FieldCondition,
     Filter,
@@ -11,7 +12,6 @@ from qdrant_client.models import (
     PayloadField,
     Range,
 )
-from qdrant_client.models import Condition as QdrantCondition
 
 from retrieval.filters import AnyOf, Condition, Not, Within
 

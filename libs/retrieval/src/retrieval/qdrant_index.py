@@ -28,7 +28,7 @@ _LOOKUP = models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, lookup
 _KEYWORD = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
 _TENANT = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
 
-PAYLOAD_INDEXES = {
+PAYLOAD_INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams] = {
     "scopes": _TENANT,
     "doc_id": _KEYWORD,
     "title": _KEYWORD,

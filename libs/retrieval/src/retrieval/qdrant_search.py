@@ -9,7 +9,6 @@ the last cosine that was brought, and the last lexical score. Else it asks for m
 """
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
