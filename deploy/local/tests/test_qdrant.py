@@ -20,6 +20,7 @@ from growfit_local.ports import LOOPBACK, unused
 from growfit_local.qdrant.server import API_VERSION
 
 KEY = "a key of the test"
+POINTS = "/collections/docs/points"
 
 
 class Server:
@@ -124,20 +125,20 @@ def test_the_key_is_asked_for_and_health_is_not(server):
         ("PUT", "/collections/..%2Fx", {"vectors": {"a": {"size": 2, "distance": "Cosine"}}}, 501, ""),
         ("PUT", "/collections/x", {"vectors": {"a": {"size": 2, "distance": "Cosine"}}, "shard_number": 2}, 501, "one"),
         ("PUT", "/collections/x", {"vectors": {"a": {"size": 2, "distance": "Manhattan"}}}, 501, "Manhattan"),
-        ("POST", "/collections/docs/points/count", {"exact": True, "shard_key": "a"}, 501, "shard_key"),
-        ("POST", "/collections/docs/points/count", {"filter": {"min_should": {}}}, 501, "min_should"),
-        ("POST", "/collections/docs/points/count", {"filter": {"must": {"key": "n", "match": {"value": True}}}}, 501, "booleans"),
-        ("POST", "/collections/docs/points/count", {"filter": {"must": {"key": "n", "match": {"text": "x"}}}}, 501, "text"),
-        ("POST", "/collections/docs/points/count", {"filter": [1]}, 400, "must be an object"),
-        ("POST", "/collections/docs/points/query", {"query": [1, 0], "using": "dense"}, 400, "dim"),
-        ("POST", "/collections/docs/points/query", {"query": [1, 0, 0, 0], "using": "other"}, 400, "other"),
-        ("POST", "/collections/docs/points/query", {"query": {"fusion": "rrf"}}, 501, "by a vector"),
-        ("POST", "/collections/docs/points/query", {"query": [1, 0, 0, 0], "using": "dense", "limit": -1}, 400, "limit"),
-        ("POST", "/collections/docs/points/delete", {"filter": {}}, 501, "by their ids"),
+        ("POST", f"{POINTS}/count", {"exact": True, "shard_key": "a"}, 501, "shard_key"),
+        ("POST", f"{POINTS}/count", {"filter": {"min_should": {}}}, 501, "min_should"),
+        ("POST", f"{POINTS}/count", {"filter": {"must": {"key": "n", "match": {"value": True}}}}, 501, "booleans"),
+        ("POST", f"{POINTS}/count", {"filter": {"must": {"key": "n", "match": {"text": "x"}}}}, 501, "text"),
+        ("POST", f"{POINTS}/count", {"filter": [1]}, 400, "must be an object"),
+        ("POST", f"{POINTS}/query", {"query": [1, 0], "using": "dense"}, 400, "dim"),
+        ("POST", f"{POINTS}/query", {"query": [1, 0, 0, 0], "using": "other"}, 400, "other"),
+        ("POST", f"{POINTS}/query", {"query": {"fusion": "rrf"}}, 501, "by a vector"),
+        ("POST", f"{POINTS}/query", {"query": [1, 0, 0, 0], "using": "dense", "limit": -1}, 400, "limit"),
+        ("POST", f"{POINTS}/delete", {"filter": {}}, 501, "by their ids"),
         ("PUT", "/collections/docs/points", {"points": [{"id": "x", "vector": {}}]}, 400, ""),
         ("PUT", "/collections/docs/points", {"batch": {}}, 400, "points"),
     ],
-)  # fmt: skip
+)
 def test_what_it_does_not_know_it_refuses(server, method, path, body, status, says):
     answer = server.send(method, path, body)
     assert answer.status_code == status, answer.text

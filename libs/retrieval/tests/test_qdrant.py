@@ -46,23 +46,24 @@ async def _points(store: QdrantAdapter) -> int:
     return (await _raw(store, lambda client: client.count(store._index.alias))).count
 
 
-def _cut(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+async def _die_at(step: str, store: QdrantAdapter, items: list[Item]) -> None:
+    """Writes until that step, and nothing after."""
+
     async def dies(*_: Any, **__: Any) -> None:
         raise CutOff
 
-    monkeypatch.setattr(qdrant_write, name, dies)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(qdrant_write, step, dies)
+        with pytest.raises(CutOff):
+            await store.upsert_embeddings(items)
 
 
 @pytest.mark.parametrize("step", ["set_payload", "_delete_points"])
-async def test_a_writer_that_died_is_made_good_by_the_next(
-    store: QdrantAdapter, item: Items, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+async def test_a_writer_that_died_is_made_good_by_the_next(store: QdrantAdapter, item: Items, step: str) -> None:
     """Dead before the new chunks are visible, or before the old ones are gone: a search sees one version, whole."""
     old, new = ([item(f"v{v} {n}", ordinal=n, version=v) for n in range(5)] for v in (1, 2))
     await store.upsert_embeddings(old)
-    with monkeypatch.context() as patched, pytest.raises(CutOff):
-        _cut(patched, step)
-        await store.upsert_embeddings(new)
+    await _die_at(step, store, new)
     assert await _points(store) == 10
     seen = {hit.metadata["text"] for hit in await store.query(ONES, 20, MINE)}
     version = 1 if step == "set_payload" else 2
@@ -75,27 +76,19 @@ async def test_a_writer_that_died_is_made_good_by_the_next(
     assert {hit.metadata["text"] for hit in await store.query(ONES, 20, MINE)} == {f"v2 {n}" for n in range(5)}
 
 
-async def test_two_visible_versions_still_fill_an_answer(
-    store: QdrantAdapter, item: Items, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_two_visible_versions_still_fill_an_answer(store: QdrantAdapter, item: Items) -> None:
     """All candidates are old chunks of one document: the best of the others come instead."""
     await store.upsert_embeddings([item(f"옛 {n}", ordinal=n, vector=ONES) for n in range(80)])
     await store.upsert_embeddings([item(f"남의 {n}", doc=2, ordinal=n) for n in range(10)])
-    with monkeypatch.context() as patched, pytest.raises(CutOff):
-        _cut(patched, "_delete_points")
-        await store.upsert_embeddings([item("새", version=2, vector=ONES)])
+    await _die_at("_delete_points", store, [item("새", version=2, vector=ONES)])
     texts = [hit.metadata["text"] for hit in await store.query(ONES, 5, MINE)]
     assert texts[0] == "새"
     assert len(texts) == 5
     assert all(text.startswith("남의") for text in texts[1:])
 
 
-async def test_a_deletion_takes_hidden_chunks_along(
-    store: QdrantAdapter, item: Items, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched, pytest.raises(CutOff):
-        _cut(patched, "set_payload")
-        await store.upsert_embeddings([item(ordinal=n) for n in range(3)])
+async def test_a_deletion_takes_hidden_chunks_along(store: QdrantAdapter, item: Items) -> None:
+    await _die_at("set_payload", store, [item(ordinal=n) for n in range(3)])
     assert (await store.count(), await _points(store)) == (0, 3)
     assert await store.delete_by_doc_id(ONE) == 0
     assert await _points(store) == 0

@@ -18,7 +18,7 @@ DEFAULTS: Mapping[str, str] = {
     "JWT_ISSUER": "growfit",
     "MAX_UPLOAD_BYTES": str(200 * 1024 * 1024),
     "VECTOR_BACKEND": "pgvector",
-    # `local` starts the local Qdrant server beside a pgvector, for a migration; QDRANT_URL names another server instead.
+    # `local` starts the local Qdrant server beside pgvector, for a migration; QDRANT_URL names another one instead.
     "QDRANT": "",
     "QDRANT_URL": "",
     "EMBEDDING_API_KEY": "local",

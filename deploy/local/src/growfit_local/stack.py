@@ -25,8 +25,8 @@ OnReady = Callable[[str], None]
 class Stack:
     """Started by one object, reachable by any other one on the same data directory.
 
-    `only` names the processes to run, for tests that need a single server; else they are those that the settings ask for. Unless detached, the stack ends when the
-    process that started it ends, however that happens.
+    `only` names the processes to run, for tests that need a single server; else the settings say which. Unless
+    detached, the stack ends when the process that started it ends, however that happens.
     """
 
     def __init__(
