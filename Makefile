@@ -63,6 +63,10 @@ format: setup ## Format the code and mend what the linter can mend
 bench: setup ## Measure the pipeline, search, memory and start; one table and bench/latest.json
 	@PYTHONPATH=tests/documents $(PY) bench/run.py
 
+.PHONY: bench-vectors
+bench-vectors: setup ## Filtered search in 100,000 vectors, and bulk writes, in pgvector and Qdrant; bench/vectors.json
+	@$(PY) bench/vectors.py
+
 .PHONY: docs
 docs: setup ## Generate docs/asyncapi.json and docs/openapi/ from the code
 	@$(PY) deploy/docs.py
