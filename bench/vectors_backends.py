@@ -4,7 +4,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from growfit_local.servers import PostgresServer, local
 from retrieval import pgvector_index, pgvector_write, qdrant_points, qdrant_write
 from retrieval.bigrams import BigramTerms
 from retrieval.chunks import Chunk, Item, parse_items
+from retrieval.errors import StoreUnavailable
 from retrieval.pgvector import PgVectorAdapter
 from retrieval.qdrant import QdrantAdapter
 from retrieval.store import VectorStoreAdapter
@@ -130,12 +131,13 @@ class Qdrant:
     async def load(self, data: Data, *, done: int) -> None:
         for batch in data.batches(done, len(data), BATCH):
             await self.store.upsert_embeddings(batch)
-        # A server optimises in its own time, and says green when it is done.
+        # A server optimises in its own time, and says green when it is done; the local one says nothing until then.
         while True:
             await asyncio.sleep(_QUIET)
-            found = await self.store._connection.run(lambda client: client.get_collection(self.store._index.alias))
-            if found.status == "green":
-                return
+            with suppress(StoreUnavailable):
+                found = await self.store._connection.run(lambda client: client.get_collection(self.store._index.alias))
+                if found.status == "green":
+                    return
 
 
 @contextmanager
