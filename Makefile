@@ -67,6 +67,10 @@ bench: setup ## Measure the pipeline, search, memory and start; one table and be
 bench-retrieval: setup ## How well search finds: the project's questions, and DATA=path of a KorQuAD file
 	@PYTHONPATH=tests/documents $(PY) bench/finding.py $(if $(DATA),--data "$(DATA)")
 
+.PHONY: bench-vectors
+bench-vectors: setup ## Filtered search in 100,000 vectors, and bulk writes, in pgvector and Qdrant; bench/vectors.json
+	@$(PY) bench/vectors.py
+
 .PHONY: docs
 docs: setup ## Generate docs/asyncapi.json and docs/openapi/ from the code
 	@$(PY) deploy/docs.py

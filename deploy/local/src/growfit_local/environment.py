@@ -115,6 +115,11 @@ def nats(layout: Layout) -> Environment:
     }
 
 
+def qdrant(layout: Layout) -> Environment:
+    """The local server reads the first of Qdrant's own variables; it has no telemetry to be disabled."""
+    return {"QDRANT__SERVICE__API_KEY": layout.secrets["QDRANT_API_KEY"], "QDRANT__TELEMETRY_DISABLED": "true"}
+
+
 def traefik(layout: Layout) -> Environment:
     return {
         "IDENTITY_URL": layout.url("identity"),
@@ -142,6 +147,7 @@ def provision(layout: Layout) -> Environment:
 
 TABLE: Mapping[str, Callable[[Layout], Environment]] = {
     "nats": nats,
+    "qdrant": qdrant,
     "embedder": embedder,
     "identity": identity,
     "org-partner": org_partner,

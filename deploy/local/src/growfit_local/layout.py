@@ -25,6 +25,9 @@ DEFAULTS: Mapping[str, str] = {
     "S3_SECRET_ACCESS_KEY": "",
     "S3_PATH_STYLE": "true",
     "VECTOR_BACKEND": "pgvector",
+    # `local` starts the local Qdrant server beside pgvector, for a migration; QDRANT_URL names another one instead.
+    "QDRANT": "",
+    "QDRANT_URL": "",
     "EMBEDDING_API_KEY": "local",
     "EMBEDDER_THREADS": "",
     "LLM_BASE_URL": "",
@@ -50,6 +53,7 @@ PORTS = (
     "postgres",
     "nats",
     "nats-monitor",
+    "qdrant",
     "embedder",
     "identity",
     "org-partner",
@@ -80,6 +84,10 @@ class Layout:
     def database_url(self, role: str, *, database: str = DATABASE, driver: str = "postgresql+psycopg") -> str:
         password = self.secrets[credentials.ROLES[role]]
         return f"{driver}://{role}:{password}@{ports.LOOPBACK}:{self.ports['postgres']}/{database}"
+
+    @property
+    def qdrant_url(self) -> str:
+        return self.settings["QDRANT_URL"] or self.url("qdrant")
 
     @property
     def nats_url(self) -> str:

@@ -21,6 +21,7 @@ def main() -> int:
         port=arguments.port,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
     )
     uvicorn.Server(config).run()

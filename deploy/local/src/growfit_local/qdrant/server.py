@@ -91,6 +91,9 @@ class Doors:
                 result = await answer(request)
             except QdrantError as error:
                 return _refusal(error, began)
+            except (TypeError, ValueError, AttributeError, OverflowError) as error:
+                # The engine's own reading of a value that no object of its kind can be made of.
+                return _refusal(BadRequest(f"Wrong input: {error}"), began)
             return _json({"result": result, "status": "ok", "time": time.perf_counter() - began})
 
         return respond
