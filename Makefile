@@ -15,7 +15,7 @@ help: ## List the targets
 .PHONY: setup
 setup: .venv/installed ## Find Python 3.12 or newer, install the locked packages, prepare the embedding model
 
-.venv/installed: requirements.lock $(MANIFESTS) deploy/setup.sh
+.venv/installed: requirements.lock $(MANIFESTS) deploy/setup.sh deploy/tessdata.sh
 	@deploy/setup.sh $(MEMBERS)
 	@touch $@
 

@@ -107,8 +107,8 @@ TEXT_UNDECODABLE = Message(
 )
 NO_TEXT = Message(
     "no_text",
-    "문서에서 글자를 찾지 못했습니다. 스캔한 이미지라면 글자가 있는 PDF로 바꿔 올리세요.",
-    "No text was found in the document. If it is a scan, convert it to a PDF with text and upload that.",
+    "문서에서 글자를 찾지 못했습니다. 스캔한 이미지라면 더 선명하게 다시 스캔해 올리세요.",
+    "No text was found in the document. If it is a scan, scan it again more clearly and upload that.",
 )
 TOO_MANY_PAGES = Message(
     "too_many_pages",
@@ -124,6 +124,46 @@ PARSE_LIMIT = Message(
     "parse_limit",
     "문서를 읽는 데 시간이나 메모리가 너무 많이 듭니다. 더 단순한 파일로 저장해 다시 올리세요.",
     "Reading the document takes too much time or memory. Save it as a simpler file and upload that.",
+)
+FILE_DAMAGED = Message(
+    "file_damaged",
+    "파일이 손상되었거나 끝까지 올라오지 않았습니다. 원본을 확인하고 다시 올리세요.",
+    "The file is damaged or incomplete. Check the original and upload it again.",
+)
+FILE_NOT_WHAT_IT_SAYS = Message(
+    "file_not_what_it_says",
+    "파일의 내용이 확장자와 다릅니다. 원래 프로그램에서 다시 저장해 올리세요.",
+    "The content is not what the file's name says. Save it again in the program it comes from and upload that.",
+)
+ARCHIVE_UNSAFE = Message(
+    "archive_unsafe",
+    "파일 안의 압축이 안전하지 않습니다. 원래 프로그램에서 새 파일로 저장해 올리세요.",
+    "The archive inside the file is not safe to open. Save it as a new file in its program and upload that.",
+)
+MACROS_REFUSED = Message(
+    "macros_refused",
+    "매크로가 들어 있는 파일은 받지 않습니다. 매크로 없는 형식(.docx, .xlsx, .pptx)으로 저장해 올리세요.",
+    "Files with macros are not accepted. Save it in a format without macros (.docx, .xlsx, .pptx) and upload that.",
+)
+XML_UNSAFE = Message(
+    "xml_unsafe",
+    "파일 안의 XML이 안전하지 않습니다. 원래 프로그램에서 새 파일로 저장해 올리세요.",
+    "The XML inside the file is not safe to read. Save it as a new file in its program and upload that.",
+)
+IMAGE_TOO_LARGE = Message(
+    "image_too_large",
+    "이미지의 가로세로가 너무 큽니다. 1억 화소까지 처리할 수 있습니다. 줄여서 다시 올리세요.",
+    "The image has too many pixels. The limit is 100 million; scale it down and upload it again.",
+)
+TOO_MANY_SCANS = Message(
+    "too_many_scans",
+    "글자를 이미지에서 읽어야 하는 쪽이 너무 많습니다. {limit}쪽까지 처리할 수 있습니다. 나누어 올리세요.",
+    "Too many pages are pictures whose text must be recognised. The limit is {limit}; upload it in parts.",
+)
+OCR_UNAVAILABLE = Message(
+    "ocr_unavailable",
+    "이 서버에는 글자 인식(OCR)이 설치되어 있지 않아 이미지를 읽을 수 없습니다. 운영자에게 알려 주세요.",
+    "This server cannot recognise text in pictures: OCR is not installed. Tell the operator.",
 )
 PROCESSING_FAILED = Message(
     "processing_failed",
@@ -141,12 +181,18 @@ REASONS = {
         TOO_MANY_PAGES,
         TEXT_TOO_LONG,
         PARSE_LIMIT,
+        FILE_DAMAGED,
+        FILE_NOT_WHAT_IT_SAYS,
+        ARCHIVE_UNSAFE,
+        MACROS_REFUSED,
+        XML_UNSAFE,
+        IMAGE_TOO_LARGE,
+        TOO_MANY_SCANS,
+        OCR_UNAVAILABLE,
         PROCESSING_FAILED,
     )
 }
-REJECTING = frozenset(
-    {PDF_ENCRYPTED.code, PDF_DAMAGED.code, TEXT_UNDECODABLE.code, TOO_MANY_PAGES.code, TEXT_TOO_LONG.code}
-)
+REJECTING = frozenset(REASONS) - {NO_TEXT.code, PARSE_LIMIT.code, OCR_UNAVAILABLE.code, PROCESSING_FAILED.code}
 
 
 class Unreadable(Invalid):

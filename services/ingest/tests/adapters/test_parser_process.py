@@ -13,7 +13,8 @@ from pathlib import Path
 import growfit_documents as documents
 import pytest
 
-from ingest.adapters.parser_process import ChildProcessParser
+from ingest.adapters.ocr_languages import find_tessdata
+from ingest.adapters.parser_process import ChildProcessParser, OcrLimits
 from ingest.config import MIB
 from ingest.errors import Unreadable
 
@@ -27,7 +28,9 @@ GROWTH_KIB = 64 * 1024
 
 @pytest.fixture
 def parser() -> ChildProcessParser:
-    return ChildProcessParser(seconds=SECONDS, memory_bytes=MEMORY, max_pages=50)
+    return ChildProcessParser(
+        seconds=SECONDS, memory_bytes=MEMORY, max_pages=50, ocr=OcrLimits(tessdata=find_tessdata(), max_pages=3)
+    )
 
 
 @pytest.fixture
