@@ -1,14 +1,15 @@
 """Pictures of text: PNG, JPEG, WebP, and TIFF with all its pages."""
 
+import struct
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ingest.adapters.parsers import ocr
 from ingest.adapters.parsers.job import current
-from ingest.adapters.parsers.lines import in_reading_order
 from ingest.adapters.parsers.page import Page, Refused
-from ingest.adapters.parsers.pdf_layout import Composer, Style
+from ingest.adapters.parsers.pdf_layout import OF_INK, Composer, Style
 from ingest.adapters.parsers.pdf_page import Picture
 
 # Decoded, an image takes up to four bytes a pixel; the child may have a gigabyte in all.
@@ -19,40 +20,48 @@ _SMALL = 1_600
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/tiff": "TIFF"}
 _MOST_FRAMES = 10_000
 _DPI = 300
+# What Pillow raises over files that are cut off or forged; an unknown format is an OSError as well.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error)
 
 
 def pages(path: Path) -> Iterator[Page]:
-    image = _open(path)
-    if not ocr.is_available():
-        raise Refused("ocr_unavailable")
-    total = _frames(image)
-    for index in range(total):
-        try:
-            image.seek(index)
-            picture = _grey(image)
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise Refused("file_damaged") from error
-        ocr.begin(index + 1)
-        lines = in_reading_order(ocr.recognise(picture), width=picture.width)
-        made = Composer(Style.of(lines)).compose(lines)
-        yield Page(index + 1, total, made.text, tuple(made.blocks))
+    with path.open("rb") as file, warnings.catch_warnings():
+        # Pillow warns of what it can live with.
+        warnings.simplefilter("ignore")
+        image = _open(file)
+        if not ocr.is_available():
+            raise Refused("ocr_unavailable")
+        total = _frames(image)
+        for index in range(total):
+            picture = _picture(image, index)
+            ocr.begin(index + 1)
+            lines = ocr.recognise(picture)
+            made = Composer(Style.of(lines, larger=OF_INK)).compose(lines)
+            yield Page(index + 1, total, made.text, tuple(made.blocks))
 
 
-def _open(path: Path) -> Any:
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  most documents are no pictures
+def _open(file: BinaryIO) -> Any:
+    from PIL import Image  # noqa: PLC0415  most documents are no pictures
 
     # Sizes are judged here, before anything is decoded; Pillow's own limit would only warn.
     Image.MAX_IMAGE_PIXELS = None
     try:
-        image = Image.open(path, formats=tuple(_FORMATS.values()))
-    except UnidentifiedImageError as error:
-        raise Refused("file_damaged") from error
-    except (OSError, SyntaxError, ValueError) as error:
+        image = Image.open(file, formats=tuple(_FORMATS.values()))
+    except _BROKEN as error:
         raise Refused("file_damaged") from error
     if image.format != _FORMATS.get(current.job.media_type, image.format):
         raise Refused("file_not_what_it_says")
     _check(image)
     return image
+
+
+def _picture(image: Any, index: int) -> Picture:
+    try:
+        image.seek(index)
+        _check(image)
+        return _grey(image)
+    except _BROKEN as error:
+        raise Refused("file_damaged") from error
 
 
 def _frames(image: Any) -> int:
@@ -61,7 +70,7 @@ def _frames(image: Any) -> int:
         return 1
     try:
         count = int(image.n_frames)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except _BROKEN as error:
         raise Refused("file_damaged") from error
     if count > _MOST_FRAMES:
         raise Refused("file_damaged")
@@ -77,7 +86,6 @@ def _grey(image: Any) -> Picture:
     """As a person sees it: turned upright, on white, in a size that Tesseract reads well."""
     from PIL import Image, ImageOps  # noqa: PLC0415  most documents are no pictures
 
-    _check(image)
     if image.format == "JPEG":
         image.draft("L", (image.width, image.height))
     shown = _on_white(image)

@@ -8,7 +8,7 @@ from statistics import median
 
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 # A Korean word with its particles is rarely longer; a longer run may have lost its spaces.
-_LONG_RUN = re.compile(r"[\uac00-\ud7a3]{12,}")
+_LONG_RUN, _OF_WHICH_HANGUL = re.compile(r"[\w.,%]{12,}"), 8
 # In em, beyond the line's own letter spacing. TeX-like tools set words 0.27 apart, tightly set ones 0.1.
 _WORD_GAP = 0.08
 # Between two such gaps lies another column, or another cell, and not a word.
@@ -37,37 +37,58 @@ class Line:
     bold: bool = False
 
 
-def has_doubtful_spaces(text: str) -> bool:
-    """Whether an engine may have lost the spaces of this line, or put one after each letter of a spaced title."""
-    return _is_spread(text) or _LONG_RUN.search(text) is not None
+def may_lack_spaces(text: str) -> bool:
+    """Whether an engine may have lost spaces of this line, and of others on its page."""
+    return any(len(_HANGUL.findall(run)) >= _OF_WHICH_HANGUL for run in _LONG_RUN.findall(text))
 
 
-def _is_spread(text: str) -> bool:
+def is_spread(text: str) -> bool:
+    """Whether each letter seems to be a word, as in the titles on covers."""
     words = text.split()
     single = sum(len(word) == 1 and _HANGUL.match(word) is not None for word in words)
     return len(words) > 1 and single >= 0.8 * len(words)
 
 
-def respaced(glyphs: Sequence[Glyph]) -> str:
-    """The words of a line by the gaps between its letters: a gap is a space when it is wider than the letters' own."""
+def respaced(glyphs: Sequence[Glyph], *, keep: bool = False) -> str:
+    """The words of a line by the gaps between its letters: a gap is a space when it is wider than the letters' own.
+
+    `keep`: the spaces among the glyphs stay as well.
+    """
     letters = [glyph for glyph in glyphs if not glyph.text.isspace()]
     if len(letters) < 2:  # noqa: PLR2004  a single letter has no gap
         return "".join(glyph.text for glyph in letters)
-    hangul = [glyph.right - glyph.left for glyph in letters if _HANGUL.match(glyph.text)]
-    em = max(median(hangul or [glyph.right - glyph.left for glyph in letters]), 0.01)
+    em = _em(letters)
     gaps = [after.left - before.right for before, after in pairwise(letters)]
-    usual = median(gaps)
-    if _all_letters_stand_apart(gaps, em):
-        usual = min(gaps)
+    # Words may be of one letter or two: then most gaps are those between words.
+    usual = min(gaps) if min(gaps) > _WORD_GAP * em else median(gaps)
+    kept = _kept_spaces(glyphs) if keep else set[int]()
     parts = [letters[0].text]
-    for gap, glyph in zip(gaps, letters[1:], strict=True):
-        parts.append(" " + glyph.text if gap > usual + _WORD_GAP * em else glyph.text)
+    for number, (gap, glyph) in enumerate(zip(gaps, letters[1:], strict=True), start=1):
+        is_apart = number in kept or gap > usual + _WORD_GAP * em
+        parts.append(" " + glyph.text if is_apart else glyph.text)
     return "".join(parts)
 
 
-def _all_letters_stand_apart(gaps: Sequence[float], em: float) -> bool:
-    """Words of one or two letters: most gaps may be those between words."""
-    return min(gaps) > _WORD_GAP * em
+def _em(letters: Sequence[Glyph]) -> float:
+    """A Hangul letter is one em wide, or a little less."""
+    hangul = [glyph for glyph in letters if _HANGUL.match(glyph.text)]
+    return max(median(glyph.right - glyph.left for glyph in hangul or letters), 0.01)
+
+
+def _kept_spaces(glyphs: Sequence[Glyph]) -> set[int]:
+    """The numbers of the letters that a space stands before."""
+    kept, number = set[int](), 0
+    for glyph in glyphs:
+        if glyph.text.isspace():
+            kept.add(number)
+        else:
+            number += 1
+    return kept
+
+
+def column_gap(size: float, gaps: Sequence[float]) -> float:
+    """How wide a gap must be to lie between columns; letters that stand apart have wider spaces between words."""
+    return max(COLUMN_GAP * size, 3.5 * median(gaps)) if gaps else COLUMN_GAP * size
 
 
 def in_reading_order(lines: Sequence[Line], *, width: float) -> list[Line]:

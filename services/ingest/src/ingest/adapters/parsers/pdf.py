@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ingest.adapters.parsers import ocr
 from ingest.adapters.parsers.lines import Line, in_reading_order
 from ingest.adapters.parsers.page import Page, Refused
-from ingest.adapters.parsers.pdf_layout import Composer, Style, Table, squashed
+from ingest.adapters.parsers.pdf_layout import OF_INK, Composer, Style, Table, squashed
 from ingest.adapters.parsers.pdf_page import Outline
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _Reading:
         self._style = Style()
         self._outline: Outline = {}
         self._needs_ocr = 0
-        self._letters = 0
+        self._has_letters = False
 
     def pages(self) -> Iterator[Page]:
         total = self._document.total
@@ -60,7 +60,7 @@ class _Reading:
                 step = max(1, total // _SAMPLE_PAGES)
                 self._style = Style.of(self._sample(list(range(0, total, step))[:_SAMPLE_PAGES]))
             yield self._page(index)
-        if self._needs_ocr and not self._letters:
+        if self._needs_ocr and not self._has_letters:
             raise Refused("ocr_unavailable")
 
     def _sample(self, indexes: list[int]) -> Iterator[Line]:
@@ -69,16 +69,21 @@ class _Reading:
                 yield from page.lines()
 
     def _page(self, index: int) -> Page:
+        titles = {squashed(title): level for title, level in self._outline.get(index, ())}
         with self._document.page(index) as page:
-            lines = page.lines()
-            shapes = page.shapes()
-            if _letters(lines) < _LITTLE_TEXT and shapes.has_picture:
-                lines = self._read_again(index, lines) or self._recognise(index, page) or lines
+            lines, shapes = page.lines(), page.shapes()
+            if shapes.has_picture and _letters(lines) < _LITTLE_TEXT:
+                found = self._read_again(index, lines)
+                if not found and (scanned := self._recognise(index, page)):
+                    return self._made(index, Composer(Style.of(scanned, larger=OF_INK), titles), scanned, [])
+                lines = found or lines
             tables = self._tables(index, page) if shapes.is_ruled and lines and page.turned == 0 else []
             lines = in_reading_order(lines, width=page.width)
-        self._letters += _letters(lines)
-        titles = {squashed(title): level for title, level in self._outline.get(index, ())}
-        made = Composer(self._style, titles).compose(lines, tables)
+        return self._made(index, Composer(self._style, titles), lines, tables)
+
+    def _made(self, index: int, composer: Composer, lines: list[Line], tables: list[Table]) -> Page:
+        self._has_letters = self._has_letters or _letters(lines) > 0
+        made = composer.compose(lines, tables)
         return Page(index + 1, self._document.total, made.text, tuple(made.blocks))
 
     def _read_again(self, index: int, lines: list[Line]) -> list[Line]:

@@ -11,8 +11,8 @@ from ingest.adapters.parsers.lines import Line
 from ingest.adapters.parsers.page import PageBuilder
 
 _ITEM = re.compile(r"^(?:[-–•·▪◦●○■□∙*]\s|\(?\d{1,2}[.)]\s|[가-하][.)]\s)")
-# A heading is larger than the text, and short.
-_LARGER, _HEADING_CHARACTERS = 1.15, 120
+# A heading is larger than the text, and short. The height of ink, all that OCR knows, varies with the letters.
+_LARGER, OF_INK, _HEADING_CHARACTERS = 1.15, 1.5, 120
 # Lines of one paragraph follow each other at the page's usual pitch, or nearly.
 _PITCH = 1.3
 _INDENT = 0.7
@@ -36,26 +36,26 @@ class Table:
 
 @dataclass(frozen=True)
 class Style:
-    """What sizes mean in this document. `larger`: those of headings, the largest first. Sizes are in half points."""
+    """What sizes mean in this document. Those above `least` are of headings: `larger`, in half points, falling."""
 
-    body: float = 0.0
+    least: float = 0.0
     larger: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, lines: Iterable[Line]) -> "Style":
+    def of(cls, lines: Iterable[Line], *, larger: float = _LARGER) -> "Style":
         """From a sample of the document's lines; the body's size is that of most characters."""
         weights: Counter[float] = Counter()
         for line in lines:
             weights[_rounded(line.size)] += len(line.text)
         if not weights:
             return cls()
-        body = weights.most_common(1)[0][0]
-        return cls(body, tuple(sorted((size for size in weights if size > body * _LARGER), reverse=True)))
+        least = weights.most_common(1)[0][0] * larger
+        return cls(least, tuple(sorted((size for size in weights if size > least), reverse=True)))
 
     def level(self, line: Line) -> int:
         """1 for the largest heading, 0 for what is none."""
         is_short = len(line.text) <= _HEADING_CHARACTERS and any(map(str.isalnum, line.text))
-        if not self.body or not is_short or line.size <= self.body * _LARGER:
+        if not self.least or not is_short or line.size <= self.least:
             return 0
         return 1 + sum(size > _rounded(line.size) for size in self.larger)
 
@@ -103,8 +103,10 @@ class Composer:
         step = line.top - last.top
         if _ITEM.match(line.text) or not _same_size(last, line) or not -line.size * 0.5 < step < pitch * _PITCH:
             return False
-        is_item = _ITEM.match(held[0].text) is not None
-        return is_item or line.left - last.left < _INDENT * line.size or abs(step) < line.size * 0.5
+        if _ITEM.match(held[0].text):
+            # What stands further left than an item's mark is text again.
+            return line.left >= held[0].left - _INDENT * line.size / 2
+        return line.left - last.left < _INDENT * line.size or _on_one_row(last, line)
 
     def _level(self, line: Line) -> int:
         return self.titles.get(squashed(line.text)) or self.style.level(line)
@@ -114,7 +116,10 @@ class Composer:
             return
         level = self._level(held[0])
         kind = "heading" if level else "item" if _ITEM.match(held[0].text) else "paragraph"
-        self.builder.add((" " if level else "\n").join(line.text for line in held), kind, level=level)
+        parts = [held[0].text]
+        for before, line in pairwise(held):
+            parts += [" " if level or _on_one_row(before, line) else "\n", line.text]
+        self.builder.add("".join(parts), kind, level=level)
 
     def _write(self, table: Table) -> None:
         for number, cells in enumerate(table.rows):
@@ -127,6 +132,10 @@ def squashed(text: str) -> str:
 
 def _same_size(one: Line, other: Line) -> bool:
     return abs(one.size - other.size) <= _SAME_SIZE * max(one.size, other.size)
+
+
+def _on_one_row(one: Line, other: Line) -> bool:
+    return abs(one.top - other.top) < 0.5 * max(one.size, other.size)
 
 
 def _pitch(lines: Sequence[Line]) -> float:

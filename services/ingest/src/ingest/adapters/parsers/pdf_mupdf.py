@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pymupdf
 
-from ingest.adapters.parsers.lines import COLUMN_GAP, Glyph, Line, respaced
+from ingest.adapters.parsers.lines import Glyph, Line, column_gap, respaced
 from ingest.adapters.parsers.page import Refused
 from ingest.adapters.parsers.pdf_page import Outline, Picture
 
@@ -19,6 +20,7 @@ class MupdfDocument:
     """Raises Refused, here and where a page is loaded."""
 
     def __init__(self, path: Path) -> None:
+        pymupdf.no_recommend_layout()
         pymupdf.TOOLS.mupdf_display_errors(False)
         pymupdf.TOOLS.mupdf_display_warnings(False)
         try:
@@ -64,7 +66,7 @@ class MupdfPage:
         width, height = self._page.rect.width, self._page.rect.height
         scale = min(dpi / 72, (most_pixels / max(width * height, 1)) ** 0.5)
         made = self._page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY, alpha=False)
-        return Picture(made.samples, made.width, made.height, made.stride, dpi=max(70, round(scale * 72)))
+        return Picture(made.samples, made.width, made.height, made.stride, dpi=scale * 72)
 
     def tables(self) -> list[tuple[Rectangle, list[list[Rectangle | None]]]]:
         """Each table's place and the places of its cells, row by row. Costs 60 to 300 times what the text does."""
@@ -88,9 +90,10 @@ def _rows(lines: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _runs(characters: list[tuple[Any, Any]]) -> Iterator[list[tuple[Any, Any]]]:
+    gaps = [after["bbox"][0] - before["bbox"][2] for (before, _), (after, _) in pairwise(characters)]
     run: list[tuple[Any, Any]] = []
-    for each in characters:
-        if run and each[0]["bbox"][0] - run[-1][0]["bbox"][2] > COLUMN_GAP * each[1]["size"]:
+    for each, gap in zip(characters, [0.0, *gaps], strict=False):
+        if run and gap > column_gap(each[1]["size"], gaps):
             yield run
             run = []
         run.append(each)

@@ -18,7 +18,7 @@ class Picture:
     width: int
     height: int
     stride: int
-    dpi: int
+    dpi: float
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw
 
-from ingest.adapters.parsers.lines import COLUMN_GAP, Glyph, Line, has_doubtful_spaces, respaced
+from ingest.adapters.parsers.lines import COLUMN_GAP, Glyph, Line, is_spread, may_lack_spaces, respaced
 from ingest.adapters.parsers.page import Refused
 from ingest.adapters.parsers.pdf_page import Outline, Picture, Shapes
 
@@ -68,6 +68,8 @@ class PdfiumPage:
             self._text = page.get_textpage()
         except pypdfium2.PdfiumError as error:
             raise Refused("pdf_damaged") from error
+        self._raw = self._text.raw
+        self._lacks_spaces = False
         self._box: tuple[float, float, float, float] = page.get_cropbox()
         self.turned: int = page.get_rotation() // 90 % 4
 
@@ -80,6 +82,7 @@ class PdfiumPage:
         found: list[Line] = []
         start = 0
         codes = self._codes()
+        self._lacks_spaces = may_lack_spaces(decoded(codes))
         for at, code in enumerate([*codes, _ENDS[0]]):
             if code in _ENDS:
                 found += self._segments(codes, start, at)
@@ -88,14 +91,21 @@ class PdfiumPage:
 
     def _codes(self) -> list[int]:
         """One number for each character that PDFium counts, so that places and characters agree."""
-        count = pdfium.FPDFText_CountChars(self._text)
-        return [pdfium.FPDFText_GetUnicode(self._text, at) for at in range(max(count, 0))]
+        count = max(pdfium.FPDFText_CountChars(self._raw), 0)
+        units = (ctypes.c_ushort * (count + 1))()
+        # In one call, where no character is left out of the text or takes two units of it.
+        if pdfium.FPDFText_GetText(self._raw, 0, count, units) == count + 1:
+            return list(units)[:count]
+        return [pdfium.FPDFText_GetUnicode(self._raw, at) for at in range(count)]
 
     def _segments(self, codes: list[int], start: int, end: int) -> Iterator[Line]:
         """The line's parts between gaps as wide as a column's."""
         begun = start
+        if is_spread(decoded(codes[start:end])):
+            yield from self._line(codes, start, end)
+            return
         for at in range(start + 1, end - 1):
-            if codes[at] == _SPACE != codes[at - 1] and pdfium.FPDFText_IsGenerated(self._text, at):
+            if codes[at] == _SPACE != codes[at - 1] and pdfium.FPDFText_IsGenerated(self._raw, at):
                 before, after = self._place(at - 1), self._place(at + 1)
                 if after[0] - before[2] > COLUMN_GAP * (before[3] - before[1]):
                     yield from self._line(codes, begun, at)
@@ -110,22 +120,26 @@ class PdfiumPage:
         if start == end:
             return
         text = decoded(codes[start:end])
-        if has_doubtful_spaces(text):
-            text = respaced([self._glyph(codes, at) for at in range(start, end)])
+        if (spread := is_spread(text)) or self._lacks_spaces:
+            text = respaced([self._glyph(codes, at) for at in range(start, end)], keep=not spread)
         first, last = self._place(start), self._place(end - 1)
         tallest = max((first, last, self._place((start + end) // 2)), key=lambda each: each[3] - each[1])
         left, right = min(first[0], last[0]), max(first[2], last[2])
-        weight = pdfium.FPDFText_GetFontWeight(self._text, start)
+        weight = pdfium.FPDFText_GetFontWeight(self._raw, start)
         yield Line(text, left, tallest[1], right, tallest[3], tallest[3] - tallest[1], weight >= _BOLD)
 
     def _glyph(self, codes: list[int], at: int) -> Glyph:
-        place = self._place(at)
-        return Glyph(decoded(codes[at : at + 1]), place[0], place[2])
+        left, _, right, _ = self._place(at)
+        x, y = ctypes.c_double(), ctypes.c_double()
+        if self.turned == 0 and pdfium.FPDFText_GetCharOrigin(self._raw, at, ctypes.byref(x), ctypes.byref(y)):
+            # The box begins earlier where the ink does, as under a J.
+            left = max(left, x.value - self._box[0])
+        return Glyph(decoded(codes[at : at + 1]), left, right)
 
     def _place(self, at: int) -> tuple[float, float, float, float]:
         """Left, top, right, bottom of a character's advance box as the page is shown, from its top left."""
         box = pdfium.FS_RECTF()
-        pdfium.FPDFText_GetLooseCharBox(self._text, at, ctypes.byref(box))
+        pdfium.FPDFText_GetLooseCharBox(self._raw, at, ctypes.byref(box))
         left, bottom, right, top = self._box
         match self.turned:
             case 1:
@@ -165,7 +179,7 @@ class PdfiumPage:
         width, height = self._page.get_size()
         scale = min(dpi / 72, (most_pixels / max(width * height, 1)) ** 0.5)
         bitmap = self._page.render(scale=scale, grayscale=True)
-        return Picture(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, dpi=max(70, round(scale * 72)))
+        return Picture(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, dpi=scale * 72)
 
 
 def _extent(shape: Any) -> tuple[float, float]:
@@ -178,7 +192,7 @@ def _extent(shape: Any) -> tuple[float, float]:
 
 def decoded(codes: list[int]) -> str:
     """Characters of their numbers; halves of a surrogate pair become one, a half alone goes."""
-    if all(code < _SURROGATES for code in codes):
+    if max(codes, default=0) < _SURROGATES:
         return "".join(map(chr, codes))
     units = b"".join(chr(code).encode("utf-16-le", "surrogatepass") for code in codes if code < _PAST_UNICODE)
     return units.decode("utf-16-le", "ignore")
