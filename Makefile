@@ -51,6 +51,10 @@ test-isolation: setup ## Every operation for every kind of caller, against tests
 test-fuzz: setup ## schemathesis over all five API descriptions, through the gateway, on a stack of its own
 	@PYTHONPATH=tests/isolation $(PY) tests/fuzz/run.py
 
+.PHONY: test-hostile
+test-hostile: setup ## Hostile files through the whole stack, with good ones beside them (some 5 minutes)
+	@$(PY) -m pytest -q -s tests/hostile/proof.py $(ARGS)
+
 .PHONY: check
 check: setup ## Format, lint, types, imports, migrations, compose file; changes nothing
 	@PY=$(PY) deploy/check.sh $(SERVICES)

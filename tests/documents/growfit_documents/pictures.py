@@ -44,7 +44,8 @@ def rendered(paper: pymupdf.Page, *, dpi: int) -> Image.Image:
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     target = io.BytesIO()
-    image.save(target, kind, **options)
+    # A copy: an image keeps how it was saved, and the next format stumbles over it.
+    image.copy().save(target, kind, **options)
     return target.getvalue()
 
 
@@ -61,7 +62,7 @@ def sideways_jpeg(*, seed: int = 1) -> bytes:
 
 
 def tiff_of_pages(count: int = 2) -> bytes:
-    first, *others = [picture(seed=seed) for seed in range(1, count + 1)]
+    first, *others = [picture(seed=seed).copy() for seed in range(1, count + 1)]
     return encoded(first, "TIFF", save_all=True, append_images=others, compression="tiff_lzw")
 
 

@@ -71,7 +71,7 @@ OLD_OFFICE = Message(
 MACRO_FILE = Message(
     "macro_file",
     "{extension}은(는) 매크로가 들어 있는 형식이라 받지 않습니다. .docx, .xlsx, .pptx로 저장해 올리세요.",
-    "{extension} is a format with macros, which is not accepted. Save the file as .docx, .xlsx or .pptx and upload that.",
+    "{extension} is a format with macros, which is not accepted. Save the file as .docx, .xlsx or .pptx instead.",
 )
 PROTECTED_OFFICE = Message(
     "protected_office_file",

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 _LINE_LIMIT = 16 * 1024**2
 _PARSERS_AT_ONCE = 2
+# A usual document is read in a second. What takes longer makes way for those behind it, and runs when they do not.
+_QUICK_SECONDS = 3.0
+_SLOW_NICENESS = 10
 _WALLS = {"landlock", "seccomp"}
 
 
@@ -53,18 +56,27 @@ class ChildProcessParser:
         self._told_of_walls = False
 
     async def pages(self, path: Path, media_type: str) -> AsyncIterator[PageText]:
-        async with self._turn:
-            child = await self._start(path, media_type)
-            try:
-                async with asyncio.timeout(self._seconds) as deadline:
-                    async for page in self._read(child, deadline):
-                        yield page
-            except (TimeoutError, Broken) as error:
-                raise Unreadable(PARSE_LIMIT) from error
-            finally:
-                with suppress(ProcessLookupError):
-                    child.kill()
-                await child.wait()
+        turn = Turn(self._turn)
+        await turn.take()
+        try:
+            async for page in self._pages_of(await self._start(path, media_type), turn):
+                yield page
+        finally:
+            turn.give_back()
+
+    async def _pages_of(self, child: asyncio.subprocess.Process, turn: "Turn") -> AsyncIterator[PageText]:
+        making_way = asyncio.get_running_loop().call_later(_QUICK_SECONDS, turn.make_way, child.pid)
+        try:
+            async with asyncio.timeout(self._seconds) as deadline:
+                async for page in self._read(child, deadline):
+                    yield page
+        except (TimeoutError, Broken) as error:
+            raise Unreadable(PARSE_LIMIT) from error
+        finally:
+            making_way.cancel()
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
 
     async def _start(self, path: Path, media_type: str) -> asyncio.subprocess.Process:
         job = Job(
@@ -135,6 +147,28 @@ class ChildProcessParser:
                 "network",
                 " and no ".join(sorted(missing)),
             )
+
+
+class Turn:
+    """A place among those that are parsed at once, given back once however often that is asked for."""
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places = places
+        self._is_held = False
+
+    async def take(self) -> None:
+        await self._places.acquire()
+        self._is_held = True
+
+    def give_back(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._places.release()
+
+    def make_way(self, pid: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.setpriority(os.PRIO_PROCESS, pid, _SLOW_NICENESS)
+        self.give_back()
 
 
 def _import_path() -> str:
