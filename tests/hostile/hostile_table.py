@@ -88,8 +88,8 @@ TEXTS = {
     "bytes of no encoding": Case(documents.broken_utf8, "a.txt", REJECTED, "text_undecodable", True),
     "blanks alone": Case(documents.blank_text, "a.txt", FAILED, "no_text"),
     "a NUL": Case(documents.text_with_nul, "a.txt", REFUSED, "type_unsupported"),
-    "a name that runs backwards": Case(lambda: "가나다 라마바".encode(), "\u202excod.exe\u202c.txt", READY),
-    "a name of control characters": Case(lambda: "하나 둘 셋 넷".encode(), "\x01\x02\n\r\x7f/../x.txt", READY),
+    "a name that runs backwards": Case("가나다 라마바".encode, "\u202excod.exe\u202c.txt", READY),
+    "a name of control characters": Case("하나 둘 셋 넷".encode, "\x01\x02\n\r\x7f/../x.txt", READY),
     "a program called text": Case(documents.exe_bytes, "a.txt", REFUSED, "type_unsupported"),
 }
 # Read by the parsers of archives and marked-up text.

@@ -86,6 +86,8 @@ def ingest(layout: Layout) -> Environment:
         | {
             "STORAGE_URL": layout.home.documents.as_uri(),
             "MAX_UPLOAD_BYTES": layout.settings["MAX_UPLOAD_BYTES"],
+            "PARSE_SECONDS": layout.settings["PARSE_SECONDS"],
+            "MAX_OCR_PAGES": layout.settings["MAX_OCR_PAGES"],
         }
     )
 

@@ -17,6 +17,8 @@ DEFAULTS: Mapping[str, str] = {
     "LOG_LEVEL": "INFO",
     "JWT_ISSUER": "growfit",
     "MAX_UPLOAD_BYTES": str(200 * 1024 * 1024),
+    "PARSE_SECONDS": "120",
+    "MAX_OCR_PAGES": "200",
     "VECTOR_BACKEND": "pgvector",
     "EMBEDDING_API_KEY": "local",
     "EMBEDDER_THREADS": "",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.adapters.child_lines import Broken, Lines
-from ingest.adapters.parsers.job import Job
+from ingest.adapters.parsers.job import WALL_SECONDS, Job
 from ingest.errors import (
     FILE_DAMAGED,
     NO_TEXT,
@@ -32,14 +32,14 @@ log = logging.getLogger(__name__)
 _LINE_LIMIT = 16 * 1024**2
 _PARSERS_AT_ONCE = 2
 # A usual document is read in a second. What takes longer makes way for those behind it, and runs when they do not.
-_QUICK_SECONDS = 3.0
-_SLOW_NICENESS = 10
+_QUICK_SECONDS = 2.0
+_SLOW_NICENESS = 15
 _WALLS = {"landlock", "seccomp"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class OcrLimits:
-    """`tessdata`: the folder of Tesseract's languages, None where none is installed. `seconds`: for one page."""
+    """`tessdata`: the folder of Tesseract's languages, None where none is installed. `seconds`: of processor, a page."""
 
     tessdata: Path | None = None
     seconds: int = 30
@@ -47,6 +47,8 @@ class OcrLimits:
 
 
 class ChildProcessParser:
+    """`seconds`: of processor; WALL_SECONDS times as many by the clock."""
+
     def __init__(self, *, seconds: int, memory_bytes: int, max_pages: int, ocr: OcrLimits | None = None) -> None:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
@@ -67,7 +69,7 @@ class ChildProcessParser:
     async def _pages_of(self, child: asyncio.subprocess.Process, turn: "Turn") -> AsyncIterator[PageText]:
         making_way = asyncio.get_running_loop().call_later(_QUICK_SECONDS, turn.make_way, child.pid)
         try:
-            async with asyncio.timeout(self._seconds) as deadline:
+            async with asyncio.timeout(WALL_SECONDS * self._seconds) as deadline:
                 async for page in self._read(child, deadline):
                     yield page
         except (TimeoutError, Broken) as error:
@@ -136,7 +138,7 @@ class ChildProcessParser:
         until = deadline.when()
         if scans > self._ocr.max_pages or until is None:
             raise Unreadable(TOO_MANY_SCANS, limit=self._ocr.max_pages)
-        deadline.reschedule(until + self._ocr.seconds)
+        deadline.reschedule(until + WALL_SECONDS * self._ocr.seconds)
 
     def _note_walls(self, walls: list[object]) -> None:
         missing = _WALLS - {str(each) for each in walls}

@@ -5,6 +5,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 
+# A second of processor may take so many on a busy machine, where parsing has the lowest priority.
+WALL_SECONDS = 3
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """`seconds`: of processor, without OCR; each page of OCR adds `ocr_seconds`, for `max_ocr_pages` pages at most.

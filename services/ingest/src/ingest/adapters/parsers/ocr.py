@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from ingest.adapters.parsers.job import current
+from ingest.adapters.parsers.job import WALL_SECONDS, current
 from ingest.adapters.parsers.lines import COLUMN_GAP, Line
 from ingest.adapters.parsers.ocr_columns import zones
 from ingest.adapters.parsers.page import Refused
@@ -44,7 +44,7 @@ def recognise(picture: Picture) -> list[Line]:
     engine = _engine()
     engine.SetImageBytes(picture.pixels, picture.width, picture.height, 1, picture.stride)
     engine.SetSourceResolution(max(_LEAST_DPI, round(picture.dpi)))
-    until = time.monotonic() + current.job.ocr_seconds
+    until = time.monotonic() + WALL_SECONDS * current.job.ocr_seconds
     found: list[Line] = []
     for zone in zones(picture):
         engine.SetRectangle(*zone)
