@@ -2,7 +2,8 @@
 
     from growfit_documents import encrypted_pdf, korean_page, korean_pdf
 
-Needs PyMuPDF alone, and no pytest.
+`typeset` has PDFs as different tools set them, `pictures` scans and photographs, the `hostile_…` modules what means harm.
+Needs PyMuPDF and Pillow, and no pytest.
 """
 
 from growfit_documents.hostile import (

@@ -39,7 +39,7 @@ _WALLS = {"landlock", "seccomp"}
 
 @dataclass(frozen=True, kw_only=True)
 class OcrLimits:
-    """`tessdata`: the folder of Tesseract's languages, None where none is installed. `seconds`: of processor, a page."""
+    """`tessdata`: the folder of Tesseract's languages, None where there is none. `seconds`: of processor, a page."""
 
     tessdata: Path | None = None
     seconds: int = 30

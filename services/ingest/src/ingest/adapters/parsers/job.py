@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
-
 # A second of processor may take so many on a busy machine, where parsing has the lowest priority.
 WALL_SECONDS = 3
 
