@@ -2,7 +2,7 @@
 
     from growfit_documents import encrypted_pdf, korean_page, korean_pdf
 
-`typeset` has PDFs as different tools set them, `pictures` scans and photographs, the `hostile_…` modules what means harm.
+`typeset` has PDFs as different tools set them, `pictures` scans and photographs, `hostile_…` what means harm.
 Needs PyMuPDF and Pillow, and no pytest.
 """
 
