@@ -15,7 +15,7 @@ help: ## List the targets
 .PHONY: setup
 setup: .venv/installed ## Find Python 3.12 or newer, install the locked packages, prepare the embedding model
 
-.venv/installed: requirements.lock $(MANIFESTS) deploy/setup.sh
+.venv/installed: requirements.lock $(MANIFESTS) deploy/setup.sh deploy/tessdata.sh
 	@deploy/setup.sh $(MEMBERS)
 	@touch $@
 
@@ -50,6 +50,10 @@ test-isolation: setup ## Every operation for every kind of caller, against tests
 .PHONY: test-fuzz
 test-fuzz: setup ## schemathesis over all five API descriptions, through the gateway, on a stack of its own
 	@PYTHONPATH=tests/isolation $(PY) tests/fuzz/run.py
+
+.PHONY: test-hostile
+test-hostile: setup ## Hostile files through the whole stack, with good ones beside them (some 5 minutes)
+	@$(PY) -m pytest -q -s tests/hostile/proof.py $(ARGS)
 
 .PHONY: check
 check: setup ## Format, lint, types, imports, migrations, compose file; changes nothing

@@ -89,6 +89,8 @@ def ingest(layout: Layout) -> Environment:
             "STORAGE_URL": layout.settings["STORAGE_URL"] or layout.home.documents.as_uri(),
             "LINK_SIGNING_KEY": layout.secrets["INGEST_LINK_SIGNING_KEY"],
             "MAX_UPLOAD_BYTES": layout.settings["MAX_UPLOAD_BYTES"],
+            "PARSE_SECONDS": layout.settings["PARSE_SECONDS"],
+            "MAX_OCR_PAGES": layout.settings["MAX_OCR_PAGES"],
         }
     )
 

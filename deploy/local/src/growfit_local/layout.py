@@ -24,6 +24,8 @@ DEFAULTS: Mapping[str, str] = {
     "S3_ACCESS_KEY_ID": "",
     "S3_SECRET_ACCESS_KEY": "",
     "S3_PATH_STYLE": "true",
+    "PARSE_SECONDS": "120",
+    "MAX_OCR_PAGES": "200",
     "VECTOR_BACKEND": "pgvector",
     # `local` starts the local Qdrant server beside pgvector, for a migration; QDRANT_URL names another one instead.
     "QDRANT": "",

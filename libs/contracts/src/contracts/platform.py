@@ -13,7 +13,23 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 MIB = 1024**2
 _PIB = 1024**5
 
-MEDIA_TYPES = ("application/pdf", "text/plain", "text/markdown")
+_OPENXML = "application/vnd.openxmlformats-officedocument"
+MEDIA_TYPES = (
+    "application/pdf",
+    "text/plain",
+    "text/markdown",
+    "text/csv",
+    "text/html",
+    f"{_OPENXML}.wordprocessingml.document",
+    f"{_OPENXML}.presentationml.presentation",
+    f"{_OPENXML}.spreadsheetml.sheet",
+    "application/x-hwp",
+    "application/hwp+zip",
+    "image/png",
+    "image/jpeg",
+    "image/webp",
+    "image/tiff",
+)
 
 # scheme://host[:port], as browsers send it.
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", max_length=200)]

@@ -128,7 +128,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("security.email_verification_required", "yes", "true 또는 false", "boolean"),
     ("security.email_verification_required", 1, "true 또는 false", "boolean"),
     ("security.sign_up_mode", "OPEN", "'open', 'invite_only', 'closed'", "'open', 'invite_only' or 'closed'"),
-    ("api.allowed_types", ["image/png"], "'application/pdf'", "'application/pdf'"),
+    ("api.allowed_types", ["image/gif"], "'application/pdf'", "'application/pdf'"),
     ("api.allowed_types", "application/pdf", "목록", "list"),
     ("api.cors_origins", ["https://app.example/"], "형식", "pattern"),
     ("api.cors_origins", ["*"], "형식", "pattern"),

@@ -42,3 +42,7 @@ class Settings(ServiceSettings):
     parse_seconds: int = Field(default=120, gt=0)
     parse_memory_bytes: int = Field(default=1024 * MIB, gt=0)
     max_pages: int = Field(default=10_000, gt=0)
+    # Pages that are pictures. Empty: the folder that set-up or the system has (`ingest.adapters.ocr_languages`).
+    ocr_tessdata: str = ""
+    ocr_page_seconds: int = Field(default=30, gt=0)
+    max_ocr_pages: int = Field(default=200, ge=0)

@@ -65,6 +65,21 @@ TYPE_MISMATCH = Message(
     "파일 이름은 {extension}인데 내용은 {found}입니다. 확장자를 맞게 고쳐 다시 올리세요.",
     "The name says {extension}, the content is {found}. Give the file its right extension and upload it again.",
 )
+OLD_OFFICE = Message(
+    "old_office_format",
+    "{extension}의 이 형식은 오래되어 받지 않습니다. .docx, .xlsx, .pptx, 새 .hwp 또는 PDF로 저장해 올리세요.",
+    "This format of {extension} is too old. Save the file as .docx, .xlsx, .pptx, a newer .hwp or PDF and upload that.",
+)
+MACRO_FILE = Message(
+    "macro_file",
+    "{extension}은(는) 매크로가 들어 있는 형식이라 받지 않습니다. .docx, .xlsx, .pptx로 저장해 올리세요.",
+    "{extension} is a format with macros, which is not accepted. Save the file as .docx, .xlsx or .pptx instead.",
+)
+PROTECTED_OFFICE = Message(
+    "protected_office_file",
+    "암호로 보호되었거나 옛 형식인 {extension} 파일입니다. 암호를 풀고 {extension}(으)로 다시 저장해 올리세요.",
+    "This {extension} file has a password or an older format inside. Remove the password and save it as {extension}.",
+)
 DOCUMENT_DUPLICATE = Message(
     "document_duplicate",
     "같은 파일을 이미 올렸습니다: 「{document_title}」. 그래도 올리려면 duplicate=allow를 보내세요.",
@@ -299,13 +314,13 @@ ARCHIVE_UNSAFE = Message(
     "파일 안에 안전하지 않은 항목이 있습니다. 원래 프로그램에서 새 파일로 저장해 올리세요.",
     "The file holds unsafe entries. Save it as a new file from its program and upload that.",
 )
-XML_ENTITIES = Message(
-    "xml_entities",
+XML_UNSAFE = Message(
+    "xml_unsafe",
     "파일 안의 XML에 허용되지 않는 선언(DTD)이 있습니다. 원래 프로그램에서 새 파일로 저장해 올리세요.",
     "XML in the file has a document type declaration, which is not allowed. Save it as a new file and upload that.",
 )
-HAS_MACROS = Message(
-    "has_macros",
+MACROS_REFUSED = Message(
+    "macros_refused",
     "매크로가 들어 있는 파일입니다. 매크로 없이(.docx, .pptx, .xlsx) 저장해 다시 올리세요.",
     "The file contains macros. Save it without macros (.docx, .pptx, .xlsx) and upload it again.",
 )
@@ -321,8 +336,8 @@ TABLE_TOO_LARGE = Message(
 )
 NO_TEXT = Message(
     "no_text",
-    "문서에서 글자를 찾지 못했습니다. 스캔한 이미지라면 글자가 있는 PDF로 바꿔 올리세요.",
-    "No text was found in the document. If it is a scan, convert it to a PDF with text and upload that.",
+    "문서에서 글자를 찾지 못했습니다. 스캔한 이미지라면 더 선명하게 다시 스캔해 올리세요.",
+    "No text was found in the document. If it is a scan, scan it again more clearly and upload that.",
 )
 TOO_MANY_PAGES = Message(
     "too_many_pages",
@@ -338,6 +353,21 @@ PARSE_LIMIT = Message(
     "parse_limit",
     "문서를 읽는 데 시간이나 메모리가 너무 많이 듭니다. 더 단순한 파일로 저장해 다시 올리세요.",
     "Reading the document takes too much time or memory. Save it as a simpler file and upload that.",
+)
+IMAGE_TOO_LARGE = Message(
+    "image_too_large",
+    "이미지의 가로세로가 너무 큽니다. 1억 화소까지 처리할 수 있습니다. 줄여서 다시 올리세요.",
+    "The image has too many pixels. The limit is 100 million; scale it down and upload it again.",
+)
+TOO_MANY_SCANS = Message(
+    "too_many_scans",
+    "글자를 이미지에서 읽어야 하는 쪽이 너무 많습니다. {limit}쪽까지 처리할 수 있습니다. 나누어 올리세요.",
+    "Too many pages are pictures whose text must be recognised. The limit is {limit}; upload it in parts.",
+)
+OCR_UNAVAILABLE = Message(
+    "ocr_unavailable",
+    "이 서버에는 글자 인식(OCR)이 설치되어 있지 않아 이미지를 읽을 수 없습니다. 운영자에게 알려 주세요.",
+    "This server cannot recognise text in pictures: OCR is not installed. Tell the operator.",
 )
 PROCESSING_FAILED = Message(
     "processing_failed",
@@ -362,38 +392,34 @@ REASONS = {
         FILE_NOT_WHAT_IT_SAYS,
         ARCHIVE_TOO_LARGE,
         ARCHIVE_UNSAFE,
-        XML_ENTITIES,
-        HAS_MACROS,
+        XML_UNSAFE,
+        MACROS_REFUSED,
         HWP_DISTRIBUTION,
         TABLE_TOO_LARGE,
         NO_TEXT,
         TOO_MANY_PAGES,
         TEXT_TOO_LONG,
         PARSE_LIMIT,
+        IMAGE_TOO_LARGE,
+        TOO_MANY_SCANS,
+        OCR_UNAVAILABLE,
         PROCESSING_FAILED,
         CANCELLED,
         EMBEDDING_UNAVAILABLE,
         STORAGE_UNAVAILABLE,
     )
 }
-REJECTING = frozenset(
-    {
-        PDF_ENCRYPTED.code,
-        PDF_DAMAGED.code,
-        TEXT_UNDECODABLE.code,
-        FILE_DAMAGED.code,
-        FILE_ENCRYPTED.code,
-        FILE_NOT_WHAT_IT_SAYS.code,
-        ARCHIVE_TOO_LARGE.code,
-        ARCHIVE_UNSAFE.code,
-        XML_ENTITIES.code,
-        HAS_MACROS.code,
-        HWP_DISTRIBUTION.code,
-        TABLE_TOO_LARGE.code,
-        TOO_MANY_PAGES.code,
-        TEXT_TOO_LONG.code,
-    }
+# What became of the file, or of what it needed, and not the file itself.
+_NOT_THE_FILES_FAULT = (
+    NO_TEXT,
+    PARSE_LIMIT,
+    OCR_UNAVAILABLE,
+    PROCESSING_FAILED,
+    CANCELLED,
+    EMBEDDING_UNAVAILABLE,
+    STORAGE_UNAVAILABLE,
 )
+REJECTING = frozenset(REASONS) - {message.code for message in _NOT_THE_FILES_FAULT}
 
 
 # Why a whole upload of several requests cannot be a document.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from chassis.access import Access, projected_access
 from chassis.database import Database
 from ingest.adapters.embedder_remote import RemoteEmbedder
-from ingest.adapters.parser_process import ChildProcessParser
+from ingest.adapters.ocr_languages import find_tessdata
+from ingest.adapters.parser_process import ChildProcessParser, OcrLimits
 from ingest.adapters.storage_obstore import ObstoreStorage
 from ingest.config import Settings
 from ingest.models import ACCESS, PLUMBING
@@ -90,7 +91,14 @@ def wire(settings: Settings) -> Wired:
         {model.name: settings.embedding_provider},
     )
     parser = ChildProcessParser(
-        seconds=settings.parse_seconds, memory_bytes=settings.parse_memory_bytes, max_pages=settings.max_pages
+        seconds=settings.parse_seconds,
+        memory_bytes=settings.parse_memory_bytes,
+        max_pages=settings.max_pages,
+        ocr=OcrLimits(
+            tessdata=find_tessdata(settings.ocr_tessdata),
+            seconds=settings.ocr_page_seconds,
+            max_pages=settings.max_ocr_pages,
+        ),
     )
     access = projected_access(settings, database, ACCESS)
     embedding = EmbeddingService(database, {model.name: RemoteEmbedder(embeddings)}, analyser, book=book)

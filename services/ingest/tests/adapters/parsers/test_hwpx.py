@@ -43,7 +43,7 @@ def test_what_is_repeated_or_hidden_is_left_out(read) -> None:
         (hangul.hwpx(more={"Contents/section0.xml": "<hs:sec"}), "file_damaged"),
         (office.rezipped(hangul.hwpx(), {"Contents/section0.xml": None}), "file_damaged"),
         (hangul.hwpx(more={"META-INF/manifest.xml": ENCRYPTED}), "file_encrypted"),
-        (hangul.hwpx(more={"Contents/section0.xml": "<!DOCTYPE a><a/>"}), "xml_entities"),
+        (hangul.hwpx(more={"Contents/section0.xml": "<!DOCTYPE a><a/>"}), "xml_unsafe"),
         (hangul.hwpx(more={"../a": "x"}), "archive_unsafe"),
     ],
     ids=["word", "cut", "broken", "no section", "encrypted", "entities", "names"],

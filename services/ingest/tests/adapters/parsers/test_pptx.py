@@ -57,8 +57,8 @@ def test_groups_columns_merged_cells_and_empty_slides(read, outline) -> None:
         (office.pptx(1)[:9000], "file_damaged"),
         (office.rezipped(office.pptx(1), {"ppt/slides/slide1.xml": b"<p:sld"}), "file_damaged"),
         (office.rezipped(office.pptx(1), {"ppt/slides/slide1.xml": None}), "file_damaged"),
-        (office.rezipped(office.pptx(1), {"ppt/vbaProject.bin": b"x"}), "has_macros"),
-        (office.rezipped(office.pptx(1), {"ppt/slides/slide1.xml": b"<!DOCTYPE a><a/>"}), "xml_entities"),
+        (office.rezipped(office.pptx(1), {"ppt/vbaProject.bin": b"x"}), "macros_refused"),
+        (office.rezipped(office.pptx(1), {"ppt/slides/slide1.xml": b"<!DOCTYPE a><a/>"}), "xml_unsafe"),
     ],
     ids=["word", "cut", "broken", "missing", "macros", "entities"],
 )

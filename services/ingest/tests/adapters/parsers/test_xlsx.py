@@ -105,8 +105,8 @@ def test_an_empty_workbook_has_the_name_of_its_sheet_alone(read) -> None:
         (office.xlsx()[:3000], "file_damaged"),
         (office.rezipped(office.xlsx(), {"xl/workbook.xml": b"<workbook"}), "file_damaged"),
         (office.rezipped(office.xlsx(), {SHEET: b"<worksheet><sheetData><row"}), "file_damaged"),
-        (office.rezipped(office.xlsx(), {"xl/vbaProject.bin": b"x"}), "has_macros"),
-        (office.rezipped(office.xlsx(), {"xl/sharedStrings.xml": b"<!DOCTYPE a><a/>"}), "xml_entities"),
+        (office.rezipped(office.xlsx(), {"xl/vbaProject.bin": b"x"}), "macros_refused"),
+        (office.rezipped(office.xlsx(), {"xl/sharedStrings.xml": b"<!DOCTYPE a><a/>"}), "xml_unsafe"),
     ],
     ids=["word", "cut", "broken", "half a sheet", "macros", "entities"],
 )

@@ -48,7 +48,7 @@ LIMITS = Limits()
 def opened(path: Path, media_type: str, *, limits: Limits = LIMITS) -> Iterator[ZipFile]:
     """The archive, when it is a harmless one of this type. Nested archives are bytes like others: nobody opens them.
 
-    Raises Refused: file_damaged, file_encrypted, archive_unsafe, archive_too_large, has_macros, xml_entities,
+    Raises Refused: file_damaged, file_encrypted, archive_unsafe, archive_too_large, macros_refused, xml_unsafe,
     file_not_what_it_says.
     """
     with damage_is_refused(), _directory(path) as archive:
@@ -122,7 +122,7 @@ def _check_entries(entries: list[ZipInfo], limits: Limits) -> None:
     if sum(entry.file_size for entry in entries) > limits.total_bytes:
         raise Refused("archive_too_large")
     if any(map(_is_macro, entries)):
-        raise Refused("has_macros")
+        raise Refused("macros_refused")
 
 
 def _is_harmless(entry: ZipInfo) -> bool:

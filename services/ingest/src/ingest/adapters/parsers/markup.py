@@ -21,7 +21,7 @@ class _Rooted(Exception):
 def check_prolog(name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The chunks of one entry, unchanged.
 
-    Raises Refused: xml_entities, and file_damaged for what begins as XML and is none.
+    Raises Refused: xml_unsafe, and file_damaged for what begins as XML and is none.
     """
     parser = None if name.lower().endswith(_PICTURES) else _parser()
     start = b""
@@ -40,7 +40,7 @@ def _parser() -> expat.XMLParserType:
 
 
 def _refuse(*_: Any) -> None:
-    raise Refused("xml_entities")
+    raise Refused("xml_unsafe")
 
 
 def _stop(*_: Any) -> None:
