@@ -30,6 +30,7 @@ DEFAULTS: Mapping[str, str] = {
     # `local` starts the local Qdrant server beside pgvector, for a migration; QDRANT_URL names another one instead.
     "QDRANT": "",
     "QDRANT_URL": "",
+    "QDRANT_API_KEY": "",
     "EMBEDDING_API_KEY": "local",
     "EMBEDDER_THREADS": "",
     "LLM_BASE_URL": "",
@@ -88,8 +89,17 @@ class Layout:
         return f"{driver}://{role}:{password}@{ports.LOOPBACK}:{self.ports['postgres']}/{database}"
 
     @property
-    def qdrant_url(self) -> str:
-        return self.settings["QDRANT_URL"] or self.url("qdrant")
+    def runs_qdrant(self) -> bool:
+        """Vectors live there, or a migration moves them. Who has a server of his own names it in QDRANT_URL."""
+        chosen = self.settings["VECTOR_BACKEND"] == "qdrant" or self.settings["QDRANT"] == "local"
+        return chosen and not self.settings["QDRANT_URL"]
+
+    @property
+    def qdrant(self) -> dict[str, str]:
+        """What services are told of Qdrant; empty texts where there is none."""
+        if self.runs_qdrant:
+            return {"QDRANT_URL": self.url("qdrant"), "QDRANT_API_KEY": self.secrets["QDRANT_API_KEY"]}
+        return {name: self.settings[name] for name in ("QDRANT_URL", "QDRANT_API_KEY")}
 
     @property
     def nats_url(self) -> str:

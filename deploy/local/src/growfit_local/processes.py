@@ -56,9 +56,7 @@ def _qdrant(layout: Layout) -> list[str]:
 
 
 def _with_qdrant(layout: Layout) -> bool:
-    """Vectors live there, or a migration moves them. Who has a server of his own names it in QDRANT_URL."""
-    chosen = layout.settings["VECTOR_BACKEND"] == "qdrant" or layout.settings["QDRANT"] == "local"
-    return chosen and not layout.settings["QDRANT_URL"]
+    return layout.runs_qdrant
 
 
 def _embedder(layout: Layout) -> list[str]:

@@ -1,6 +1,6 @@
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from chassis.settings import ServiceSettings
 
@@ -24,9 +24,12 @@ class Settings(ServiceSettings):
     max_bulk_bytes: int = Field(default=1024 * MIB, gt=0)
     # Of download links: base64 of 32 bytes. Several divided by commas: the first one signs, all of them are believed.
     link_signing_key: SecretStr
-    # The only backend of this version; another value is refused at start rather than ignored.
-    vector_backend: Literal["pgvector"] = "pgvector"
+    # Of a new installation's first index. A running one moves by a migration.
+    vector_backend: Literal["pgvector", "qdrant"] = "pgvector"
     vector_database_url: str
+    # Empty: there is none, and no index may lead there.
+    qdrant_url: str = Field(default="", pattern=r"^(https?://[^\s/]+\S*)?$")
+    qdrant_api_key: SecretStr = SecretStr("")
     embedding_base_url: str
     embedding_model: str = "multilingual-e5-small"
     # The name that usage is booked under.
@@ -46,3 +49,9 @@ class Settings(ServiceSettings):
     ocr_tessdata: str = ""
     ocr_page_seconds: int = Field(default=30, gt=0)
     max_ocr_pages: int = Field(default=200, ge=0)
+
+    @model_validator(mode="after")
+    def _can_write_its_own_index(self) -> Self:
+        if self.vector_backend == "qdrant" and not self.qdrant_url:
+            raise ValueError("VECTOR_BACKEND=qdrant needs QDRANT_URL")
+        return self

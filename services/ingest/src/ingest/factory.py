@@ -145,8 +145,16 @@ def make_store(settings: Settings, name: IndexName, *, analyser: TermAnalyser) -
         model = get_model(name.model)
     except ModelUnknown as error:
         raise LookupError(name.model) from error
-    if name.backend == "pgvector" and model.dimension == name.dimension:
+    if model.dimension != name.dimension:
+        raise LookupError(name.index_id)
+    if name.backend == "pgvector":
         return PgVectorAdapter(settings.vector_database_url, model=model, analyser=analyser)
+    if name.backend == "qdrant" and settings.qdrant_url:
+        # Its client takes seconds and 60 MB to import, and most installations have no Qdrant.
+        from retrieval.qdrant import QdrantAdapter  # noqa: PLC0415
+
+        key = settings.qdrant_api_key.get_secret_value()
+        return QdrantAdapter(settings.qdrant_url, api_key=key, model=model, analyser=analyser)
     raise LookupError(name.index_id)
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ingest.adapters.parser_child import MAX_CHARACTERS
+from ingest.adapters.parsers.page import MAX_CHARACTERS
 from ingest.ports import Block, PageText
 
 # Of JSON: text is at most six bytes a character when it is escaped, and blocks come on top.

@@ -14,10 +14,7 @@ from typing import TextIO
 
 from ingest.adapters import sandbox
 from ingest.adapters.parsers.job import Job, current
-from ingest.adapters.parsers.page import Page, PageReader, Refused
-
-# Some 2,500 full pages. The worker holds a document's chunks, vectors and terms at once: about 35 bytes a character.
-MAX_CHARACTERS = 5_000_000
+from ingest.adapters.parsers.page import MAX_CHARACTERS, Page, PageReader, Refused
 
 # Media type → the module of `ingest.adapters.parsers` whose `pages` reads it.
 READERS = {
@@ -40,6 +37,8 @@ READERS = {
 
 def main() -> None:
     job = Job.read(sys.argv[1])
+    # openpyxl imports it where it is installed, for types that no workbook holds: half a second of each start.
+    sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
     out = _own_output()
     sandbox.limit(memory_bytes=job.memory_bytes, seconds=job.seconds, most_seconds=job.most_seconds)
     walls = sandbox.lock([Path(job.path), *([Path(job.tessdata)] if job.tessdata else [])])

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingest.adapters.parsers.encodings import decode
-from ingest.adapters.parsers.flow import MAX_CHARACTERS, Flow
-from ingest.adapters.parsers.page import Page, Refused, clean
+from ingest.adapters.parsers.flow import Flow
+from ingest.adapters.parsers.page import MAX_CHARACTERS, Page, Refused, clean
 
 _SEPARATORS = (",", "\t", ";", "|")
 _SAMPLE_CHARACTERS, _SAMPLE_ROWS = 65_536, 100

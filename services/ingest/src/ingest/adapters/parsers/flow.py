@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.adapters.parsers.page import Block, Page, PageBuilder, Refused
+from ingest.adapters.parsers.page import MAX_CHARACTERS, Block, Page, PageBuilder, Refused
 
 PAGE_CHARACTERS = 3000
 # A row stays whole, whatever a page holds; this one is no row any more.
 LONGEST_ROW = 30_000
-# The same as what the child process writes at most: whoever collects more than that collects it in vain.
-MAX_CHARACTERS = 5_000_000
 # What stands above its page's end waits for what follows, as long as it is short.
 _HELD_CHARACTERS = 600
 _LONGEST_HEADING = 200

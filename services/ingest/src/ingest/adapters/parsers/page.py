@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_LEVEL = 6
+# Of a document: some 2,500 full pages. The worker holds its chunks, vectors and terms at once, about 35 bytes a
+# character; and whoever collects more than that collects it in vain.
+MAX_CHARACTERS = 5_000_000
 
 
 class Refused(Exception):

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 
 from ingest.adapters.parsers.archive import LIMITS, Limits, check
 from ingest.adapters.parsers.damage import damage_is_refused
-from ingest.adapters.parsers.flow import MAX_CHARACTERS, Flow
+from ingest.adapters.parsers.flow import Flow
 from ingest.adapters.parsers.media import XLSX
-from ingest.adapters.parsers.page import Page, Refused
+from ingest.adapters.parsers.page import MAX_CHARACTERS, Page, Refused
 
 # Places that are looked at in all sheets together, empty ones too; a stray cell in the last row costs a million.
 MAX_PLACES = 10_000_000
