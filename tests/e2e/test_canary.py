@@ -21,8 +21,7 @@ import nats
 import pytest
 from nats.js.errors import NotFoundError
 
-from growfit_local import postgres
-from growfit_local import processes
+from growfit_local import postgres, processes
 from growfit_local.client import ApiError, Client
 from growfit_local.credentials import seed_name
 from growfit_local.people import new_password
