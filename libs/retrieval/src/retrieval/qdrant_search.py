@@ -92,7 +92,7 @@ async def search(client: Client, index: Index, wanted: Search) -> list[Hit]:
         weights = query_weights(wanted.terms, containing=containing, total=total)
         exact = wanted.exact_below is None or total <= wanted.exact_below
         try:
-            found = await _best(client, index, wanted, where=where, weights=weights, total=total, exact=exact)
+            found = await _best(client, index, wanted, where=where, weights=weights, exact=exact)
         except _Vanished:
             continue
         if isinstance(found, _Round):
@@ -120,11 +120,11 @@ async def _best(
     *,
     where: models.Filter,
     weights: dict[int, float],
-    total: int,
     exact: bool,
 ) -> list[Hit] | _Round:
     """The hits, or the look at the store in which two generations of a document were seen."""
-    limit = min(candidates(wanted.top_k), total)
+    # Not bounded by what was counted: a document may have more chunks since.
+    limit = candidates(wanted.top_k)
     while True:
         look = await _look(client, index, wanted, where=where, weights=weights, limit=limit, exact=exact)
         if look.replaced():
@@ -133,9 +133,9 @@ async def _best(
         share = index.model.lexical_weight
         fused = {key: cosine + share * lexicals.get(key, 0.0) for key, cosine in cosines.items()}
         order = sorted(fused, key=lambda key: (-fused[key], key))[: wanted.top_k]
-        if not exact or limit >= total or _is_sure(look, fused, order, wanted=wanted, share=share):
+        if not exact or look.dense.whole or _is_sure(look, fused, order, wanted=wanted, share=share):
             return await _hits(client, index, order, cosines=cosines, lexicals=lexicals, share=share, look=look)
-        limit = min(limit * _MORE, total)
+        limit *= _MORE
 
 
 def _is_sure(look: _Round, fused: dict[str, float], order: list[str], *, wanted: Search, share: float) -> bool:
