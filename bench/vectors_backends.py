@@ -113,7 +113,7 @@ class Qdrant:
         async with self._adapter(_RAW) as other:
 
             async def write(chunks: Sequence[Chunk]) -> float:
-                points = [qdrant_points.point(chunk, live=True, generation=1) for chunk in chunks]
+                points = [qdrant_points.point(chunk, live=True, generation=1, size=1) for chunk in chunks]
 
                 async def upsert(client: AsyncQdrantClient) -> float:
                     began = time.perf_counter()

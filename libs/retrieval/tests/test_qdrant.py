@@ -102,7 +102,7 @@ async def test_another_process_cannot_overwrite_a_newer_version_of_the_same_chun
     await store.upsert_embeddings([(key, vector, metadata)])
     stale = (key, vector, metadata | {"text": "옛 글", "version": 4})
     (chunk,) = parse_items([stale], model=store.model, analyser=store.analyser)
-    late = [point(chunk, live=True, generation=1)]
+    late = [point(chunk, live=True, generation=1, size=1)]
     await _raw(store, lambda client: qdrant_write._upsert(client, store._index, late, version=4))
     (hit,) = await store.query(ONES, 5, MINE)
     assert (hit.metadata["text"], hit.metadata["version"]) == ("새 글", 5)

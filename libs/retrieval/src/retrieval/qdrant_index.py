@@ -18,6 +18,7 @@ WORDS = "words"
 # Fields of a point besides those of a chunk (retrieval.filters.FIELDS and the text).
 LIVE = "live"  # 1 when a search may see it
 GENERATION = "generation"  # counts the times that the document was replaced: of two that are seen, the later holds
+SIZE = "size"  # the number of chunks in the document's generation
 TERMS = "terms"  # the ids of the chunk's words, to be counted
 DELETED_AT = "deleted_at"  # of tombstones alone: seconds since 1970
 

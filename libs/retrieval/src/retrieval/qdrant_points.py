@@ -14,7 +14,7 @@ from retrieval.chunks import Chunk
 from retrieval.filters import FIELDS
 from retrieval.qdrant_connection import Client
 from retrieval.qdrant_filters import any_of, equals
-from retrieval.qdrant_index import DELETED_AT, DENSE, GENERATION, LIVE, TERMS, WORDS, Index
+from retrieval.qdrant_index import DELETED_AT, DENSE, GENERATION, LIVE, SIZE, TERMS, WORDS, Index
 
 type Row = tuple[uuid.UUID, NDArray[np.float32], dict[str, Any]]
 
@@ -39,13 +39,14 @@ class Held:
     is_tombstone: bool
 
 
-def point(chunk: Chunk, *, live: bool, generation: int) -> models.PointStruct:
+def point(chunk: Chunk, *, live: bool, generation: int, size: int) -> models.PointStruct:
     """Made without the client's checks of each number: they cost as much as writing the point does."""
     payload = chunk.payload | {
         "text": chunk.text,
         TERMS: list(chunk.weights),
         LIVE: int(live),
         GENERATION: generation,
+        SIZE: size,
     }
     vectors: dict[str, Any] = {DENSE: rounded(chunk.vector)}
     if chunk.weights:

@@ -11,7 +11,7 @@ the last cosine that was brought, and the last lexical score. Else it asks for m
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from retrieval.errors import StoreUnavailable
 from retrieval.lexical import query_weights
 from retrieval.qdrant_connection import Client
 from retrieval.qdrant_filters import equals, within
-from retrieval.qdrant_index import DENSE, GENERATION, TERMS, WORDS, Index
+from retrieval.qdrant_index import DENSE, GENERATION, SIZE, TERMS, WORDS, Index
 from retrieval.qdrant_points import IS_LIVE, METADATA, metadata, rounded, sparse
 from retrieval.store import Hit, candidates
 
@@ -31,7 +31,7 @@ HNSW_EF = 128
 _EPSILON = 1e-6
 _MORE = 4
 # A document may be replaced while it is searched; so often in a row it is not.
-_ATTEMPTS = 8
+_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +55,28 @@ class Arm:
         return min(self.scores.values(), default=0.0)
 
 
+class Generation(NamedTuple):
+    """`size`: its chunks, as soon as all of them are visible."""
+
+    doc_id: str
+    number: int
+    size: int
+
+
 @dataclass(slots=True)
 class _Round:
     """One look at the store."""
 
     dense: Arm
     lexical: Arm
-    documents: dict[str, tuple[str, int]] = field(default_factory=dict)
+    documents: dict[str, Generation] = field(default_factory=dict)
 
-    def superseded(self) -> dict[str, int]:
-        """The documents of which two generations were seen, and the later of them."""
-        seen: dict[str, set[int]] = {}
-        for doc_id, generation in self.documents.values():
-            seen.setdefault(doc_id, set()).add(generation)
-        return {doc_id: max(generations) for doc_id, generations in seen.items() if len(generations) > 1}
+    def replaced(self) -> list[Generation]:
+        """Of the documents of which two generations were seen, the later one."""
+        seen: dict[str, set[Generation]] = {}
+        for each in self.documents.values():
+            seen.setdefault(each.doc_id, set()).add(each)
+        return [max(generations, key=lambda each: each.number) for generations in seen.values() if len(generations) > 1]
 
 
 class _Vanished(Exception):
@@ -76,7 +84,7 @@ class _Vanished(Exception):
 
 
 async def search(client: Client, index: Index, wanted: Search) -> list[Hit]:
-    where = wanted.where
+    where, unfinished = wanted.where, list[Generation]()
     for _ in range(_ATTEMPTS):
         total, *containing = await _counts(client, index, wanted.terms, where)
         if not total:
@@ -84,12 +92,18 @@ async def search(client: Client, index: Index, wanted: Search) -> list[Hit]:
         weights = query_weights(wanted.terms, containing=containing, total=total)
         exact = wanted.exact_below is None or total <= wanted.exact_below
         try:
-            found = await _best(client, index, wanted, where=where, weights=weights, total=total, exact=exact)
+            found = await _best(client, index, wanted, where=where, weights=weights, exact=exact)
         except _Vanished:
             continue
-        if isinstance(found, list):
+        if isinstance(found, _Round):
+            replaced = found.replaced()
+            coming = await _unfinished(client, index, replaced)
+            where, unfinished = _without(where, replaced, coming), [*unfinished, *coming]
+        elif len(await _unfinished(client, index, unfinished)) < len(unfinished):
+            # A new generation became whole meanwhile, so the old one, which was searched, may have lost chunks.
+            where, unfinished = wanted.where, []
+        else:
             return found
-        where = _without(where, found)
     raise StoreUnavailable("documents are being replaced faster than they can be searched")
 
 
@@ -106,22 +120,22 @@ async def _best(
     *,
     where: models.Filter,
     weights: dict[int, float],
-    total: int,
     exact: bool,
-) -> list[Hit] | dict[str, int]:
-    """The hits, or the documents of which an old generation was seen as well."""
-    limit = min(candidates(wanted.top_k), total)
+) -> list[Hit] | _Round:
+    """The hits, or the look at the store in which two generations of a document were seen."""
+    # Not bounded by what was counted: a document may have more chunks since.
+    limit = candidates(wanted.top_k)
     while True:
         look = await _look(client, index, wanted, where=where, weights=weights, limit=limit, exact=exact)
-        if superseded := look.superseded():
-            return superseded
+        if look.replaced():
+            return look
         cosines, lexicals = await _scores(client, index, wanted.vector, weights, look)
         share = index.model.lexical_weight
         fused = {key: cosine + share * lexicals.get(key, 0.0) for key, cosine in cosines.items()}
         order = sorted(fused, key=lambda key: (-fused[key], key))[: wanted.top_k]
-        if not exact or limit >= total or _is_sure(look, fused, order, wanted=wanted, share=share):
+        if not exact or look.dense.whole or _is_sure(look, fused, order, wanted=wanted, share=share):
             return await _hits(client, index, order, cosines=cosines, lexicals=lexicals, share=share, look=look)
-        limit = min(limit * _MORE, total)
+        limit *= _MORE
 
 
 def _is_sure(look: _Round, fused: dict[str, float], order: list[str], *, wanted: Search, share: float) -> bool:
@@ -140,7 +154,7 @@ async def _look(
     exact: bool,
 ) -> _Round:
     params = models.SearchParams(exact=True) if exact else models.SearchParams(hnsw_ef=max(HNSW_EF, limit))
-    asked = {"filter": where, "limit": limit, "with_payload": ["doc_id", GENERATION]}
+    asked = {"filter": where, "limit": limit, "with_payload": ["doc_id", GENERATION, SIZE]}
     requests = [models.QueryRequest(query=rounded(wanted.vector), using=DENSE, params=params, **asked)]
     if weights:
         requests.append(models.QueryRequest(query=sparse(weights), using=WORDS, **asked))
@@ -159,9 +173,19 @@ def _arm(points: Sequence[models.ScoredPoint], *, limit: int) -> Arm:
     return Arm({str(each.id): each.score for each in ordered}, whole=len(points) < limit)
 
 
-def _document(payload: dict[str, Any] | None) -> tuple[str, int]:
+def _document(payload: dict[str, Any] | None) -> Generation:
     known = payload or {}
-    return str(known["doc_id"]), int(known[GENERATION])
+    return Generation(str(known["doc_id"]), int(known[GENERATION]), int(known[SIZE]))
+
+
+async def _unfinished(client: Client, index: Index, generations: Sequence[Generation]) -> list[Generation]:
+    """Those that are becoming visible just now. The old generation of such a document is still whole."""
+    visible = [
+        models.Filter(must=[IS_LIVE, equals("doc_id", each.doc_id), equals(GENERATION, each.number)])
+        for each in generations
+    ]
+    counted = await asyncio.gather(*(client.count(index.alias, each, exact=True) for each in visible))
+    return [each for each, found in zip(generations, counted, strict=True) if found.count < each.size]
 
 
 async def _scores(
@@ -212,7 +236,7 @@ async def _hits(
     return [
         Hit(
             id=key,
-            doc_id=look.documents[key][0],
+            doc_id=look.documents[key].doc_id,
             score=cosines[key] + share * lexicals.get(key, 0.0),
             cosine=cosines[key],
             lexical=lexicals.get(key, 0.0),
@@ -232,12 +256,13 @@ def _and(where: models.Filter, condition: models.FieldCondition) -> models.Filte
     return where.model_copy(update={"must": [*_list(where.must), condition]})
 
 
-def _without(where: models.Filter, superseded: dict[str, int]) -> models.Filter:
-    old: list[Any] = [
-        models.Filter(must=[equals("doc_id", doc_id), within(GENERATION, lt=generation)])
-        for doc_id, generation in superseded.items()
-    ]
-    return where.model_copy(update={"must_not": [*_list(where.must_not), *old]})
+def _without(where: models.Filter, replaced: Sequence[Generation], unfinished: Sequence[Generation]) -> models.Filter:
+    """The later generation of each document where it is whole, and the one before where it is not."""
+    other: list[Any] = []
+    for each in replaced:
+        wrong = {"gte": each.number} if each in unfinished else {"lt": each.number}
+        other.append(models.Filter(must=[equals("doc_id", each.doc_id), within(GENERATION, **wrong)]))
+    return where.model_copy(update={"must_not": [*_list(where.must_not), *other]})
 
 
 def _list(conditions: Any) -> list[Any]:

@@ -10,6 +10,7 @@ import asyncio
 import time
 import uuid
 import weakref
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import batched
@@ -92,12 +93,17 @@ async def _write(client: Client, index: Index, fresh: Sequence[Chunk], held: dic
         doc_id: max((each.generation for each in points), default=0) + (doc_id not in staying)
         for doc_id, points in held.items()
     }
+    sizes = Counter(chunk.doc_id for chunk in fresh)
+
+    def made(chunk: Chunk, *, live: bool) -> models.PointStruct:
+        return point(chunk, live=live, generation=generations[chunk.doc_id], size=sizes[chunk.doc_id])
+
     hidden = [chunk for chunk in fresh if str(chunk.id) not in seen]
     for part in batched(hidden, _POINTS):
-        points = [point(chunk, live=False, generation=generations[chunk.doc_id]) for chunk in part]
+        points = [made(chunk, live=False) for chunk in part]
         await _upsert(client, index, points, version=max(chunk.version for chunk in part))
     for part in batched([chunk for chunk in fresh if str(chunk.id) in seen], _POINTS):
-        points = [point(chunk, live=True, generation=generations[chunk.doc_id]) for chunk in part]
+        points = [made(chunk, live=True) for chunk in part]
         await _upsert(client, index, points, version=max(chunk.version for chunk in part))
     await set_payload(client, index, [str(chunk.id) for chunk in hidden], {LIVE: 1})
 
