@@ -23,7 +23,7 @@ from chassis.clock import now
 from chassis.delivery import Delivery
 from contracts.envelope import decode
 from contracts.event import Event
-from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentShared
+from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentShared, ReadIndex
 from contracts.org_partner import ClassClosed, ClassOpened, MembershipGranted, Role, StudentEnrolled
 from contracts.rag import UsageRecorded
 from contracts.tenancy import Tenant
@@ -34,9 +34,12 @@ from growfit_local.stand_ins import Signer
 from rag.config import Settings
 from rag.factory import Wired, wire
 from rag.main import create_app
+from rag.service.billing import EmbeddingUse
+from rag.service.routing import Rule
 from retrieval.embeddings import MeteredEmbeddings
 from retrieval.models import get_model
 from retrieval.pgvector import PgVectorAdapter
+from retrieval.store import Hit
 from retrieval.terms import KiwiTerms
 
 MODEL = get_model("multilingual-e5-small")
@@ -362,9 +365,9 @@ def settings(database: TestDatabase, embedder_url: str, provider_server: tuple[P
 
 
 async def close(wired: Wired) -> None:
-    await wired.index.close()
+    await wired.shadows.close()
+    await wired.readers.close()
     await wired.database.close()
-    await wired.embeddings.close()
 
 
 @pytest.fixture(scope="module")
@@ -378,7 +381,6 @@ async def index(database: TestDatabase) -> AsyncIterator[PgVectorAdapter]:
 @pytest.fixture(scope="module")
 async def wired(settings: Settings, index: PgVectorAdapter) -> AsyncIterator[Wired]:
     wired = wire(settings)
-    await wired.index.open()
     yield wired
     await close(wired)
 
@@ -431,6 +433,23 @@ def door(settings: Settings, signer: Signer):
 async def client(door, wired: Wired) -> AsyncIterator[Client]:
     async with door() as client:
         yield client
+
+
+class Billed:
+    """Stands where searches read: finds nothing, and says that embedding the question cost 7 tokens."""
+
+    async def rule(self) -> Rule:
+        return Rule(ReadIndex(index="pgvector:e5:3", backend="pgvector", model="e5", dimension=3))
+
+    async def find(self, query, *, asking, top_k, on_embedded) -> list[Hit]:
+        assert asking.allowed.filters()["scopes"]["any"], "a search without scopes"
+        on_embedded(EmbeddingUse("own", "e5", 7))
+        return []
+
+
+@pytest.fixture(scope="session")
+def billed() -> Billed:
+    return Billed()
 
 
 @pytest.fixture

@@ -102,13 +102,13 @@ class ScopedRetriever(BaseRetriever):
             top_k=self.top_k,
             on_tokens=self.on_tokens,
         )
-        return [_document(hit) for hit in found.hits]
+        return [document_of(hit) for hit in found.hits]
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         raise NotImplementedError("the vector stores are asynchronous: use ainvoke")
 
 
-def _document(hit: Hit) -> Document:
+def document_of(hit: Hit) -> Document:
     """Scopes stay behind: they are ids of other users and classes, and a prompt or a trace has no use for them."""
     kept = {name: value for name, value in hit.metadata.items() if name not in ("text", "scopes")}
     scores = {"score": hit.score, "cosine": hit.cosine, "lexical": hit.lexical}
