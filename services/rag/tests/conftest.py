@@ -1,6 +1,7 @@
 """rag on a real database and index, with the real embedding model, and a language model provider of the tests' own."""
 
 import asyncio
+import hashlib
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -262,6 +263,31 @@ class Provider:
         return f"data: {json.dumps({**head, 'choices': choices, **more})}\n\n"
 
 
+class EmbeddingServer:
+    """Small models of the tests' own, `tiny-8`, `tiny-16`, …: a text's vector is its own, and costs 3 tokens.
+
+    `down`: the models that it answers 503 for. `asked`: the model of each call, with the key that came along.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.down: set[str] = set()
+
+    def vector(self, model: str, text: str) -> list[float]:
+        digest = hashlib.shake_256(text.encode()).digest(int(model.removeprefix("tiny-")))
+        length = sum((byte + 1) ** 2 for byte in digest) ** 0.5
+        return [(byte + 1) / length for byte in digest]
+
+    async def embed(self, request: Request) -> Response:
+        body = await request.json()
+        model, texts = body["model"], body["input"]
+        self.asked.append((model, request.headers.get("authorization", "")))
+        if model in self.down:
+            return JSONResponse({"error": {"message": "down"}}, status_code=503)
+        data = [{"index": n, "embedding": self.vector(model, text)} for n, text in enumerate(texts)]
+        return JSONResponse({"data": data, "usage": {"total_tokens": 3 * len(texts)}})
+
+
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     """A real server on a free port, in this event loop."""
@@ -336,6 +362,22 @@ async def provider_server() -> AsyncIterator[tuple[Provider, str]]:
     app = Starlette(routes=[Route("/v1/chat/completions", provider.complete, methods=["POST"])])
     async with serving(app) as url:
         yield provider, f"{url}/v1"
+
+
+@pytest.fixture(scope="session")
+async def embedding_server() -> AsyncIterator[tuple[EmbeddingServer, str]]:
+    server = EmbeddingServer()
+    async with serving(Starlette(routes=[Route("/v1/embeddings", server.embed, methods=["POST"])])) as url:
+        yield server, f"{url}/v1"
+
+
+@pytest.fixture
+def tiny(embedding_server: tuple[EmbeddingServer, str]) -> Iterator[EmbeddingServer]:
+    """In good order before each test and after it."""
+    made, _ = embedding_server
+    made.asked.clear()
+    yield made
+    made.down.clear()
 
 
 @pytest.fixture

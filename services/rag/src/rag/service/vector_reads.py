@@ -74,10 +74,11 @@ def name_index(backend: str, model: str, dimension: int) -> str:
 def _refuse_contradictions(event: VectorReadSwitched) -> None:
     named: list[ReadIndex | VectorReadSwitched] = [event, *event.routes, *event.shadows]
     for each in named:
-        if each.dimension < 1 or each.index != name_index(each.backend, each.model, each.dimension):
+        name = name_index(each.backend, each.model, each.dimension)
+        # PostgreSQL has no NUL in its texts.
+        if each.dimension < 1 or each.index != name or "\x00" in name:
             raise Invalid(VECTOR_READS_CONTRADICTED)
-    # PostgreSQL has no NUL in its texts.
-    if not 1 <= event.version <= _HIGHEST_VERSION or "\x00" in event.model_dump_json():
+    if not 1 <= event.version <= _HIGHEST_VERSION:
         raise Invalid(VECTOR_READS_CONTRADICTED)
 
 
