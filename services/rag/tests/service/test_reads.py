@@ -15,7 +15,7 @@ from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import Unavailable
 from contracts.ingest import ReadIndex, VectorReadSwitched
-from contracts.org_partner import MembershipGranted, Role
+from contracts.org_partner import MembershipGranted, MembershipRevoked, Role
 from contracts.rag import ShadowSearchesCompared, UsageRecorded
 from rag.models import PLUMBING
 from rag.service import reads as reads_module
@@ -170,6 +170,9 @@ async def test_an_org_s_route_takes_whoever_has_a_part_in_it(world, library, ano
     await library.tell(MembershipGranted(**of_both_org, version=1, granted_at=now()))
     here = {"org_id": school.org_id, "user_id": of_both.user_id, "role": Role.INSTRUCTOR, "membership_id": uuid4()}
     await library.tell(MembershipGranted(**here, partner_id=uuid4(), version=1, granted_at=now()))
+    gone = {**school.ids, "user_id": left.user_id, "membership_id": uuid4()}
+    await library.tell(MembershipGranted(**gone, role=Role.INSTRUCTOR, version=1, granted_at=now()))
+    await library.tell(MembershipRevoked(**gone, role=Role.INSTRUCTOR, version=2, revoked_at=now()))
     people = [school.teacher, school.student, school.admin, other.student, of_both, outsider, left]
     for person in people:
         await world.add("a", person, "하나")
