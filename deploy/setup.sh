@@ -56,3 +56,4 @@ export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
 .venv/bin/uv pip install -q --no-deps --no-build-isolation "${members[@]}"
 echo "set-up: preparing the embedding model"
 .venv/bin/python -m embedder prepare
+deploy/tessdata.sh

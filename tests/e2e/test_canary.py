@@ -21,12 +21,11 @@ import nats
 import pytest
 from nats.js.errors import NotFoundError
 
-from growfit_local import postgres
+from growfit_local import postgres, processes
 from growfit_local.client import ApiError, Client
 from growfit_local.credentials import seed_name
 from growfit_local.people import new_password
 from growfit_local.ports import LOOPBACK
-from growfit_local.processes import NAMES
 from growfit_local.stack import Stack
 
 SCHEMAS = ("supervisor", "partner", "user", "identity", "org_partner", "ingest", "rag", "usage_metrics")
@@ -137,7 +136,7 @@ def test_no_file_of_the_stack_has_it(stack: Stack, canary: str, marked: str) -> 
     finally:
         planted.unlink()
 
-    assert {path.stem for path in stack.home.logs.iterdir()} >= set(NAMES)
+    assert {path.stem for path in stack.home.logs.iterdir()} >= set(processes.wanted(stack.layout))
     assert list(_files_with(stack, canary)) == []
 
 

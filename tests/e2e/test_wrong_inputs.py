@@ -13,11 +13,11 @@ from growfit_local.people import Academy, new_password
 HANGUL = re.compile("[가-힣]")
 
 AT_THE_DOOR = {
-    "picture": ("picture.png", documents.png_bytes, 415, "type_unsupported"),
-    "zip of a docx": ("report.docx", documents.docx_like_zip, 415, "type_unsupported"),
-    "web page": ("page.html", documents.html_bytes, 415, "type_unsupported"),
+    "zip of a docx": ("report.zip", documents.docx_like_zip, 415, "type_unsupported"),
+    "old word document": ("report.doc", documents.docx_like_zip, 415, "old_office_format"),
+    "web page": ("page.txt", documents.html_bytes, 415, "type_mismatch"),
     "program": ("setup.exe", documents.exe_bytes, 415, "type_unsupported"),
-    "picture called pdf": ("scan.pdf", documents.png_bytes, 415, "type_unsupported"),
+    "picture called pdf": ("scan.pdf", documents.png_bytes, 415, "type_mismatch"),
     "pdf called txt": ("notes.txt", lambda: documents.korean_pdf(1), 415, "type_mismatch"),
     "empty": ("empty.pdf", documents.empty, 422, "document_empty"),
     "one byte": ("byte.txt", documents.one_byte, 422, "document_too_small"),

@@ -58,7 +58,7 @@ def test_groups_stop_in_the_reverse_of_their_start(plan):
 
     order = [text.index(f"[group:{group}]") for group in ("servers", "platform", "services", "gateway")]
     assert order == sorted(order)
-    assert "programs = postgres,nats\npriority = 0" in text
+    assert "programs = postgres,nats,qdrant\npriority = 0" in text
     assert "programs = traefik\npriority = 3" in text
 
 

@@ -3,19 +3,24 @@
 import os
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
+from qdrant_client import AsyncQdrantClient
 
+from growfit_local.servers import QdrantServer
 from retrieval.bigrams import BigramTerms
 from retrieval.chunks import Item
 from retrieval.models import EmbeddingModel
 from retrieval.pgvector import PgVectorAdapter
+from retrieval.qdrant import QdrantAdapter
 
+# A server of QDRANT_URL may have collections of others, and other runs.
+_QDRANT = f"test_{uuid.uuid4().hex[:8]}"
 _BOOTSTRAP = """
 CREATE DATABASE growfit;
 CREATE ROLE vector_writer LOGIN;
@@ -82,6 +87,42 @@ async def pgvector(
         )
         for (statement,) in await cursor.fetchall():
             await connection.execute(statement)
+
+
+@pytest.fixture
+async def qdrant(
+    qdrant_server: QdrantServer, model: EmbeddingModel, qdrant_index: Callable[[], Awaitable[None]]
+) -> Callable[..., QdrantAdapter]:
+    """Makes adapters on one empty collection that all tests share, for a new one takes a second to make."""
+    await qdrant_index()
+
+    def make(**options: Any) -> QdrantAdapter:
+        settings = {"model": model, "analyser": BigramTerms(), "collection": _QDRANT, "api_key": qdrant_server.api_key}
+        return QdrantAdapter(qdrant_server.url, **settings | options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+async def qdrant_index(
+    qdrant_server: QdrantServer, model: EmbeddingModel
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Empties the shared collection, hidden points and tombstones as well, and makes it when a test has dropped it."""
+    key = {"api-key": qdrant_server.api_key}
+    client = AsyncQdrantClient(url=qdrant_server.url, headers=key, check_compatibility=False, verify=False)
+    store = QdrantAdapter(
+        qdrant_server.url, model=model, analyser=BigramTerms(), collection=_QDRANT, api_key=qdrant_server.api_key
+    )
+
+    async def clear() -> None:
+        await store.ensure_index()
+        while points := (await client.scroll(store._index.alias, limit=1_000, with_payload=False))[0]:
+            await client.delete(store._index.alias, points_selector=[point.id for point in points])
+
+    async with store:
+        yield clear
+        await store.drop_index()
+    await client.close()
 
 
 @pytest.fixture(scope="session")

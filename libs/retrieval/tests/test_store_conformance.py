@@ -1,8 +1,11 @@
-"""What every VectorStoreAdapter does. A new adapter is done when it is named in `store` and this file passes."""
+"""What every VectorStoreAdapter does. A new adapter is done when it is named in `store` and this file passes.
+
+QDRANT_URL and QDRANT_API_KEY name a real Qdrant server to run it against.
+"""
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import numpy as np
@@ -10,30 +13,46 @@ import pytest
 
 from retrieval.bigrams import BigramTerms
 from retrieval.chunks import Item
+from retrieval.dual import DualWriteAdapter
 from retrieval.errors import FilterInvalid, ItemInvalid, QueryInvalid
 from retrieval.memory import MemoryAdapter
 from retrieval.models import EmbeddingModel
 from retrieval.pgvector import PgVectorAdapter
+from retrieval.qdrant import QdrantAdapter
 from retrieval.store import VectorStoreAdapter
 
 MINE: dict[str, Any] = {"scopes": ["user:a"]}
 ONES = [1.0] * 8
+ONE = str(uuid.UUID(int=1))
 type Items = Callable[..., Item]
 
 
-@pytest.fixture(params=["memory", "pgvector exact", "pgvector approximate"])
+_PGVECTOR = {"pgvector exact": 5_000, "pgvector approximate": 0}
+_QDRANT = {"qdrant exact": 5_000, "qdrant approximate": 0}
+
+
+@pytest.fixture(params=["memory", *_PGVECTOR, *_QDRANT, "dual"])
 async def store(
-    request: pytest.FixtureRequest, model: EmbeddingModel, pgvector: Callable[..., PgVectorAdapter]
+    request: pytest.FixtureRequest,
+    model: EmbeddingModel,
+    pgvector: Callable[..., PgVectorAdapter],
+    qdrant: Callable[..., QdrantAdapter],
 ) -> AsyncIterator[VectorStoreAdapter]:
-    made: VectorStoreAdapter
-    if request.param == "memory":
-        made = MemoryAdapter(model=model, analyser=BigramTerms())
-    else:
-        made = pgvector(exact_below=5_000 if request.param == "pgvector exact" else 0)
+    made: VectorStoreAdapter = MemoryAdapter(model=model, analyser=BigramTerms())
+    if request.param in _PGVECTOR:
+        made = pgvector(exact_below=_PGVECTOR[request.param])
+    elif request.param in _QDRANT:
+        made = qdrant(exact_below=_QDRANT[request.param])
+    elif request.param == "dual":
+        made = DualWriteAdapter(pgvector(), qdrant(), on_lag=_no_lag)
     await made.open()
     await made.ensure_index()
     yield made
     await made.close()
+
+
+async def _no_lag(doc_id: str, error: Exception) -> None:
+    raise AssertionError(f"the secondary fell behind with {doc_id}") from error
 
 
 async def _ordinals(store: VectorStoreAdapter, filters: dict[str, Any]) -> set[int]:
@@ -283,9 +302,168 @@ async def test_writers_of_one_document_do_not_mix(store: VectorStoreAdapter, ite
     assert texts == {f"v6 {n}" for n in range(20)}
 
 
-# --- changing who may find a document ---
+async def test_readers_see_the_old_document_or_the_new_one_and_never_both_or_none(
+    store: VectorStoreAdapter, item: Items
+) -> None:
+    """Versions of different sizes and ids; by vectors alone, and by words that all chunks have."""
+    sizes = {version: 20 + version % 3 for version in range(1, 10)}
 
-ONE = str(uuid.UUID(int=1))
+    async def write(version: int) -> None:
+        await store.upsert_embeddings(
+            [item(f"v{version} 글 {n}", ordinal=n, version=version) for n in range(sizes[version])]
+        )
+
+    await write(1)
+    writing = asyncio.create_task(_in_turn(write, range(2, 10)))
+    seen = set[str]()
+    while not writing.done():
+        for text in (None, "글"):
+            hits = await store.query(ONES, 100, MINE, text)
+            (version,) = {hit.metadata["text"].split()[0] for hit in hits}
+            assert len(hits) == sizes[int(version[1:])]
+            seen.add(version)
+        await asyncio.sleep(0)
+    await writing
+    assert {hit.metadata["version"] for hit in await store.query(ONES, 100, MINE)} == {9}
+    assert await store.count() == sizes[9]
+
+
+async def _in_turn(write: Callable[[int], Awaitable[None]], versions: range) -> None:
+    for version in versions:
+        await write(version)
+        await asyncio.sleep(0.005)
+
+
+# --- deletions that last ---
+
+
+async def test_a_late_writer_does_not_bring_a_deleted_document_back(store: VectorStoreAdapter, item: Items) -> None:
+    await store.upsert_embeddings([item(f"글 {n}", ordinal=n, version=3) for n in range(3)])
+    await store.upsert_embeddings([item("남의 글", doc=2)])
+    assert await store.delete_by_doc_id(ONE, version=3) == 3
+    for version in (1, 2, 3):
+        assert await store.upsert_embeddings([item("늦은 글", version=version), item("남의 글", doc=2)]) == 1
+    assert await store.update_scopes(ONE, ["user:a"], version=9) == 0
+    assert await store.tombstone(ONE.upper()) == 3
+    assert await store.ids(ONE) == {}
+    assert [hit.metadata["text"] for hit in await store.query(ONES, 9, MINE, "늦은")] == ["남의 글"]
+
+
+async def test_a_tombstone_is_no_chunk(store: VectorStoreAdapter, item: Items) -> None:
+    await store.delete_by_doc_id(ONE, version=1)
+    assert await store.count() == await store.count({"doc_id": ONE}) == 0
+    assert await store.count({"scopes": None}) == await store.count({"title": {"not": "가"}}) == 0
+    assert await store.scroll() == []
+    assert (await store.checksum(ONE)).chunks == 0
+    assert await store.query(ONES, 5, MINE | {"doc_id": ONE}, "글") == []
+
+
+async def test_a_newer_version_ends_a_tombstone_and_is_spared_by_a_late_deletion(
+    store: VectorStoreAdapter, item: Items
+) -> None:
+    await store.delete_by_doc_id(ONE, version=4)
+    assert await store.upsert_embeddings([item("다시", version=5)]) == 1
+    assert await store.tombstone(ONE) is None
+    assert await store.delete_by_doc_id(ONE, version=4) == 0
+    assert await store.count() == 1
+    assert await store.delete_by_doc_id(ONE, version=5) == 1
+    assert await store.delete_by_doc_id(ONE, version=2) == 0
+    assert await store.tombstone(ONE) == 5
+
+
+async def test_a_deletion_without_a_version_leaves_nothing(store: VectorStoreAdapter, item: Items) -> None:
+    await store.upsert_embeddings([item(version=2)])
+    assert await store.delete_by_doc_id(ONE) == 1
+    assert await store.tombstone(ONE) is None
+    assert await store.upsert_embeddings([item(version=1)]) == 1
+
+
+async def test_purging_forgets_old_deletions_alone(store: VectorStoreAdapter, item: Items) -> None:
+    await store.upsert_embeddings([item("남의 글", doc=2)])
+    await store.delete_by_doc_id(ONE, version=2)
+    assert await store.purge_tombstones(older_than_seconds=3_600) == 0
+    assert await store.upsert_embeddings([item(version=2)]) == 0
+    assert await store.purge_tombstones(older_than_seconds=0) == 1
+    assert await store.purge_tombstones(older_than_seconds=0) == 0
+    assert await store.upsert_embeddings([item(version=2)]) == 1
+    assert await store.count() == 2
+
+
+async def test_a_deletion_and_late_writers_at_once_end_deleted(store: VectorStoreAdapter, item: Items) -> None:
+    await store.upsert_embeddings([item(ordinal=n) for n in range(5)])
+    late = [store.upsert_embeddings([item(ordinal=n) for n in range(5)]) for _ in range(4)]
+    await asyncio.gather(*late[:2], store.delete_by_doc_id(ONE, version=1), *late[2:])
+    assert await store.count() == 0
+
+
+async def test_deletions_that_cannot_be_meant_are_refused(store: VectorStoreAdapter, item: Items) -> None:
+    await store.upsert_embeddings([item()])
+    for version in (-1, "2", True, 2**31, 1.5):
+        with pytest.raises(ItemInvalid):
+            await store.delete_by_doc_id(ONE, version=version)  # type: ignore[arg-type]
+    assert await store.count() == 1
+
+
+# --- what a migration reads ---
+
+
+async def test_ids_tell_chunks_and_versions(store: VectorStoreAdapter, item: Items) -> None:
+    items = [item(ordinal=n, version=2) for n in range(3)]
+    await store.upsert_embeddings([*items, item(doc=2)])
+    assert await store.ids(ONE.upper()) == {key: 2 for key, _, _ in items}
+    await store.update_scopes(ONE, ["user:b"], version=7)
+    assert set((await store.ids(ONE)).values()) == {7}
+    assert await store.ids(str(uuid.UUID(int=5))) == {}
+
+
+async def test_an_exact_search_is_that_of_a_whole_scan(
+    store: VectorStoreAdapter, model: EmbeddingModel, item: Items
+) -> None:
+    """Chunks that neither arm's first candidates hold: fair by meaning and fair by words, so best by both."""
+    rng = np.random.default_rng(9)
+    items = [
+        item(" ".join(rng.choice(["가나", "다라", "마바", "사아"], size=3)), ordinal=n, vector=rng.normal(size=8) + 1)
+        for n in range(300)
+    ]
+    reference = MemoryAdapter(model=model, analyser=BigramTerms())
+    for each in (reference, store):
+        await each.upsert_embeddings(items)
+    for n in range(10):
+        vector = rng.normal(size=8) + n / 10
+        found = await store.query(vector, 5, MINE, "가나 다라 바사", exact=True)
+        expected = await reference.query(vector, 5, MINE, "가나 다라 바사", exact=True)
+        assert [hit.id for hit in found] == [hit.id for hit in expected]
+        assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], abs=2e-6)
+
+
+async def test_hits_tell_their_place_on_either_side_of_the_search(store: VectorStoreAdapter, item: Items) -> None:
+    axes = np.eye(8)
+    await store.upsert_embeddings(
+        [
+            item("바다", ordinal=0, vector=axes[0]),
+            item("학교 바다", ordinal=1, vector=axes[0] + axes[1]),
+            item("학교", ordinal=2, vector=axes[1]),
+        ]
+    )
+    hits = {hit.metadata["ordinal"]: hit for hit in await store.query(axes[0], 3, MINE, "학교")}
+    assert [hits[n].dense_rank for n in range(3)] == [1, 2, 3]
+    assert [hits[n].lexical_rank for n in range(3)] == [None, 2, 1]
+    for hit in await store.query(axes[0], 3, MINE):
+        assert hit.lexical_rank is None
+
+
+async def test_a_dropped_index_is_gone_and_can_be_made_again(store: VectorStoreAdapter, item: Items) -> None:
+    await store.upsert_embeddings([item()])
+    await store.delete_by_doc_id(str(uuid.UUID(int=2)), version=3)
+    await store.drop_index()
+    await store.drop_index()
+    await store.ensure_index()
+    assert await store.count() == 0
+    assert await store.tombstone(str(uuid.UUID(int=2))) is None
+    assert await store.upsert_embeddings([item(), item(doc=2)]) == 2
+
+
+# --- changing who may find a document ---
 
 
 async def _found_by(store: VectorStoreAdapter, *scopes: str) -> set[str]:

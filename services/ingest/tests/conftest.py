@@ -4,7 +4,9 @@ The database comes from `growfit_local.testing`; only the tokens' signer stands 
 """
 
 import asyncio
+import base64
 import hashlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -41,9 +43,11 @@ from ingest.errors import PROCESSING_FAILED, NotEmbedded, Unreadable
 from ingest.factory import Wired, wire
 from ingest.main import create_app
 from ingest.ports import Embedded, Embedder, PageText, Parser
+from ingest.service.chunking import Chunking
 from ingest.service.claims import Claim, ClaimService
 from ingest.service.embedding import EmbeddingService
 from ingest.service.processing import ProcessingService
+from ingest.service.recipes import RecipeBook
 from ingest.service.syncing import SyncService
 from ingest.service.uploads import Incoming
 from retrieval.store import VectorStoreAdapter
@@ -240,22 +244,33 @@ class Ingest:
     ) -> ProcessingService:
         """The worker's service; what is not named is the real part, and a cancelled run is a killed one."""
         own, database = self.wired.processing, self.wired.database
-        recipe = replace(own._recipe, chunk_tokens=chunk_tokens) if chunk_tokens else own._recipe
-        embedder = embedder or own._embedder
+        book = self.book(chunk_tokens)
+        embedding = self.embedding(embedder, book) if embedder or chunk_tokens else own._embedding
         return ProcessingService(
             database,
-            Mortal(database),
+            Mortal(database, book),
             own._storage,
             parser or own._parser,
-            embedder,
-            EmbeddingService(database, embedder, own._embedding._analyser, recipe=recipe),
+            embedding,
             self.syncs(index) if index else self.wired.syncs,
-            recipe=recipe,
+            book=book,
         )
+
+    def book(self, chunk_tokens: int | None = None) -> RecipeBook:
+        own = self.wired.processing._book
+        if not chunk_tokens:
+            return own
+        return replace(own, first=replace(own.first, chunking=Chunking(tokens=chunk_tokens, overlap=chunk_tokens // 6)))
+
+    def embedding(self, embedder: Embedder | None, book: RecipeBook) -> EmbeddingService:
+        own = self.wired.processing._embedding
+        embedders = {book.first.model: embedder} if embedder else own._embedders
+        return EmbeddingService(self.wired.database, embedders, own._analyser, book=book)
 
     def syncs(self, index: VectorStoreAdapter) -> SyncService:
         """What brings the primary index to where the rows are, by way of this adapter."""
-        return SyncService(self.wired.database, replace(self.wired.indexes, stores={self.wired.indexes.primary: index}))
+        stores = self.wired.indexes.through(self.wired.indexes.first, index)
+        return SyncService(self.wired.database, stores, self.wired.processing._embedding)
 
     async def process(self, document_id: UUID, embedder: Embedder | None = None) -> dict[str, Any]:
         """The document's turn, and its row afterwards."""
@@ -319,6 +334,20 @@ def embedder_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """An S3 server over HTTP."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415  it takes a second, and few tests want it
+
+    for name in ("werkzeug", "botocore", "boto3"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def signer() -> Signer:
     return Signer()
 
@@ -340,6 +369,7 @@ def settings(database: TestDatabase, objects: Path) -> Settings:
         jwks_url="http://127.0.0.1:1/jwks.json",
         storage_url=objects.as_uri(),
         max_upload_bytes=MIB,
+        link_signing_key=base64.b64encode(bytes(32)).decode(),
         vector_database_url=database.url("vector_writer"),
         embedding_base_url="http://127.0.0.1:1/v1",
         max_pages=50,

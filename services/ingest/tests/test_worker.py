@@ -92,7 +92,7 @@ async def test_a_sweep_survives_whatever_happens_to_it(other) -> None:
 
 
 async def test_the_index_is_made_by_the_first_worker_that_can(other, settings, sql) -> None:
-    await sql.rows("DROP TABLE IF EXISTS vector.growfit_docs_multilingual_e5_small_384")
+    await other.index.drop_index()
     await worker._make_index(other)
 
     (row,) = await sql.rows("SELECT to_regclass('vector.growfit_docs_multilingual_e5_small_384') AS made")

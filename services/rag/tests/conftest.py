@@ -36,11 +36,11 @@ from rag.config import Settings
 from rag.factory import Wired, wire
 from rag.main import create_app
 from rag.service.billing import EmbeddingUse
+from rag.service.readers import Found
 from rag.service.routing import Rule
 from retrieval.embeddings import MeteredEmbeddings
 from retrieval.models import get_model
 from retrieval.pgvector import PgVectorAdapter
-from retrieval.store import Hit
 from retrieval.terms import KiwiTerms
 
 MODEL = get_model("multilingual-e5-small")
@@ -483,10 +483,10 @@ class Billed:
     async def rule(self) -> Rule:
         return Rule(ReadIndex(index="pgvector:e5:3", backend="pgvector", model="e5", dimension=3))
 
-    async def find(self, query, *, asking, top_k, on_embedded) -> list[Hit]:
+    async def find(self, query, *, asking, top_k, on_embedded) -> Found:
         assert asking.allowed.filters()["scopes"]["any"], "a search without scopes"
         on_embedded(EmbeddingUse("own", "e5", 7))
-        return []
+        return Found(asking.reading.index, [], 0.0, MODEL)
 
 
 @pytest.fixture(scope="session")

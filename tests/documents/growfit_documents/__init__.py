@@ -2,7 +2,9 @@
 
     from growfit_documents import encrypted_pdf, korean_page, korean_pdf
 
-Needs PyMuPDF alone, and no pytest.
+`typeset` has PDFs as different tools set them, `pictures` scans and photographs, `hostile_…` what means harm. Files of
+Word, PowerPoint and Excel are made in `office`, those of Hangul in `hangul`: import them from there. Needs PyMuPDF,
+Pillow and what writes office files, and no pytest.
 """
 
 from growfit_documents.hostile import (

@@ -50,6 +50,7 @@ def ids_for(path: str, ids: Ids) -> dict[str, str]:
     named = {
         "name": "api.requests_per_minute",
         "provider": "none",
+        "token": _NOTHING,
         "invitation_id": ids.get(invitation or "user_invitation_id", str(uuid4())),
     }
     wanted = re.findall(r"{(\w+)}", path)
@@ -202,6 +203,19 @@ def _upload(_world: World, _ids: Ids) -> dict[str, Any]:
     return {"files": {"file": ("메모.txt", f"환불은 첫 수업 전까지 됩니다. {uuid4().hex}".encode(), "text/plain")}}
 
 
+def _several(_world: World, _ids: Ids) -> dict[str, Any]:
+    files = [("file", (f"{number}.txt", f"환불 규정 {number}. {uuid4().hex}".encode())) for number in range(2)]
+    return {"files": files}
+
+
+def _next_bytes(_world: World, _ids: Ids) -> dict[str, Any]:
+    return {"headers": {"Upload-Offset": "0"}, "content": b"the first of them"}
+
+
+def _begun(world: World) -> dict[str, str]:
+    return {"upload_id": world.upload(world.ours.owner)}
+
+
 def _policy_body(_world: World, _ids: Ids) -> dict[str, Any]:
     day = f"21{uuid4().int % 90 + 10}-01-01"
     return {"kind": "fixed_fee", "fixed_fee": 300_000, "currency": "KRW", "effective_from": day}
@@ -346,6 +360,17 @@ REQUESTS: Mapping[str, Request] = {
     "POST /documents": Request(_upload),
     "DELETE /documents/{document_id}": Request(fresh=_document),
     "POST /documents/{document_id}/reprocess": Request(fresh=_document),
+    "POST /documents/bulk": Request(_several),
+    "POST /documents/bulk-delete": Request(made(lambda _world, _ids: {"document_ids": [str(uuid4())]})),
+    "POST /documents/{document_id}/links": Request(sending()),
+    "POST /uploads": Request(sending(file_name="메모.txt", size_bytes=100)),
+    "PATCH /uploads/{upload_id}": Request(_next_bytes, fresh=_begun),
+    "DELETE /uploads/{upload_id}": Request(fresh=_begun),
+    "POST /vectors/migrations": Request(sending(target="nowhere:no-model:8")),
+    "PATCH /vectors/migrations/{migration_id}": Request(sending(rate=10)),
+    "POST /vectors/migrations/{migration_id}/shadow": Request(sending(share=1)),
+    "POST /vectors/migrations/{migration_id}/switch": Request(sending(everybody=True)),
+    "POST /vectors/migrations/{migration_id}/finalise": Request(sending()),
     "POST /conversations": Request(sending(title="새 대화")),
     "DELETE /conversations/{conversation_id}": Request(fresh=_conversation),
     "POST /conversations/{conversation_id}/messages": Request(sending(text="초대 코드는 몇 시간 동안 쓸 수 있나요?")),

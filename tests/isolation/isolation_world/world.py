@@ -104,6 +104,11 @@ class World:
         self.until(lambda: self.ask(owner, "GET", f"/documents/{document_id}")["state"] == "ready")
         return str(document_id)
 
+    def upload(self, owner: Person) -> str:
+        """One that nothing was sent of yet."""
+        body = {"file_name": "자료.txt", "size_bytes": 100}
+        return str(self.ask(owner, "POST", "/uploads", json=body)["upload_id"])
+
     def student_of(self, code: str) -> tuple[Person, str]:
         student = self.people.person("student")
         enrolled = self.ask(student, "POST", "/invite-codes/redeem", json={"code": code})
@@ -174,6 +179,7 @@ class World:
         spare = self.people.person("spare")
         made["user_id"], made["user_email"] = spare.user_id, spare.email
         made["document_id"] = self.document(owner, made["class_id"])
+        made["upload_id"] = self.upload(owner)
         body = {"title": "질문", "class_id": made["class_id"], "document_ids": [made["document_id"]]}
         made["conversation_id"] = self.ask(owner, "POST", "/conversations", json=body)["conversation_id"]
         self.people.token(owner.email, owner.password)

@@ -22,12 +22,12 @@ COMPOSE = REPOSITORY / "deploy" / "compose.yaml"
 DOCKERFILE = REPOSITORY / "deploy" / "Dockerfile"
 DOTENV = REPOSITORY / ".env.example"
 
-# Configured by their own images' variables; the local stack starts PostgreSQL otherwise and runs no Qdrant.
-SERVERS = frozenset({"postgres", "qdrant"})
+# Configured by their own images' variables; the local stack starts PostgreSQL otherwise.
+SERVERS = frozenset({"postgres"})
 # Addresses of libpq for the one job that runs psql.
 _LIBPQ = frozenset({"PGHOST", "PGUSER", "PGPASSWORD"})
-# Under compose it is a person who decides to run something else than production.
-_OTHER_DEFAULT = frozenset({"APP_ENV"})
+# Under compose it is a person who decides to run something else than production, and files lie on a volume.
+_OTHER_DEFAULT = frozenset({"APP_ENV", "STORAGE_URL"})
 
 # Compose substitutes the variables of services that no profile asks for, too; this container checks its key itself.
 _OF_A_PROFILE = frozenset({"QDRANT_API_KEY"})

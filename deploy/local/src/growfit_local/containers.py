@@ -102,7 +102,18 @@ def _nats(plan: Layout) -> "DockerContainer":
     )
 
 
-_MAKERS: dict[str, Callable[[Layout], "DockerContainer"]] = {"postgres": _postgres, "nats": _nats}
+def _qdrant(plan: Layout) -> "DockerContainer":
+    started = _container("qdrant").with_bind_ports(6333, plan.ports["qdrant"])
+    for variable, value in (environment.qdrant(plan)).items():
+        started = started.with_env(variable, value)
+    return started
+
+
+_MAKERS: dict[str, Callable[[Layout], "DockerContainer"]] = {
+    "postgres": _postgres,
+    "nats": _nats,
+    "qdrant": _qdrant,
+}
 
 
 def _container(name: str) -> "DockerContainer":

@@ -54,6 +54,7 @@ def _missing(kept: Mapping[str, str]) -> dict[str, str]:
     makers: dict[str, Callable[[], str]] = {variable: lambda: secrets.token_urlsafe(24) for variable in ROLES.values()}
     makers["KEY_ENCRYPTION_KEY"] = lambda: base64.b64encode(secrets.token_bytes(32)).decode()
     makers["ORG_PARTNER_KEY_ENCRYPTION_KEY"] = makers["KEY_ENCRYPTION_KEY"]
+    makers["INGEST_LINK_SIGNING_KEY"] = makers["KEY_ENCRYPTION_KEY"]
     makers["QDRANT_API_KEY"] = lambda: secrets.token_urlsafe(24)
     made = {name: make() for name, make in makers.items() if name not in kept}
     for user in NATS_USERS:

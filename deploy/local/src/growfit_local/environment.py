@@ -13,7 +13,8 @@ from growfit_local.ports import LOOPBACK
 Environment = dict[str, str]
 
 _COMMON = ("APP_ENV", "LOG_LEVEL", "JWT_ISSUER", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_LLM = ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL")
+_S3 = ("S3_ENDPOINT", "S3_REGION", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "S3_PATH_STYLE")
+_LLM = ("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "RERANK_BASE_URL", "RERANK_API_KEY", "RERANK_MODEL")
 
 
 # What the commands themselves read, before any stack is known.
@@ -84,8 +85,12 @@ def ingest(layout: Layout) -> Environment:
         _service(layout, "ingest")
         | _retrieval(layout, "vector_writer")
         | {
-            "STORAGE_URL": layout.home.documents.as_uri(),
+            **{name: layout.settings[name] for name in _S3},
+            "STORAGE_URL": layout.settings["STORAGE_URL"] or layout.home.documents.as_uri(),
+            "LINK_SIGNING_KEY": layout.secrets["INGEST_LINK_SIGNING_KEY"],
             "MAX_UPLOAD_BYTES": layout.settings["MAX_UPLOAD_BYTES"],
+            "PARSE_SECONDS": layout.settings["PARSE_SECONDS"],
+            "MAX_OCR_PAGES": layout.settings["MAX_OCR_PAGES"],
         }
     )
 
@@ -110,6 +115,11 @@ def nats(layout: Layout) -> Environment:
         "NATS_MONITOR": f'"{LOOPBACK}:{layout.ports["nats-monitor"]}"',
         "NATS_STORE_DIR": f'"{layout.home.nats}"',
     }
+
+
+def qdrant(layout: Layout) -> Environment:
+    """The local server reads the first of Qdrant's own variables; it has no telemetry to be disabled."""
+    return {"QDRANT__SERVICE__API_KEY": layout.secrets["QDRANT_API_KEY"], "QDRANT__TELEMETRY_DISABLED": "true"}
 
 
 def traefik(layout: Layout) -> Environment:
@@ -139,6 +149,7 @@ def provision(layout: Layout) -> Environment:
 
 TABLE: Mapping[str, Callable[[Layout], Environment]] = {
     "nats": nats,
+    "qdrant": qdrant,
     "embedder": embedder,
     "identity": identity,
     "org-partner": org_partner,

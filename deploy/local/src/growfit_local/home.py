@@ -40,6 +40,10 @@ class Home:
         return self.root / "nats"
 
     @property
+    def qdrant(self) -> Path:
+        return self.root / "qdrant"
+
+    @property
     def documents(self) -> Path:
         return self.root / "documents"
 

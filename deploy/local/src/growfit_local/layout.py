@@ -17,12 +17,27 @@ DEFAULTS: Mapping[str, str] = {
     "LOG_LEVEL": "INFO",
     "JWT_ISSUER": "growfit",
     "MAX_UPLOAD_BYTES": str(200 * 1024 * 1024),
+    # Empty: a folder in the data directory.
+    "STORAGE_URL": "",
+    "S3_ENDPOINT": "",
+    "S3_REGION": "",
+    "S3_ACCESS_KEY_ID": "",
+    "S3_SECRET_ACCESS_KEY": "",
+    "S3_PATH_STYLE": "true",
+    "PARSE_SECONDS": "120",
+    "MAX_OCR_PAGES": "200",
     "VECTOR_BACKEND": "pgvector",
+    # `local` starts the local Qdrant server beside pgvector, for a migration; QDRANT_URL names another one instead.
+    "QDRANT": "",
+    "QDRANT_URL": "",
     "EMBEDDING_API_KEY": "local",
     "EMBEDDER_THREADS": "",
     "LLM_BASE_URL": "",
     "LLM_API_KEY": "",
     "LLM_MODEL": "",
+    "RERANK_BASE_URL": "",
+    "RERANK_API_KEY": "",
+    "RERANK_MODEL": "",
     # Empty: the gateway's own address, and .eml files in the data directory.
     "PUBLIC_URL": "",
     "MAIL_URL": "",
@@ -40,6 +55,7 @@ PORTS = (
     "postgres",
     "nats",
     "nats-monitor",
+    "qdrant",
     "embedder",
     "identity",
     "org-partner",
@@ -70,6 +86,10 @@ class Layout:
     def database_url(self, role: str, *, database: str = DATABASE, driver: str = "postgresql+psycopg") -> str:
         password = self.secrets[credentials.ROLES[role]]
         return f"{driver}://{role}:{password}@{ports.LOOPBACK}:{self.ports['postgres']}/{database}"
+
+    @property
+    def qdrant_url(self) -> str:
+        return self.settings["QDRANT_URL"] or self.url("qdrant")
 
     @property
     def nats_url(self) -> str:

@@ -26,6 +26,7 @@ class Process:
     command: Callable[[Layout], list[str]]
     environment: Callable[[Layout], Environment]
     ready: str = "/ready"
+    wanted: Callable[[Layout], bool] = lambda _: True
     stop_signal: str = "TERM"
     stop_seconds: int = 20
 
@@ -47,6 +48,17 @@ def _traefik(layout: Layout) -> list[str]:
 
 def _traefik_environment(layout: Layout) -> Environment:
     return environment.traefik(layout) | gateway.MEMORY
+
+
+def _qdrant(layout: Layout) -> list[str]:
+    place = ["--folder", str(layout.home.qdrant), "--host", LOOPBACK, "--port", str(layout.ports["qdrant"])]
+    return [sys.executable, "-m", "growfit_local.qdrant", *place]
+
+
+def _with_qdrant(layout: Layout) -> bool:
+    """Vectors live there, or a migration moves them. Who has a server of his own names it in QDRANT_URL."""
+    chosen = layout.settings["VECTOR_BACKEND"] == "qdrant" or layout.settings["QDRANT"] == "local"
+    return chosen and not layout.settings["QDRANT_URL"]
 
 
 def _embedder(layout: Layout) -> list[str]:
@@ -93,6 +105,15 @@ PROCESSES = (
         ready="/healthz",
     ),
     Process(
+        name="qdrant",
+        group="servers",
+        port="qdrant",
+        command=_qdrant,
+        environment=partial(_python, environment.qdrant),
+        ready="/readyz",
+        wanted=_with_qdrant,
+    ),
+    Process(
         name="embedder",
         group="platform",
         port="embedder",
@@ -117,6 +138,11 @@ PROCESSES = (
 
 NAMES = tuple(process.name for process in PROCESSES)
 SERVICES = tuple(process.name for process in PROCESSES if process.group == "services")
+
+
+def wanted(layout: Layout) -> tuple[str, ...]:
+    """The processes of this installation: all but a Qdrant that nobody asked for."""
+    return tuple(process.name for process in PROCESSES if process.wanted(layout))
 
 
 def named(name: str) -> Process:

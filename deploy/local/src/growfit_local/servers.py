@@ -130,6 +130,29 @@ class NatsServer:
 
 
 @dataclass(frozen=True)
+class QdrantServer:
+    """`control` is None for a server that somebody else runs (QDRANT_URL): it cannot be killed."""
+
+    url: str
+    api_key: str
+    control: Control | None
+
+    def kill(self) -> None:
+        self._controlled().kill()
+
+    def restart(self) -> None:
+        self._controlled().restart()
+
+    def wait_ready(self) -> None:
+        self._controlled().wait_ready()
+
+    def _controlled(self) -> Control:
+        if self.control is None:
+            raise StackError("the Qdrant of QDRANT_URL is not this run's to end")
+        return self.control
+
+
+@dataclass(frozen=True)
 class LocalControl:
     stack: Stack
     name: str

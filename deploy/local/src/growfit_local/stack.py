@@ -11,7 +11,7 @@ from growfit_local.errors import StackError, StartFailed
 from growfit_local.home import Home
 from growfit_local.layout import Layout
 from growfit_local.ports import LOOPBACK
-from growfit_local.processes import NAMES, SERVICES, Process
+from growfit_local.processes import SERVICES, Process
 from growfit_local.readiness import assert_durable_nats, is_ready
 from growfit_local.supervision import SUPERVISOR, ProcessState, Supervision
 
@@ -25,8 +25,8 @@ OnReady = Callable[[str], None]
 class Stack:
     """Started by one object, reachable by any other one on the same data directory.
 
-    `only` names the processes to run, for tests that need a single server. Unless detached, the stack ends when the
-    process that started it ends, however that happens.
+    `only` names the processes to run, for tests that need a single server; else the settings say which. Unless
+    detached, the stack ends when the process that started it ends, however that happens.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Stack:
         port: int = 0,
         host: str = LOOPBACK,
         settings: Mapping[str, str] | None = None,
-        only: Iterable[str] = NAMES,
+        only: Iterable[str] | None = None,
     ) -> None:
         self.home = Home.at(home)
         self._port, self._host, self._settings = port, host, settings or {}
-        self._only = tuple(only)
+        self._chosen = None if only is None else tuple(only)
         self._supervision = Supervision(self.home)
         self._layout: Layout | None = None
 
@@ -49,6 +49,10 @@ class Stack:
         if self._layout is None:
             self._layout = layout.remembered(self.home)
         return self._layout
+
+    @property
+    def _only(self) -> tuple[str, ...]:
+        return processes.wanted(self.layout) if self._chosen is None else self._chosen
 
     @property
     def url(self) -> str:

@@ -4,6 +4,7 @@ Servers are containers where a Docker engine answers and processes of the instal
 tell. All of it ends with the test run, also after Ctrl-C or a kill -9 of pytest.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,7 +15,7 @@ import pytest
 from growfit_local import containers
 from growfit_local.layout import Layout
 from growfit_local.ports import LOOPBACK
-from growfit_local.servers import Control, Database, NatsServer, PostgresServer, local
+from growfit_local.servers import Control, Database, NatsServer, PostgresServer, QdrantServer, local
 from growfit_local.stack import Stack
 
 
@@ -59,6 +60,25 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
         yield server
 
 
+@contextmanager
+def running_qdrant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantServer]:
+    """A Qdrant server of the caller's own: a container, or the local server that has the real engine in it."""
+    root = tmp_path_factory.mktemp("qdrant")
+    with _server("qdrant", root) as (layout, control):
+        yield QdrantServer(layout.url("qdrant"), layout.secrets["QDRANT_API_KEY"], control)
+    _forget_data(root)
+
+
+@pytest.fixture(scope="session")
+def qdrant_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantServer]:
+    """The server at QDRANT_URL (with QDRANT_API_KEY), else one of this run's own."""
+    if url := os.environ.get("QDRANT_URL"):
+        yield QdrantServer(url, os.environ.get("QDRANT_API_KEY", ""), None)
+        return
+    with running_qdrant(tmp_path_factory) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole stack on free ports, as `make up` starts it."""
@@ -76,5 +96,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def _forget_data(root: Path) -> None:
     """The logs stay for whoever looks into a failure; the data would fill the disk."""
-    for name in ("postgres", "nats", "documents"):
+    for name in ("postgres", "nats", "qdrant", "documents"):
         shutil.rmtree(root / name, ignore_errors=True)

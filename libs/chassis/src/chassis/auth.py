@@ -30,7 +30,7 @@ from chassis.errors import (
     Unauthenticated,
     Unavailable,
 )
-from contracts.scopes import READ, SCOPES, WRITE
+from contracts.scopes import BELONGS_TO, READ, SCOPES, WRITE
 
 log = logging.getLogger(__name__)
 
@@ -326,7 +326,7 @@ def needed_scope(method: str, path: str) -> str | None:
     area = path.strip("/").split("/", 1)[0]
     # A search changes nothing; it is a POST for the length of its question.
     verb = READ if method in ("GET", "HEAD") or area == "search" else WRITE
-    scope = f"{area}:{verb}"
+    scope = f"{BELONGS_TO.get(area, area)}:{verb}"
     return scope if scope in SCOPES else None
 
 

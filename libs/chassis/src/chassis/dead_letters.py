@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -12,10 +12,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import outbox
-from chassis.fate import Attempt, Verdict
 from chassis.ids import named_id
 from chassis.plumbing import plumbing_of
 from contracts.envelope import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    # Services use this module at their HTTP doors too, which have no message bus: see `chassis.platform`.
+    from chassis.fate import Attempt, Verdict
 
 # The notice on the bus must fit whatever lies in the message; the table keeps all of it.
 NOTICE_CHARACTERS = 50_000
@@ -30,7 +33,7 @@ class DeadLetter:
 
 
 async def bury(
-    session: AsyncSession, *, consumer: str, subject: str, body: bytes, attempt: Attempt, verdict: Verdict
+    session: AsyncSession, *, consumer: str, subject: str, body: bytes, attempt: "Attempt", verdict: "Verdict"
 ) -> bool:
     """Keep the message and tell the bus. False: it lies there already (a redelivery after the burial)."""
     table = plumbing_of(session).dead_letters
@@ -115,7 +118,7 @@ async def take_requested(session: AsyncSession) -> DeadLetter | None:
     return DeadLetter(row.id, row.consumer, row.stream, row.body.encode()) if row else None
 
 
-async def settle(session: AsyncSession, letter_id: UUID, *, verdict: Verdict | None) -> None:
+async def settle(session: AsyncSession, letter_id: UUID, *, verdict: "Verdict | None") -> None:
     """After a redrive: resolved, or still open with the new reason."""
     table = plumbing_of(session).dead_letters
     resolved: dict[str, Any] = {"resolved_at": func.now()}

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import delete, func, or_, select
@@ -22,12 +22,15 @@ from chassis.auth import Principal
 from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import SESSION_ENDED, Unauthenticated
-from chassis.fate import Handler
 from chassis.tables import PlatformTables
 from contracts.envelope import CloudEvent
 from contracts.event import Event
 from contracts.identity import PlatformSettingsChanged, SessionRevoked, UserChanged
 from contracts.platform import LONGEST_ACCESS_MINUTES, SETTINGS
+
+if TYPE_CHECKING:
+    # An HTTP door has no use for the message bus, whose libraries take 10 MB.
+    from chassis.fate import Handler
 
 REFRESH_SECONDS = 2.0
 # Whatever token was made before a revocation that is older than this has expired by itself.
@@ -102,7 +105,7 @@ class Platform:
         return self._snapshot
 
 
-def follower(database: Database, tables: PlatformTables) -> Handler:
+def follower(database: Database, tables: PlatformTables) -> "Handler":
     """A service's subscriber `follow_platform`; right in any order of arrival."""
 
     async def follow_platform(event: CloudEvent[Any], delivery: Delivery) -> None:

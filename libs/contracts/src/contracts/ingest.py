@@ -65,7 +65,7 @@ class DocumentShared(Event, type="ingest.document.shared.v1", key="document_id")
 
 
 class ReadIndex(BaseModel):
-    """An index that searches may read. `index` names backend, model and dimension: `qdrant:multilingual-e5-small:384`."""
+    """An index that searches may read. `index` spells the rest: `qdrant:multilingual-e5-small:384`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,7 +78,7 @@ class ReadIndex(BaseModel):
 class ReadRoute(ReadIndex):
     """Who reads here and not in the default index: who has a part in one of these orgs, and `share` of 100 users."""
 
-    org_ids: list[UUID] = []
+    org_ids: list[UUID] = Field(default_factory=list)
     share: int = Field(0, ge=0, le=100)
 
 
@@ -97,8 +97,8 @@ class VectorReadSwitched(Event, type="ingest.vector_read.switched.v1", key="swit
     model: str
     dimension: int
     version: int
-    routes: list[ReadRoute] = []
-    shadows: list[ShadowRead] = []
+    routes: list[ReadRoute] = Field(default_factory=list)
+    shadows: list[ShadowRead] = Field(default_factory=list)
     switched_at: AwareDatetime
 
 

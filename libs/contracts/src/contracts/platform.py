@@ -11,8 +11,25 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 MIB = 1024**2
+_PIB = 1024**5
 
-MEDIA_TYPES = ("application/pdf", "text/plain", "text/markdown")
+_OPENXML = "application/vnd.openxmlformats-officedocument"
+MEDIA_TYPES = (
+    "application/pdf",
+    "text/plain",
+    "text/markdown",
+    "text/csv",
+    "text/html",
+    f"{_OPENXML}.wordprocessingml.document",
+    f"{_OPENXML}.presentationml.presentation",
+    f"{_OPENXML}.spreadsheetml.sheet",
+    "application/x-hwp",
+    "application/hwp+zip",
+    "image/png",
+    "image/jpeg",
+    "image/webp",
+    "image/tiff",
+)
 
 # scheme://host[:port], as browsers send it.
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", max_length=200)]
@@ -85,6 +102,20 @@ _ALL = (
     PlatformSetting(
         "api.cors_origins", _some(Origin), [],
         "브라우저에서 API를 부를 수 있는 출처(origin)", "The origins whose pages may call the API from a browser",
+    ),
+    PlatformSetting(
+        "documents.max_per_user", _int(0, 10_000_000), 10_000,
+        "한 사용자가 가질 수 있는 문서 수. 0은 제한 없음", "Documents that one user may have; 0: any number",
+    ),
+    PlatformSetting(
+        "documents.max_bytes_per_user", _int(0, _PIB), 20 * 1024 * MIB,
+        "한 사용자의 문서가 차지할 수 있는 크기(바이트). 0은 제한 없음",
+        "What the documents of one user may take up, in bytes; 0: any size",
+    ),
+    PlatformSetting(
+        "documents.max_bytes_per_org", _int(0, _PIB), 0,
+        "한 조직의 문서가 차지할 수 있는 크기(바이트). 0은 제한 없음",
+        "What the documents of one org may take up, in bytes; 0: any size",
     ),
     PlatformSetting(
         "security.sign_up_mode", SignUpMode, SignUpMode.OPEN.value,

@@ -15,7 +15,11 @@ AREAS = (
     "conversations",
     "search",
     "usage",
+    "vectors",
 )
+
+# Whoever may write documents may upload them in several requests.
+BELONGS_TO = {"uploads": "documents"}
 
 SCOPES = tuple(
     f"{area}:{verb}"

@@ -26,9 +26,14 @@ class EndpointMissing(EmbeddingRefused):
 
 
 class Provider:
-    """`base_url` ends in /v1. `timeout`: seconds for one try; `retries`: further tries after one that may pass."""
+    """`base_url` ends in /v1. `timeout`: seconds for one try; `retries`: further tries after one that may pass.
+    `name` is for messages.
+    """
 
-    def __init__(self, base_url: str, *, api_key: str, timeout: float, retries: int) -> None:
+    def __init__(
+        self, base_url: str, *, api_key: str, timeout: float, retries: int, name: str = "embedding provider"
+    ) -> None:
+        self._name = name
         self._base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS)
@@ -60,13 +65,13 @@ class Provider:
             async with self._connected().post(self._base_url + path, json=body, allow_redirects=False) as response:
                 reply = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise EmbeddingUnavailable(f"the embedding provider cannot be reached: {error!r}") from error
+            raise EmbeddingUnavailable(f"the {self._name} cannot be reached: {error!r}") from error
         if response.status != HTTPStatus.OK:
-            raise _failure(response, reply)
+            raise _failure(self._name, response, reply)
         try:
             return json.loads(reply)
         except ValueError as error:
-            raise EmbeddingInvalid("the embedding provider's reply is not JSON") from error
+            raise EmbeddingInvalid(f"the {self._name}'s reply is not JSON") from error
 
     def _connected(self) -> aiohttp.ClientSession:
         """Made at the first call, because a session belongs to the loop that runs then."""
@@ -75,9 +80,9 @@ class Provider:
         return self._session
 
 
-def _failure(response: aiohttp.ClientResponse, reply: bytes) -> EmbeddingRefused | EmbeddingUnavailable:
+def _failure(name: str, response: aiohttp.ClientResponse, reply: bytes) -> EmbeddingRefused | EmbeddingUnavailable:
     said = reply[:_SAID].decode(errors="replace")
-    message = f"the embedding provider answered {response.status}: {said}"
+    message = f"the {name} answered {response.status}: {said}"
     if response.status in _NO_SUCH_ENDPOINT:
         return EndpointMissing(message)
     if response.status in _TRANSIENT or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -1,7 +1,7 @@
 """Embeddings from any OpenAI-compatible provider, with the tokens that each call is billed."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -21,7 +21,9 @@ from retrieval.token_estimate import estimate_tokens
 
 type Kind = Literal["query", "passage"]
 
+# What one call of /tokenize may hold: texts, and characters of them together.
 _TOKENIZE_BATCH = 1_000
+_TOKENIZE_CHARACTERS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class MeteredEmbeddings(Embeddings):
         has no /tokenize it is an estimate from above (retrieval.token_estimate).
         """
         counts: list[int] = []
-        for part in _parts(texts, _TOKENIZE_BATCH):
+        for part in _countable(texts):
             counts += await self._count_batch([storable(text) for text in part])
         return counts
 
@@ -158,6 +160,19 @@ class MeteredEmbeddings(Embeddings):
 
 def _parts[T](values: Sequence[T], size: int) -> list[Sequence[T]]:
     return [values[start : start + size] for start in range(0, len(values), size)]
+
+
+def _countable(texts: Sequence[str]) -> Iterator[list[str]]:
+    part: list[str] = []
+    characters = 0
+    for text in texts:
+        characters += len(text)
+        if part and (len(part) == _TOKENIZE_BATCH or characters > _TOKENIZE_CHARACTERS):
+            yield part
+            part, characters = [], len(text)
+        part.append(text)
+    if part:
+        yield part
 
 
 def _lists(vectors: NDArray[np.float32]) -> list[list[float]]:

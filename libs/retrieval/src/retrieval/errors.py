@@ -8,6 +8,7 @@
     │       └── EmbeddingInvalid  it answered, but not with the vectors asked for
     ├── FilterInvalid             unknown key or operator, wrong type, or a search without scopes
     ├── ItemInvalid               an item that no store may hold: id, vector or metadata
+    ├── RerankError               the reranker failed; a search goes on without it
     ├── QueryInvalid              a search vector or top_k that cannot be searched with
     └── StoreError                the store refuses this call
         ├── StoreUnavailable      retryable: no connection, no free connection, restart, deadlock
@@ -57,6 +58,10 @@ class FilterInvalid(RetrievalError):
 
 
 class ItemInvalid(RetrievalError):
+    pass
+
+
+class RerankError(RetrievalError):
     pass
 
 

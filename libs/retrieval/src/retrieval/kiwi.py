@@ -15,8 +15,9 @@ _working = threading.Lock()
 
 
 class Token(Protocol):
-    """`start` and `len` count code points; `tag` is Kiwi's part of speech."""
+    """`start` and `len` count code points; `tag` is Kiwi's part of speech, `id` the morpheme in its dictionary."""
 
+    id: int
     form: str
     tag: str
     start: int

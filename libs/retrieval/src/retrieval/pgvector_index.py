@@ -1,20 +1,18 @@
 """The table of one index (collection, model, dimension) and its indexes."""
 
-import hashlib
 import json
-import re
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from retrieval.errors import IndexMismatch, IndexMissing
+from retrieval.index_names import make_name
 from retrieval.lexical import TERM_IDS
 from retrieval.models import EmbeddingModel
 from retrieval.pgvector_database import Connection
 
 # A halfvec of up to this dimension stays inside its row, whatever else the row holds.
 _INLINE_DIMENSION = 1_024
-_MAX_NAME = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,7 @@ class Index:
 
 
 def make_index(*, schema: str, collection: str, model: EmbeddingModel, analyser: str) -> Index:
-    plain = re.sub(r"[^a-z0-9]+", "_", f"{collection}_{model.name}_{model.dimension}".lower()).strip("_")
-    if len(plain) > _MAX_NAME:
-        digest = hashlib.blake2b(plain.encode(), digest_size=4).hexdigest()
-        plain = f"{plain[: _MAX_NAME - 9]}_{digest}"
-    return Index(schema, plain, model, analyser)
+    return Index(schema, make_name(collection=collection, model=model), model, analyser)
 
 
 async def check(connection: Connection, index: Index) -> None:

@@ -158,14 +158,14 @@ _EXACT = """WITH scored AS MATERIALIZED (
     SELECT id, {scores} FROM {table} WHERE {where}
 ),
 near AS MATERIALIZED (
-    SELECT id, cosine FROM scored ORDER BY cosine DESC, id LIMIT %(candidates)s
+    SELECT id, -cosine AS distance FROM scored ORDER BY cosine DESC, id LIMIT %(candidates)s
 ),
 said AS MATERIALIZED (
     SELECT id, -lexical AS distance FROM scored WHERE lexical > 0 ORDER BY lexical DESC, id LIMIT %(candidates)s
 ),"""
 
 _APPROXIMATE = """WITH near AS MATERIALIZED (
-    SELECT id, 1 - (embedding <=> %(vector)s) AS cosine FROM {table}
+    SELECT id, embedding <=> %(vector)s AS distance FROM {table}
     WHERE {where} ORDER BY embedding <=> %(vector)s LIMIT %(candidates)s
 ),
 said AS MATERIALIZED (
@@ -184,8 +184,8 @@ best AS MATERIALIZED (
     SELECT id, cosine, lexical FROM scored
     ORDER BY cosine + %(lexical_weight)s * lexical DESC, id LIMIT %(top_k)s
 )
-SELECT {near}, id, best.cosine, lexical, near_place.rank, said_place.rank, payload, text FROM best
-LEFT JOIN (SELECT id, row_number() OVER (ORDER BY cosine DESC, id) AS rank FROM near) AS near_place USING (id)
+SELECT {near}, id, cosine, lexical, near_place.rank, said_place.rank, payload, text FROM best
+LEFT JOIN (SELECT id, row_number() OVER (ORDER BY distance, id) AS rank FROM near) AS near_place USING (id)
 LEFT JOIN (SELECT id, row_number() OVER (ORDER BY distance, id) AS rank FROM said) AS said_place USING (id)
 JOIN {table} USING (id)
-ORDER BY best.cosine + %(lexical_weight)s * lexical DESC, id"""
+ORDER BY cosine + %(lexical_weight)s * lexical DESC, id"""

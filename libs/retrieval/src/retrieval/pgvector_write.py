@@ -90,8 +90,8 @@ async def purge_tombstones(connection: Connection, index: Index, older_than_seco
 
 async def tombstone(connection: Connection, index: Index, doc_id: uuid.UUID) -> int | None:
     cursor = await connection.execute(sql.SQL(_BURIED).format(tombstones=index.tombstones), [[doc_id]])
-    _, version = await cursor.fetchone() or (None, None)
-    return version
+    row = await cursor.fetchone()
+    return int(row[1]) if row else None
 
 
 async def ids(connection: Connection, index: Index, doc_id: uuid.UUID) -> dict[str, int]:

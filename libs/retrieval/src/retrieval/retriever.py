@@ -1,8 +1,9 @@
 """Retrieval for one caller: a question in, the best chunks of the caller's scopes out."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -11,18 +12,26 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
 from retrieval.embeddings import Embedded, MeteredEmbeddings
-from retrieval.errors import EmbeddingError, QueryInvalid
+from retrieval.errors import EmbeddingError, QueryInvalid, RerankError
 from retrieval.filters import parse_search_filters
 from retrieval.queries import checked_top_k, terms_of_query
-from retrieval.store import Hit, VectorStoreAdapter
+from retrieval.reranking import Billed, Reranker, candidates_to_rerank
+from retrieval.store import MAX_TOP_K, Hit, VectorStoreAdapter
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`tokens`: what embedding the question was billed."""
+    """`tokens`: what embedding the question was billed. `terms`: the question's. `rerank_scores`: by hit id, when a
+    reranker made the order. `rerank_error`: why one that was asked did not.
+    """
 
     hits: list[Hit]
     tokens: int
+    terms: Sequence[str] = ()
+    rerank_scores: Mapping[str, float] = field(default_factory=dict)
+    rerank_error: str | None = None
 
 
 async def search(
@@ -33,11 +42,15 @@ async def search(
     filters: Mapping[str, Any],
     top_k: int,
     on_tokens: Callable[[int], None] | None = None,
+    reranker: Reranker | None = None,
+    on_reranked: Callable[[Billed], None] | None = None,
 ) -> Found:
     """The words are looked up while the provider embeds. Raises RetrievalError.
 
     `on_tokens` is told what was billed as soon as it is known, so that a search which fails or is cancelled after
-    that is booked too; who passes it need not look at Found.tokens or at an error's tokens.
+    that is booked too; who passes it need not look at Found.tokens or at an error's tokens. `on_reranked` likewise.
+
+    A reranker orders more hits than are wanted, of which the best stay. When it fails, the fused order stands.
     """
     if not question.strip():
         raise QueryInvalid("the question is empty")
@@ -53,9 +66,28 @@ async def search(
             on_tokens(error.tokens)
         raise
     # A task, so that the store has the query before the caller begins to book.
-    asked = asyncio.create_task(_ask(store, embedded, terms, filters=filters, top_k=top_k))
+    wanted = min(candidates_to_rerank(top_k), MAX_TOP_K) if reranker else top_k
+    asked = asyncio.create_task(_ask(store, embedded, terms, filters=filters, top_k=wanted))
     on_tokens(embedded.tokens)
-    return Found(await asked, embedded.tokens)
+    found = Found(await asked, embedded.tokens, await terms)
+    return found if reranker is None else await reranked(question, found, reranker, top_k=top_k, on_billed=on_reranked)
+
+
+async def reranked(
+    question: str, found: Found, reranker: Reranker, *, top_k: int, on_billed: Callable[[Billed], None] | None
+) -> Found:
+    """The best of what was found, in the reranker's order, or in the order that they have when it fails."""
+    if not found.hits:
+        return found
+    try:
+        scores = await reranker.rerank(question, found.hits, on_billed=on_billed)
+    except RerankError as error:
+        log.warning("search goes on in its fused order: %s", error)
+        return replace(found, hits=found.hits[:top_k], rerank_error=str(error))
+    by_id = {hit.id: score for hit, score in zip(found.hits, scores, strict=True)}
+    # Sorting is stable: what the reranker holds for equal keeps its fused order.
+    best = sorted(found.hits, key=lambda hit: -by_id[hit.id])[:top_k]
+    return replace(found, hits=best, rerank_scores=by_id)
 
 
 async def _ask(

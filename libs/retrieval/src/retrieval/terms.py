@@ -19,6 +19,10 @@ _NOUNS = frozenset({"NNG", "NNP", "NR", "SN", "SH"})
 _CONTENT = _NOUNS | {"VV", "VA", "XR"}
 _COMPOUND = _NOUNS | {"NNB", "XPN", "XSN"}
 
+# A noun that is not in Kiwi's dictionary has the number of its part of speech, NNG or NNP.
+_UNKNOWN_NOUNS = frozenset({2, 3})
+_PARTICLE = re.compile("(?<=..)(?:에서|으로|까지|부터|에게|처럼|보다|은|는|이|가|을|를|과|와|로|의|에|도|만)$")
+
 _KOREAN = re.compile("[\u1100-\u11ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7a3]")
 _LETTER = "(?:(?![\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7a3_])\\w)"
 _WORD = re.compile(f"{_LETTER}+(?:[-.@/+#'’&]{_LETTER}+)*")
@@ -110,9 +114,16 @@ def _morphemes(tokens: Iterable[Token]) -> list[str]:
         form = _form(token.form, tag)
         if tag in _CONTENT and form:
             found.append(form)
+            found += _without_particle(form, token)
         if tag in _COMPOUND and form:
             run.append(form)
     return found + _compound(run)
+
+
+def _without_particle(form: str, token: Token) -> list[str]:
+    """Kiwi takes a word that it does not know, alone with its particle, for one noun: 튜플만."""
+    ends = _PARTICLE.search(form) if token.id in _UNKNOWN_NOUNS else None
+    return [form[: ends.start()]] if ends else []
 
 
 def _compound(run: list[str]) -> list[str]:

@@ -17,6 +17,9 @@ OTHER = {
     "api.upload_max_bytes": 50 * 1024**2,
     "api.allowed_types": ["application/pdf"],
     "api.cors_origins": ["https://app.example", "http://localhost:5173"],
+    "documents.max_per_user": 500,
+    "documents.max_bytes_per_user": 0,
+    "documents.max_bytes_per_org": 1024**4,
     "security.sign_up_mode": "invite_only",
     "security.email_verification_required": True,
     "security.password_min_length": 14,
@@ -86,7 +89,7 @@ async def test_the_description_is_in_the_caller_s_language(boss, language, word)
 
 
 async def test_the_settings_of_one_group(boss, problem) -> None:
-    for group in ("api", "security"):
+    for group in ("api", "documents", "security"):
         items = (await boss("GET", "/platform-settings", params={"group": group})).json()["items"]
         assert {each["name"] for each in items} == {name for name in SETTINGS if name.startswith(f"{group}.")}
     problem(await boss("GET", "/platform-settings", params={"group": "other"}), 422, "validation_failed")
@@ -125,7 +128,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ("security.email_verification_required", "yes", "true 또는 false", "boolean"),
     ("security.email_verification_required", 1, "true 또는 false", "boolean"),
     ("security.sign_up_mode", "OPEN", "'open', 'invite_only', 'closed'", "'open', 'invite_only' or 'closed'"),
-    ("api.allowed_types", ["image/png"], "'application/pdf'", "'application/pdf'"),
+    ("api.allowed_types", ["image/gif"], "'application/pdf'", "'application/pdf'"),
     ("api.allowed_types", "application/pdf", "목록", "list"),
     ("api.cors_origins", ["https://app.example/"], "형식", "pattern"),
     ("api.cors_origins", ["*"], "형식", "pattern"),

@@ -168,6 +168,8 @@ def upgrade() -> None:
         sa.Column("char_start", sa.Integer(), nullable=False),
         sa.Column("char_end", sa.Integer(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("headings", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'::text[]"), nullable=False),
+        sa.Column("context", sa.Text(), server_default="", nullable=False),
         sa.Column("embedding", sa.LargeBinary(), nullable=True),
         sa.Column("tokens", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(

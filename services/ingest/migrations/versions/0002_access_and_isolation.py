@@ -20,6 +20,8 @@ GRANTS = {
     "ingest.class_materials": "SELECT, INSERT, UPDATE",
     "ingest.erased_users": "SELECT, INSERT, UPDATE",
     "ingest.memberships": "DELETE",
+    "ingest.pending_objects": "SELECT, INSERT, UPDATE, DELETE",
+    "ingest.uploads": "SELECT, INSERT, UPDATE, DELETE",
 }
 
 ORGS_OF_USER = "SELECT m.org_id FROM ingest.memberships m WHERE m.user_id = p_user_id AND m.is_active"
@@ -49,6 +51,8 @@ ISOLATED = (
     ),
     tenant.isolation("ingest.class_materials"),
     tenant.isolation("ingest.erased_users", org=None, user="user_id"),
+    tenant.isolation("ingest.pending_objects", org=None, user="owner_id"),
+    tenant.isolation("ingest.uploads", org=None, user="owner_id"),
 )
 WALLED = (
     "ingest.memberships",
@@ -59,6 +63,8 @@ WALLED = (
     "ingest.document_classes",
     "ingest.class_materials",
     "ingest.erased_users",
+    "ingest.pending_objects",
+    "ingest.uploads",
 )
 
 
@@ -109,6 +115,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_erased_users")),
         schema="ingest",
     )
+    _uploads()
     # A receipt holds ids and counts; what would still tell which file it was goes.
     op.execute("""UPDATE "user".documents SET sha256 = '' WHERE state = 'deleted'""")
     for table, rights in GRANTS.items():
@@ -167,6 +174,45 @@ def _sharing() -> None:
     """)
 
 
+def _uploads() -> None:
+    op.create_table(
+        "pending_objects",
+        sa.Column("storage_key", sa.Text(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("is_discarded", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("storage_key", name=op.f("pk_pending_objects")),
+        schema="ingest",
+    )
+    op.create_index(
+        op.f("ix_pending_objects_created_at"), "pending_objects", ["created_at"], unique=False, schema="ingest"
+    )
+    op.create_table(
+        "uploads",
+        sa.Column("upload_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("class_id", sa.Uuid(), nullable=True),
+        sa.Column("is_shared", sa.Boolean(), nullable=False),
+        sa.Column("allow_duplicate", sa.Boolean(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=True),
+        sa.Column("received_bytes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("parts", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'::text[]"), nullable=False),
+        sa.Column("state", sa.Text(), server_default="open", nullable=False),
+        sa.Column("refusal", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("completing_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("state IN ('open', 'completed', 'refused', 'given_up')", name=op.f("ck_uploads_state")),
+        sa.PrimaryKeyConstraint("upload_id", name=op.f("pk_uploads")),
+        schema="ingest",
+    )
+    op.create_index(op.f("ix_uploads_owner_id"), "uploads", ["owner_id"], unique=False, schema="ingest")
+    op.create_index(op.f("ix_uploads_expires_at"), "uploads", ["expires_at"], unique=False, schema="ingest")
+    op.create_index("ix_documents_org_id", "documents", ["org_id"], unique=False, schema="user")
+
+
 def downgrade() -> None:
     for table in ("documents", "chunks"):
         op.execute(f'DROP POLICY shared ON "user".{table}')
@@ -177,6 +223,9 @@ def downgrade() -> None:
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     op.execute("DROP FUNCTION ingest.enter_tenant")
     op.execute("REVOKE DELETE ON ingest.memberships FROM ingest")
+    op.drop_index("ix_documents_org_id", table_name="documents", schema="user")
+    op.drop_table("uploads", schema="ingest")
+    op.drop_table("pending_objects", schema="ingest")
     op.drop_table("erased_users", schema="ingest")
     op.create_index("ix_documents_scopes", "documents", ["scopes"], unique=False, schema="user", postgresql_using="gin")
     op.drop_index("ix_documents_behind", table_name="documents", schema="user")

@@ -14,7 +14,10 @@ depends_on = None
 GRANTS = {
     '"user".chunk_embeddings': "SELECT, INSERT",
     "ingest.turns": "SELECT, INSERT, UPDATE, DELETE",
-    "ingest.vector_indexes": "SELECT, INSERT",
+    "ingest.vector_indexes": "SELECT, INSERT, UPDATE",
+    "ingest.vector_migrations": "SELECT, INSERT, UPDATE",
+    "ingest.vector_checks": "SELECT, INSERT, UPDATE",
+    "ingest.read_rules": "SELECT, INSERT, UPDATE",
     "ingest.document_indexes": "SELECT, INSERT, UPDATE",
 }
 
@@ -50,6 +53,7 @@ def upgrade() -> None:
     _documents()
     _chunks()
     _indexes()
+    _migrations()
     op.create_table(
         "turns",
         sa.Column("holder_id", sa.Uuid(), nullable=False),
@@ -144,6 +148,8 @@ def _indexes() -> None:
         sa.Column("dimension", sa.Integer(), nullable=False),
         sa.Column("is_written", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("is_primary", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("is_read", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("is_paused", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("index_id", name=op.f("pk_vector_indexes")),
         schema="ingest",
@@ -186,8 +192,101 @@ def _indexes() -> None:
     )
 
 
+def _migrations() -> None:
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "vector_migrations",
+        sa.Column("migration_id", sa.Uuid(), nullable=False),
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("target_id", sa.Text(), nullable=False),
+        sa.Column("stage", sa.Text(), server_default="planned", nullable=False),
+        sa.Column("is_paused", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("rate", sa.Integer(), server_default="50", nullable=False),
+        sa.Column("marked_to", sa.Uuid(), nullable=True),
+        sa.Column("all_read", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("org_ids", postgresql.ARRAY(sa.Uuid()), server_default=sa.text("'{}'::uuid[]"), nullable=False),
+        sa.Column("share", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("shadow_share", sa.Integer(), server_default="0", nullable=False),
+        sa.Column(
+            "shadow",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
+        sa.Column("backup", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("started_by", sa.Uuid(), nullable=False),
+        sa.Column("created_at", moment, server_default=sa.text("now()"), nullable=False),
+        sa.Column("started_at", moment, nullable=True),
+        sa.Column("filled_at", moment, nullable=True),
+        sa.Column("switched_at", moment, nullable=True),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.Column("lease_id", sa.Uuid(), nullable=True),
+        sa.Column("leased_until", moment, nullable=True),
+        sa.CheckConstraint(
+            "stage IN ('planned', 'backfilling', 'filled', 'finalised', 'dropping', 'dropped', 'restoring', 'cancelled')",
+            name=op.f("ck_vector_migrations_stage"),
+        ),
+        sa.CheckConstraint("share BETWEEN 0 AND 100", name=op.f("ck_vector_migrations_share")),
+        sa.CheckConstraint("shadow_share BETWEEN 0 AND 100", name=op.f("ck_vector_migrations_shadow_share")),
+        sa.ForeignKeyConstraint(
+            ["source_id"],
+            ["ingest.vector_indexes.index_id"],
+            name=op.f("fk_vector_migrations_source_id_vector_indexes"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["target_id"],
+            ["ingest.vector_indexes.index_id"],
+            name=op.f("fk_vector_migrations_target_id_vector_indexes"),
+        ),
+        sa.PrimaryKeyConstraint("migration_id", name=op.f("pk_vector_migrations")),
+        schema="ingest",
+    )
+    op.create_index(
+        op.f("ix_vector_migrations_created_at"), "vector_migrations", ["created_at"], unique=False, schema="ingest"
+    )
+    op.create_table(
+        "vector_checks",
+        sa.Column("check_id", sa.Uuid(), nullable=False),
+        sa.Column("migration_id", sa.Uuid(), nullable=False),
+        sa.Column("verdict", sa.Text(), server_default="asked", nullable=False),
+        sa.Column("progress", sa.Float(), server_default="0", nullable=False),
+        sa.Column("noted_at", moment, nullable=True),
+        sa.Column("report", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("created_at", moment, server_default=sa.text("now()"), nullable=False),
+        sa.Column("ended_at", moment, nullable=True),
+        sa.CheckConstraint("verdict IN ('asked', 'running', 'green', 'red')", name=op.f("ck_vector_checks_verdict")),
+        sa.ForeignKeyConstraint(
+            ["migration_id"],
+            ["ingest.vector_migrations.migration_id"],
+            name=op.f("fk_vector_checks_migration_id_vector_migrations"),
+        ),
+        sa.PrimaryKeyConstraint("check_id", name=op.f("pk_vector_checks")),
+        schema="ingest",
+    )
+    op.create_index(
+        op.f("ix_vector_checks_migration_id_created_at"),
+        "vector_checks",
+        ["migration_id", "created_at"],
+        unique=False,
+        schema="ingest",
+    )
+    op.create_table(
+        "read_rules",
+        sa.Column("row_id", sa.Integer(), autoincrement=False, server_default="1", nullable=False),
+        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
+        sa.Column(
+            "rule", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+        ),
+        sa.CheckConstraint("row_id = 1", name=op.f("ck_read_rules_row_id")),
+        sa.PrimaryKeyConstraint("row_id", name=op.f("pk_read_rules")),
+        schema="ingest",
+    )
+
+
 def downgrade() -> None:
-    op.drop_table("turns", schema="ingest")
+    for table in ("turns", "read_rules", "vector_checks", "vector_migrations"):
+        op.drop_table(table, schema="ingest")
     op.drop_table("document_indexes", schema="ingest")
     op.drop_table("vector_indexes", schema="ingest")
     op.add_column("chunks", sa.Column("embedding", sa.LargeBinary(), nullable=True), schema="user")

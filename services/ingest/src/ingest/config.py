@@ -8,10 +8,22 @@ MIB = 1024**2
 
 
 class Settings(ServiceSettings):
-    """`storage_url`: `file:///…` or any URL that obstore reads. `vector_database_url`: role vector_writer."""
+    """`storage_url`: `file:///…` or `s3://bucket/prefix`. `vector_database_url`: role vector_writer."""
 
     storage_url: str
+    # For `s3://bucket/prefix`. Empty: AWS's own address, environment variables and roles.
+    s3_endpoint: str = ""
+    s3_region: str = ""
+    s3_access_key_id: str = ""
+    s3_secret_access_key: SecretStr = SecretStr("")
+    # MinIO and most others want the bucket in the path, AWS in the host's name.
+    s3_path_style: bool = True
     max_upload_bytes: int = Field(default=200 * MIB, gt=0)
+    # Of one `POST /documents/bulk`.
+    max_bulk_files: int = Field(default=50, gt=0)
+    max_bulk_bytes: int = Field(default=1024 * MIB, gt=0)
+    # Of download links: base64 of 32 bytes. Several divided by commas: the first one signs, all of them are believed.
+    link_signing_key: SecretStr
     # The only backend of this version; another value is refused at start rather than ignored.
     vector_backend: Literal["pgvector"] = "pgvector"
     vector_database_url: str
@@ -23,6 +35,14 @@ class Settings(ServiceSettings):
     chunk_tokens: int = Field(default=240, ge=32)
     # Documents that one worker process works on at once.
     processing_slots: int = Field(default=4, ge=1, le=64)
+    # How long both indexes are written after all reads have moved, before a migration may be finalised.
+    migration_hold_hours: int = Field(default=168, ge=0)
+    # Less than a chunk; what two neighbours may share at most.
+    chunk_overlap: int = Field(default=40, ge=0)
     parse_seconds: int = Field(default=120, gt=0)
     parse_memory_bytes: int = Field(default=1024 * MIB, gt=0)
     max_pages: int = Field(default=10_000, gt=0)
+    # Pages that are pictures. Empty: the folder that set-up or the system has (`ingest.adapters.ocr_languages`).
+    ocr_tessdata: str = ""
+    ocr_page_seconds: int = Field(default=30, gt=0)
+    max_ocr_pages: int = Field(default=200, ge=0)

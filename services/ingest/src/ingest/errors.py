@@ -1,6 +1,8 @@
 """What ingest can answer besides success, and why a document can end `rejected` or `failed`."""
 
-from chassis.errors import Invalid, Message, Unavailable, UnsupportedMedia
+from typing import Any
+
+from chassis.errors import Conflict, Invalid, Message, Unavailable, UnsupportedMedia
 
 DOCUMENT_NOT_FOUND = Message(
     "document_not_found", "문서를 찾을 수 없습니다.", "There is no such document, or it is not yours to see."
@@ -63,6 +65,21 @@ TYPE_MISMATCH = Message(
     "파일 이름은 {extension}인데 내용은 {found}입니다. 확장자를 맞게 고쳐 다시 올리세요.",
     "The name says {extension}, the content is {found}. Give the file its right extension and upload it again.",
 )
+OLD_OFFICE = Message(
+    "old_office_format",
+    "{extension}의 이 형식은 오래되어 받지 않습니다. .docx, .xlsx, .pptx, 새 .hwp 또는 PDF로 저장해 올리세요.",
+    "This format of {extension} is too old. Save the file as .docx, .xlsx, .pptx, a newer .hwp or PDF and upload that.",
+)
+MACRO_FILE = Message(
+    "macro_file",
+    "{extension}은(는) 매크로가 들어 있는 형식이라 받지 않습니다. .docx, .xlsx, .pptx로 저장해 올리세요.",
+    "{extension} is a format with macros, which is not accepted. Save the file as .docx, .xlsx or .pptx instead.",
+)
+PROTECTED_OFFICE = Message(
+    "protected_office_file",
+    "암호로 보호되었거나 옛 형식인 {extension} 파일입니다. 암호를 풀고 {extension}(으)로 다시 저장해 올리세요.",
+    "This {extension} file has a password or an older format inside. Remove the password and save it as {extension}.",
+)
 DOCUMENT_DUPLICATE = Message(
     "document_duplicate",
     "같은 파일을 이미 올렸습니다: 「{document_title}」. 그래도 올리려면 duplicate=allow를 보내세요.",
@@ -89,6 +106,95 @@ STORAGE_UNAVAILABLE = Message(
     "파일 저장소를 잠시 사용할 수 없습니다. 잠시 후 다시 올리세요.",
     "The file storage cannot be reached right now. Upload again in a moment.",
 )
+ORIGINAL_MISSING = Message(
+    "original_missing",
+    "문서의 원본 파일이 저장소에 없습니다. 운영자에게 알려 주세요.",
+    "The document's original file is not in the storage. Tell the operator.",
+)
+RANGE_NOT_SATISFIABLE = Message(
+    "range_not_satisfiable",
+    "요청한 범위가 파일의 크기({size_bytes}바이트)를 벗어납니다. Range 헤더를 고쳐 다시 보내세요.",
+    "The range lies outside of the file, which has {size_bytes} bytes. Mend the `Range` header.",
+)
+LINK_NOT_VALID = Message(
+    "link_not_valid",
+    "링크가 만료되었거나 올바르지 않거나, 문서를 더는 볼 수 없습니다. 새 링크를 만드세요.",
+    "The link has expired or is not valid, or its document cannot be seen any more. Make a new one.",
+)
+UPLOAD_NOT_FOUND = Message(
+    "upload_not_found",
+    "진행 중인 업로드를 찾을 수 없습니다. 하루가 지나면 사라집니다. POST /uploads로 다시 시작하세요.",
+    "There is no such upload; it is forgotten after a day. Begin again with `POST /uploads`.",
+)
+UPLOAD_OFFSET_WRONG = Message(
+    "upload_offset_wrong",
+    "서버가 받은 데까지는 {offset}바이트입니다. Upload-Offset: {offset}부터 이어서 보내세요.",
+    "The server has {offset} bytes. Go on from `Upload-Offset: {offset}`.",
+)
+UPLOAD_CUT = Message(
+    "upload_cut",
+    "업로드가 중간에 끊겼습니다. GET /uploads/{upload_id}로 받은 데를 확인하고 이어서 보내세요.",
+    "The request was cut off. Ask `GET /uploads/{upload_id}` how far it came, and go on from there.",
+)
+UPLOAD_TOO_LONG = Message(
+    "upload_too_long",
+    "처음에 알린 크기({size_bytes}바이트)보다 많이 보냈습니다. 올바른 파일인지 확인하세요.",
+    "More was sent than the {size_bytes} bytes that were announced. Check that it is the right file.",
+)
+UPLOAD_SCATTERED = Message(
+    "upload_scattered",
+    "너무 잘게 나누어 보냈습니다. DELETE로 그만두고 더 크게 나누어 다시 올리세요.",
+    "The file came in too many small pieces. Give it up with DELETE and upload it again in larger ones.",
+)
+UPLOAD_COMPLETING = Message(
+    "upload_completing",
+    "다른 요청이 이 업로드를 마무리하고 있습니다. 잠시 후 GET /uploads/{upload_id}로 확인하세요.",
+    "Another request is making the document of this upload. Ask `GET /uploads/{upload_id}` in a moment.",
+)
+UPLOAD_COMPLETED = Message(
+    "upload_completed",
+    "이미 문서가 되었습니다. 지우려면 DELETE /documents/{document_id}를 쓰세요.",
+    "It is a document already. To delete it, send `DELETE /documents/{document_id}`.",
+)
+UPLOADS_OPEN = Message(
+    "uploads_open",
+    "끝내지 않은 업로드가 너무 많습니다({limit}개까지). 이어서 끝내거나 DELETE로 그만두세요.",
+    "Too many uploads are unfinished; the limit is {limit}. Finish some, or give them up with DELETE.",
+)
+HASH_MISMATCH = Message(
+    "hash_mismatch",
+    "받은 파일의 SHA-256이 알려 준 값과 다릅니다. 파일을 처음부터 다시 올리세요.",
+    "The SHA-256 of what arrived is not the announced one. Upload the file again.",
+)
+BULK_TOO_MANY = Message(
+    "bulk_too_many",
+    "한 번에 {limit}개까지 올릴 수 있습니다. 나머지는 다음 요청으로 보내세요.",
+    "At most {limit} files are taken at once. Send the others in another request.",
+)
+BULK_TOO_LARGE = Message(
+    "bulk_too_large",
+    "한 번에 모두 {limit_mib} MiB까지 올릴 수 있습니다. 나머지는 다음 요청으로 보내세요.",
+    "At most {limit_mib} MiB are taken at once. Send the others in another request.",
+)
+QUOTA_DOCUMENTS = Message(
+    "quota_documents",
+    "문서를 {limit}개까지 가질 수 있는데 이미 {used}개가 있습니다. 쓰지 않는 문서를 삭제한 뒤 다시 올리세요.",
+    "You have {used} documents and may have {limit}. Delete some that you do not need, then upload again.",
+)
+QUOTA_BYTES = Message(
+    "quota_bytes",
+    "문서를 모두 {limit}바이트까지 둘 수 있습니다. 지금 {used}바이트를 쓰고 있고 이 파일은 {size_bytes}바이트입니다. "
+    "쓰지 않는 문서를 삭제한 뒤 다시 올리세요.",
+    "Your documents may take up {limit} bytes. They have {used}, and this file has {size_bytes}. "
+    "Delete some that you do not need, then upload again.",
+)
+QUOTA_ORG_BYTES = Message(
+    "quota_org_bytes",
+    "조직의 문서를 모두 {limit}바이트까지 둘 수 있습니다. 지금 {used}바이트를 쓰고 있고 "
+    "이 파일은 {size_bytes}바이트입니다. 조직의 관리자에게 문의하세요.",
+    "The org's documents may take up {limit} bytes. They have {used}, and this file has {size_bytes}. "
+    "Ask the org's administrator.",
+)
 EMBEDDING_UNAVAILABLE = Message(
     "embedding_unavailable",
     "임베딩 서버를 잠시 사용할 수 없습니다.",
@@ -103,6 +209,68 @@ DELETION_INCOMPLETE = Message(
     "deletion_incomplete",
     "삭제를 끝내지 못했습니다. 남은 부분은 자동으로 다시 삭제합니다.",
     "The deletion could not be finished. What is left will be deleted automatically.",
+)
+
+SUPERVISORS_ALONE = Message(
+    "supervisors_alone",
+    "벡터 인덱스는 플랫폼 관리자만 옮길 수 있습니다.",
+    "Only supervisors may move vector indexes.",
+)
+MIGRATION_NOT_FOUND = Message("migration_not_found", "이전 작업을 찾을 수 없습니다.", "There is no such migration.")
+CHECK_NOT_FOUND = Message(
+    "check_not_found",
+    "검증 보고서가 없습니다. 먼저 verify를 보내세요.",
+    "There is no such report. Send `verify` first.",
+)
+INDEX_UNKNOWN = Message(
+    "index_unknown",
+    "설정에 없는 인덱스입니다: {index}. 백엔드 주소와 임베딩 모델을 설정한 뒤 다시 시작하세요.",
+    "The settings say nothing of the index {index}. Set the backend's address and the embedding model, and restart.",
+)
+INDEX_IN_USE = Message(
+    "index_in_use",
+    "{index}은(는) 이미 쓰이고 있습니다. 다른 인덱스를 고르세요.",
+    "{index} is in use already. Choose another index.",
+)
+WRONG_STAGE = Message(
+    "wrong_stage",
+    "지금 단계({stage})에서는 할 수 없습니다. 할 수 있는 단계: {allowed}",
+    "This cannot be done at the stage {stage}. It can be at: {allowed}",
+)
+NOT_PROVEN = Message(
+    "not_proven",
+    "최근 {minutes}분 안에 통과한 검증이 없습니다. verify를 보내고 녹색 보고서를 받은 뒤 전환하세요.",
+    "No verification has passed within the last {minutes} minutes. Send `verify`, and switch with a green report.",
+)
+TARGET_BEHIND = Message(
+    "target_behind",
+    "대상 인덱스가 {seconds}초 뒤처져 있습니다. 따라잡은 뒤 다시 하세요.",
+    "The target is {seconds} s behind. Try again when it has caught up.",
+)
+READS_NOT_MOVED = Message(
+    "reads_not_moved",
+    "모든 읽기가 대상 인덱스로 옮겨진 뒤에 마무리할 수 있습니다.",
+    "It can be finalised once all reads are at the target.",
+)
+STILL_HELD = Message(
+    "still_held",
+    "되돌릴 수 있는 기간이 {until}까지입니다. 그 전에 마무리하려면 early=true를 보내세요.",
+    "It is held until {until}, so that it can be rolled back. Send `early=true` to finalise it before.",
+)
+READS_MOVED = Message(
+    "reads_moved",
+    "읽기가 아직 대상 인덱스에 있습니다. 먼저 rollback을 보내세요.",
+    "Some searches still read the target. Send `rollback` first.",
+)
+BACKUP_DAMAGED = Message(
+    "backup_damaged",
+    "백업 파일이 기록된 것과 다릅니다. 문서에서 인덱스를 다시 만들려면 새 이전 작업을 시작하세요.",
+    "The backup is not what was written. Start a new migration to make the index again from the documents.",
+)
+SWITCH_EMPTY = Message(
+    "switch_empty",
+    "무엇을 옮길지 하나를 고르세요: all, org_ids, share.",
+    "Say what shall move: `all`, `org_ids` or `share`.",
 )
 
 # Why a document ended without being searchable. `rejected`: the file itself; `failed`: what became of it.
@@ -121,10 +289,55 @@ TEXT_UNDECODABLE = Message(
     "글자 인코딩을 알 수 없습니다. UTF-8로 저장해 다시 올리세요.",
     "The text encoding cannot be recognised. Save the file as UTF-8 and upload it again.",
 )
+FILE_DAMAGED = Message(
+    "file_damaged",
+    "파일이 손상되었거나 끝까지 올라오지 않았습니다. 원본이 열리는지 확인하고 다시 올리세요.",
+    "The file is damaged or incomplete. Check that the original opens and upload it again.",
+)
+FILE_ENCRYPTED = Message(
+    "file_encrypted",
+    "암호나 보안 설정(DRM)으로 보호된 파일입니다. 보호를 해제해 저장한 뒤 다시 올리세요.",
+    "The file is protected by a password or by rights management. Save it without protection and upload it again.",
+)
+FILE_NOT_WHAT_IT_SAYS = Message(
+    "file_not_what_it_says",
+    "파일 내용이 확장자와 다릅니다. 원래 프로그램에서 올바른 형식으로 다시 저장해 올리세요.",
+    "The content is not what the extension says. Save the file in the right format from its program and upload that.",
+)
+ARCHIVE_TOO_LARGE = Message(
+    "archive_too_large",
+    "파일의 압축을 풀면 너무 큽니다. 큰 그림을 줄이거나 문서를 나누어 올리세요.",
+    "Unpacked, the file is too large. Shrink its pictures or split the document, and upload it again.",
+)
+ARCHIVE_UNSAFE = Message(
+    "archive_unsafe",
+    "파일 안에 안전하지 않은 항목이 있습니다. 원래 프로그램에서 새 파일로 저장해 올리세요.",
+    "The file holds unsafe entries. Save it as a new file from its program and upload that.",
+)
+XML_UNSAFE = Message(
+    "xml_unsafe",
+    "파일 안의 XML에 허용되지 않는 선언(DTD)이 있습니다. 원래 프로그램에서 새 파일로 저장해 올리세요.",
+    "XML in the file has a document type declaration, which is not allowed. Save it as a new file and upload that.",
+)
+MACROS_REFUSED = Message(
+    "macros_refused",
+    "매크로가 들어 있는 파일입니다. 매크로 없이(.docx, .pptx, .xlsx) 저장해 다시 올리세요.",
+    "The file contains macros. Save it without macros (.docx, .pptx, .xlsx) and upload it again.",
+)
+HWP_DISTRIBUTION = Message(
+    "hwp_distribution",
+    "배포용 한글 문서입니다. 일반 문서(HWP 또는 HWPX)나 PDF로 저장해 다시 올리세요.",
+    "This is a Hangul document for distribution only. Save it as an ordinary HWP, HWPX or PDF and upload that.",
+)
+TABLE_TOO_LARGE = Message(
+    "table_too_large",
+    "표에 칸이 너무 많습니다. 필요한 부분만 남기거나 여러 파일로 나누어 올리세요.",
+    "The table has too many cells. Keep the part that is needed, or split it into several files.",
+)
 NO_TEXT = Message(
     "no_text",
-    "문서에서 글자를 찾지 못했습니다. 스캔한 이미지라면 글자가 있는 PDF로 바꿔 올리세요.",
-    "No text was found in the document. If it is a scan, convert it to a PDF with text and upload that.",
+    "문서에서 글자를 찾지 못했습니다. 스캔한 이미지라면 더 선명하게 다시 스캔해 올리세요.",
+    "No text was found in the document. If it is a scan, scan it again more clearly and upload that.",
 )
 TOO_MANY_PAGES = Message(
     "too_many_pages",
@@ -140,6 +353,21 @@ PARSE_LIMIT = Message(
     "parse_limit",
     "문서를 읽는 데 시간이나 메모리가 너무 많이 듭니다. 더 단순한 파일로 저장해 다시 올리세요.",
     "Reading the document takes too much time or memory. Save it as a simpler file and upload that.",
+)
+IMAGE_TOO_LARGE = Message(
+    "image_too_large",
+    "이미지의 가로세로가 너무 큽니다. 1억 화소까지 처리할 수 있습니다. 줄여서 다시 올리세요.",
+    "The image has too many pixels. The limit is 100 million; scale it down and upload it again.",
+)
+TOO_MANY_SCANS = Message(
+    "too_many_scans",
+    "글자를 이미지에서 읽어야 하는 쪽이 너무 많습니다. {limit}쪽까지 처리할 수 있습니다. 나누어 올리세요.",
+    "Too many pages are pictures whose text must be recognised. The limit is {limit}; upload it in parts.",
+)
+OCR_UNAVAILABLE = Message(
+    "ocr_unavailable",
+    "이 서버에는 글자 인식(OCR)이 설치되어 있지 않아 이미지를 읽을 수 없습니다. 운영자에게 알려 주세요.",
+    "This server cannot recognise text in pictures: OCR is not installed. Tell the operator.",
 )
 PROCESSING_FAILED = Message(
     "processing_failed",
@@ -159,19 +387,73 @@ REASONS = {
         PDF_ENCRYPTED,
         PDF_DAMAGED,
         TEXT_UNDECODABLE,
+        FILE_DAMAGED,
+        FILE_ENCRYPTED,
+        FILE_NOT_WHAT_IT_SAYS,
+        ARCHIVE_TOO_LARGE,
+        ARCHIVE_UNSAFE,
+        XML_UNSAFE,
+        MACROS_REFUSED,
+        HWP_DISTRIBUTION,
+        TABLE_TOO_LARGE,
         NO_TEXT,
         TOO_MANY_PAGES,
         TEXT_TOO_LONG,
         PARSE_LIMIT,
+        IMAGE_TOO_LARGE,
+        TOO_MANY_SCANS,
+        OCR_UNAVAILABLE,
         PROCESSING_FAILED,
         CANCELLED,
         EMBEDDING_UNAVAILABLE,
         STORAGE_UNAVAILABLE,
     )
 }
-REJECTING = frozenset(
-    {PDF_ENCRYPTED.code, PDF_DAMAGED.code, TEXT_UNDECODABLE.code, TOO_MANY_PAGES.code, TEXT_TOO_LONG.code}
+# What became of the file, or of what it needed, and not the file itself.
+_NOT_THE_FILES_FAULT = (
+    NO_TEXT,
+    PARSE_LIMIT,
+    OCR_UNAVAILABLE,
+    PROCESSING_FAILED,
+    CANCELLED,
+    EMBEDDING_UNAVAILABLE,
+    STORAGE_UNAVAILABLE,
 )
+REJECTING = frozenset(REASONS) - {message.code for message in _NOT_THE_FILES_FAULT}
+
+
+# Why a whole upload of several requests cannot be a document.
+UPLOAD_REFUSALS = {
+    message.code: message
+    for message in (
+        DOCUMENT_EMPTY,
+        DOCUMENT_TOO_SMALL,
+        DOCUMENT_TOO_LARGE,
+        TYPE_UNSUPPORTED,
+        UPLOADS_CLOSED,
+        TYPE_MISMATCH,
+        DOCUMENT_DUPLICATE,
+        HASH_MISMATCH,
+    )
+}
+
+
+class QuotaExceeded(Conflict):
+    """Nothing more fits; deleting makes room."""
+
+
+class NotInFile(Invalid):
+    """The range that was asked for has nothing of the file."""
+
+    status = 416
+    title = Message("range_not_satisfiable", "범위를 벗어났습니다", "Range not satisfiable")
+
+
+class Cut(Invalid):
+    """The request ended before its body did. What arrived of it is kept."""
+
+    def __init__(self, upload_id: Any) -> None:
+        super().__init__(UPLOAD_CUT, upload_id=upload_id)
 
 
 class Unreadable(Invalid):

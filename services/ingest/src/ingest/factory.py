@@ -1,33 +1,52 @@
 """The one place that knows which adapter stands behind which port."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 from chassis.access import Access, projected_access
 from chassis.database import Database
 from ingest.adapters.embedder_remote import RemoteEmbedder
-from ingest.adapters.parser_process import ChildProcessParser
+from ingest.adapters.ocr_languages import find_tessdata
+from ingest.adapters.parser_process import ChildProcessParser, OcrLimits
 from ingest.adapters.storage_obstore import ObstoreStorage
 from ingest.config import Settings
 from ingest.models import ACCESS, PLUMBING
+from ingest.service.backups import BackupService
+from ingest.service.bulk import BulkService
+from ingest.service.chunking import Chunking
 from ingest.service.claims import ClaimService
+from ingest.service.completion import CompletionService
 from ingest.service.deletion import DeletionService
 from ingest.service.documents import DocumentService
+from ingest.service.downloads import DownloadService
 from ingest.service.embedding import EmbeddingService
 from ingest.service.erasure import ErasureService
-from ingest.service.indexing import Indexes, name_index
+from ingest.service.indexing import Indexes, IndexName
 from ingest.service.lifecycle import LifecycleService
+from ingest.service.links import LinkSigner
+from ingest.service.migrating import MigrationWork
+from ingest.service.migrations import MigrationService
 from ingest.service.processing import ProcessingService
+from ingest.service.proofs import ProofService, Sizes
 from ingest.service.queue import QueueService
-from ingest.service.recipes import Recipe
+from ingest.service.quotas import QuotaService
+from ingest.service.recipes import Recipe, RecipeBook
+from ingest.service.resumable import ResumableService
 from ingest.service.sharing import SharingService
 from ingest.service.syncing import SyncService
 from ingest.service.tenancy import TenancyService
 from ingest.service.uploads import UploadService
 from retrieval.embeddings import MeteredEmbeddings
+from retrieval.errors import ModelUnknown
 from retrieval.models import get_model
 from retrieval.pgvector import PgVectorAdapter
 from retrieval.store import VectorStoreAdapter
-from retrieval.terms import KiwiTerms
+from retrieval.terms import KiwiTerms, TermAnalyser
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,10 @@ class Wired:
     indexes: Indexes
     embeddings: MeteredEmbeddings
     uploads: UploadService
+    resumable: ResumableService
+    bulk: BulkService
+    downloads: DownloadService
+    quotas: QuotaService
     documents: DocumentService
     lifecycle: LifecycleService
     deletion: DeletionService
@@ -46,58 +69,95 @@ class Wired:
     syncs: SyncService
     processing: ProcessingService
     queue: QueueService
+    migrations: MigrationService
+    migration_work: MigrationWork
     access: Access
 
 
 def wire(settings: Settings) -> Wired:
     database = Database(settings.database_url, PLUMBING, pool_size=settings.database_pool_size)
-    storage = ObstoreStorage(settings.storage_url)
+    storage = ObstoreStorage(settings.storage_url, _s3(settings))
     model = get_model(settings.embedding_model)
-    index = PgVectorAdapter(settings.vector_database_url, model=model, analyser=KiwiTerms())
+    analyser = KiwiTerms()
     embeddings = MeteredEmbeddings(
         model, base_url=settings.embedding_base_url, api_key=settings.embedding_api_key.get_secret_value()
     )
-    embedder = RemoteEmbedder(embeddings)
-    index_id = name_index(settings.vector_backend, model.name, model.dimension)
-    indexes = Indexes(index_id, settings.vector_backend, {index_id: index})
-    recipe = Recipe(
-        index=index_id,
-        model=model.name,
-        provider=settings.embedding_provider,
-        dimension=model.dimension,
-        chunk_tokens=settings.chunk_tokens,
+    first = IndexName(settings.vector_backend, model.name, model.dimension)
+    index = make_store(settings, first, analyser=analyser)
+    stores = Indexes(first.index_id, partial(make_store, settings, analyser=analyser), opened={first.index_id: index})
+    chunking = Chunking(tokens=settings.chunk_tokens, overlap=settings.chunk_overlap)
+    book = RecipeBook(
+        Recipe(first.index_id, model.name, model.dimension, chunking),
+        {model.name: settings.embedding_provider},
     )
     parser = ChildProcessParser(
-        seconds=settings.parse_seconds, memory_bytes=settings.parse_memory_bytes, max_pages=settings.max_pages
+        seconds=settings.parse_seconds,
+        memory_bytes=settings.parse_memory_bytes,
+        max_pages=settings.max_pages,
+        ocr=OcrLimits(
+            tessdata=find_tessdata(settings.ocr_tessdata),
+            seconds=settings.ocr_page_seconds,
+            max_pages=settings.max_ocr_pages,
+        ),
     )
     access = projected_access(settings, database, ACCESS)
-    syncs = SyncService(database, indexes)
-    deletion = DeletionService(database, storage, indexes, syncs, recipe=recipe)
+    embedding = EmbeddingService(database, {model.name: RemoteEmbedder(embeddings)}, analyser, book=book)
+    syncs = SyncService(database, stores, embedding)
+    deletion = DeletionService(database, storage, stores, syncs, book=book)
     sharing = SharingService(database, syncs)
-    processing = ProcessingService(
-        database,
-        ClaimService(database),
-        storage,
-        parser,
-        embedder,
-        EmbeddingService(database, embedder, index.analyser, recipe=recipe),
-        syncs,
-        recipe=recipe,
-    )
+    processing = ProcessingService(database, ClaimService(database, book), storage, parser, embedding, syncs, book=book)
+    quotas = QuotaService(database, access.platform)
+    uploads = UploadService(database, storage, access.platform, quotas, max_bytes=settings.max_upload_bytes)
+    completion = CompletionService(database, storage, uploads, quotas)
+    resumable = ResumableService(database, storage, uploads, completion, quotas)
+    documents = DocumentService(database)
+    signer = LinkSigner(settings.link_signing_key.get_secret_value())
     return Wired(
         database=database,
         index=index,
-        indexes=indexes,
+        indexes=stores,
         embeddings=embeddings,
-        uploads=UploadService(database, storage, access.platform, max_bytes=settings.max_upload_bytes),
-        documents=DocumentService(database),
-        lifecycle=LifecycleService(database, storage, recipe=recipe),
+        uploads=uploads,
+        resumable=resumable,
+        bulk=BulkService(uploads, deletion, most_files=settings.max_bulk_files, most_bytes=settings.max_bulk_bytes),
+        downloads=DownloadService(database, storage, documents, access.platform, signer),
+        quotas=quotas,
+        documents=documents,
+        lifecycle=LifecycleService(database, storage, book=book),
         deletion=deletion,
         sharing=sharing,
-        erasure=ErasureService(database, deletion),
+        erasure=ErasureService(database, deletion, resumable),
         tenancy=TenancyService(database, sharing, syncs),
         syncs=syncs,
         processing=processing,
         queue=QueueService(database, processing, slots=settings.processing_slots),
+        migrations=MigrationService(database, stores, hold=timedelta(hours=settings.migration_hold_hours)),
+        migration_work=MigrationWork(
+            database, stores, ProofService(database, stores, syncs, sizes=Sizes()), BackupService(database, storage)
+        ),
         access=access,
     )
+
+
+def make_store(settings: Settings, name: IndexName, *, analyser: TermAnalyser) -> VectorStoreAdapter:
+    """Raises LookupError: the settings say nothing of this backend or model."""
+    try:
+        model = get_model(name.model)
+    except ModelUnknown as error:
+        raise LookupError(name.model) from error
+    if name.backend == "pgvector" and model.dimension == name.dimension:
+        return PgVectorAdapter(settings.vector_database_url, model=model, analyser=analyser)
+    raise LookupError(name.index_id)
+
+
+def _s3(settings: Settings) -> "S3Config":
+    """What is set; the rest obstore takes from AWS's own environment variables and roles."""
+    config: S3Config = {"virtual_hosted_style_request": not settings.s3_path_style}
+    if settings.s3_endpoint:
+        config["endpoint"] = settings.s3_endpoint
+    if settings.s3_region:
+        config["region"] = settings.s3_region
+    if settings.s3_access_key_id:
+        config["access_key_id"] = settings.s3_access_key_id
+        config["secret_access_key"] = settings.s3_secret_access_key.get_secret_value()
+    return config

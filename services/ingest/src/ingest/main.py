@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis import app
-from ingest.api import documents
+from ingest.api import bulk, documents, downloads, quotas, uploads, vectors
 from ingest.config import Settings
 from ingest.factory import wire
 
@@ -16,12 +16,13 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
     return app.create_app(
         service="ingest",
         title="GrowFit ingest",
-        routers=[documents.router],
+        # Their paths below /documents come before the one that takes any name for an id.
+        routers=[quotas.router, bulk.router, downloads.router, uploads.router, documents.router, vectors.router],
         access=wired.access,
         wired=wired,
         database=wired.database,
         registry=registry,
-        needs=[wired.index.ping],
-        open_=[wired.index.open],
-        close=[wired.index.close],
+        needs=[wired.indexes.ping],
+        open_=[wired.indexes.open],
+        close=[wired.indexes.close],
     )

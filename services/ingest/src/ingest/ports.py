@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -10,17 +11,45 @@ import numpy as np
 import numpy.typing as npt
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+
 class Storage(Protocol):
+    """Objects by key, in the manner of `documents/<id>/original`. Whatever else fails raises Unavailable."""
+
     async def put(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Store the stream whole or not at all. Raises Unavailable."""
+        """Store the stream whole or not at all; an error of the stream itself comes through.
+
+        Cancelled or Unavailable: it is there whole, or not at all, and nobody knows which.
+        """
         ...
 
     def fetch(self, key: str) -> AbstractAsyncContextManager[Path]:
-        """The object as a local file, gone after the block. Raises Unavailable, FileNotFoundError."""
+        """The object as a local file, gone after the block. Raises FileNotFoundError."""
+        ...
+
+    def read(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Its bytes from `start` up to and without `end`, a piece at a time. Raises FileNotFoundError."""
+        ...
+
+    async def size(self, key: str) -> int:
+        """Bytes. Raises FileNotFoundError."""
         ...
 
     async def delete(self, key: str) -> int:
-        """Objects deleted: 1, or 0 when there was none. Raises Unavailable."""
+        """Objects deleted: 1, or 0 when there was none."""
+        ...
+
+    async def purge(self, key: str) -> int:
+        """Delete the object, all below `key/`, and what a put that was killed left of them. Objects deleted."""
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[Stored]:
+        """The objects below `prefix/`, in no order; half ones are none."""
         ...
 
 

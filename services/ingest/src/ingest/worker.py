@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
 from chassis.errors import Unavailable
 from chassis.worker import Worker
 from ingest.config import Settings
-from ingest.events import documents, erasure, sharing, tenancy
+from ingest.events import documents, erasure, shadow_searches, sharing, tenancy
 from ingest.factory import Wired, wire
 from ingest.models import ACCESS
 from retrieval.errors import StoreUnavailable
@@ -17,7 +18,7 @@ from retrieval.errors import StoreUnavailable
 log = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 60.0
-_SYNC_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 
 
 def create_worker(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> Worker:
@@ -29,15 +30,19 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         database=wired.database,
         registry=registry or CollectorRegistry(),
         follows=ACCESS.platform,
-        open_=[wired.index.open],
-        close=[wired.index.close, wired.embeddings.close],
+        open_=[wired.indexes.open],
+        close=[wired.indexes.close, wired.embeddings.close],
     )
-    for handlers in (documents, tenancy, sharing, erasure):
+    for handlers in (documents, tenancy, sharing, erasure, shadow_searches):
         handlers.register(worker, wired)
     worker.background(lambda: _process(wired))
     worker.background(lambda: _repeat(wired.deletion.sweep, every=_SWEEP_SECONDS))
-    worker.background(lambda: _repeat(wired.queue.sweep, every=_SWEEP_SECONDS))
-    worker.background(lambda: _repeat(wired.syncs.sweep, every=_SYNC_SECONDS))
+    for sweep in (wired.queue.sweep, wired.uploads.sweep, wired.resumable.sweep):
+        worker.background(partial(_repeat, sweep, every=_SWEEP_SECONDS))
+    worker.background(lambda: _while_there_is(wired.syncs.sweep))
+    worker.background(lambda: _repeat(wired.migration_work.backfill, every=_LOOK_SECONDS))
+    worker.background(lambda: _while_there_is(wired.migration_work.check))
+    worker.background(lambda: _while_there_is(wired.migration_work.retire))
     return worker
 
 
@@ -57,7 +62,19 @@ async def _make_index(wired: Wired) -> None:
             return
 
 
-async def _repeat(sweep: Callable[[], Awaitable[None]], *, every: float) -> None:
+async def _while_there_is(work: Callable[[], Awaitable[bool]]) -> None:
+    """`work` says whether there was something to do; then it is done again without a pause."""
+    while True:
+        try:
+            was_something = await work()
+        except Unavailable as error:
+            log.warning("work is put off: %s", error)
+            was_something = False
+        if not was_something:
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _repeat(sweep: Callable[[], Awaitable[object]], *, every: float) -> None:
     while True:
         try:
             await sweep()

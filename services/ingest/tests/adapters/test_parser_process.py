@@ -12,8 +12,11 @@ from pathlib import Path
 
 import growfit_documents as documents
 import pytest
+from growfit_documents import pictures
 
-from ingest.adapters.parser_process import ChildProcessParser
+from ingest.adapters.ocr_languages import find_tessdata
+from ingest.adapters.parser_process import ChildProcessParser, OcrLimits
+from ingest.adapters.parsers.job import WALL_SECONDS
 from ingest.config import MIB
 from ingest.errors import Unreadable
 
@@ -27,7 +30,9 @@ GROWTH_KIB = 64 * 1024
 
 @pytest.fixture
 def parser() -> ChildProcessParser:
-    return ChildProcessParser(seconds=SECONDS, memory_bytes=MEMORY, max_pages=50)
+    return ChildProcessParser(
+        seconds=SECONDS, memory_bytes=MEMORY, max_pages=50, ocr=OcrLimits(tessdata=find_tessdata(), max_pages=3)
+    )
 
 
 @pytest.fixture
@@ -151,21 +156,66 @@ async def test_odd_files_that_are_readable_are_read(read, make) -> None:
     ids=["inflation", "forms", "deep tree", "deeper arrays"],
 )
 async def test_a_bomb_ends_its_child_and_the_worker_goes_on(read, make, reasons) -> None:
+    content = make()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     running = children()
     started = time.monotonic()
     reason = None
     with peak_of_others(running) as peaks:
         try:
-            await read(make())
+            await read(content)
         except Unreadable as refusal:
             reason = refusal.code
 
     assert reason in reasons
-    assert time.monotonic() - started < SECONDS + 5
+    assert time.monotonic() - started < WALL_SECONDS * SECONDS + 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < GROWTH_KIB
     assert 0 < max(peaks) <= 2 * MEMORY // 1024
     assert children() <= running
+
+
+async def test_pages_of_a_scan_come_one_by_one_and_have_time_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "original"
+    path.write_bytes(pictures.scan_pdf(2))
+    # Less than Python, PDFium and Tesseract need for two pages.
+    parser = ChildProcessParser(
+        seconds=2, memory_bytes=MEMORY, max_pages=50, ocr=OcrLimits(tessdata=find_tessdata(), seconds=40, max_pages=2)
+    )
+    seen = [(page.number, children()) async for page in parser.pages(path, PDF)]
+
+    assert [number for number, _ in seen] == [1, 2]
+    # The child was still at work when the first page came.
+    assert seen[0][1]
+
+
+async def test_scans_beyond_the_limit_are_refused_with_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "original"
+    path.write_bytes(pictures.scan_pdf(2))
+    ocr = OcrLimits(tessdata=find_tessdata(), max_pages=1)
+    parser = ChildProcessParser(seconds=20, memory_bytes=MEMORY, max_pages=50, ocr=ocr)
+    with pytest.raises(Unreadable) as refusal:
+        async for _ in parser.pages(path, PDF):
+            pass
+
+    assert (refusal.value.code, refusal.value.values) == ("too_many_scans", {"limit": 1})
+
+
+async def test_what_takes_long_makes_way(tmp_path: Path) -> None:
+    """Two files that hang hold up nobody for as long as they hang."""
+    stuck, quick = tmp_path / "stuck", tmp_path / "quick"
+    os.mkfifo(stuck)
+    quick.write_bytes(documents.korean_text())
+    parser = ChildProcessParser(seconds=60, memory_bytes=MEMORY, max_pages=50)
+    hanging = [asyncio.create_task(anext(parser.pages(stuck, TEXT))) for _ in range(2)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        pages = [page async for page in parser.pages(quick, TEXT)]
+    for task in hanging:
+        assert not task.done()
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+
+    assert pages
 
 
 async def test_too_many_pages_are_refused_before_the_first_one_is_read(tmp_path: Path) -> None:

@@ -126,7 +126,17 @@ async def test_a_failed_document_whose_file_lives_again_is_not_tried_again(
     assert (await ingest.sql.document(failed))["state"] == "failed"
 
 
-@pytest.mark.parametrize("act", ["cancel", "retry"])
+async def test_a_ready_document_is_processed_anew_and_stays_searchable(client, ingest, person, words) -> None:
+    document_id = await ingest.put(words(30), person=person)
+    await ingest.process(document_id)
+    answer = await client.ask(person, "POST", f"/documents/{document_id}/reprocess")
+    body = answer.json()
+
+    assert (answer.status_code, body["state"], body["revision"], body["searchable"]) == (202, "uploaded", 2, True)
+    assert (await ingest.process(document_id))["state"] == "ready"
+
+
+@pytest.mark.parametrize("act", ["cancel", "retry", "reprocess"])
 async def test_they_are_the_owners_alone(client, ingest, words, another, problem, act) -> None:
     school = await ingest.open_school()
     document_id = await ingest.put(words(30), person=school.teacher, class_id=school.class_id, shared=True)

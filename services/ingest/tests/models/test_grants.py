@@ -26,11 +26,17 @@ RIGHTS = {
     "user.chunk_embeddings": ADD,
     # Who had a turn long ago is as one who never had.
     "ingest.turns": CHANGE | {"DELETE"},
-    "ingest.vector_indexes": ADD,
+    "ingest.vector_indexes": CHANGE,
+    "ingest.vector_migrations": CHANGE,
+    "ingest.vector_checks": CHANGE,
+    "ingest.read_rules": CHANGE,
     "ingest.document_indexes": CHANGE,
     "ingest.document_classes": CHANGE | {"DELETE"},
     "ingest.class_materials": CHANGE,
     "ingest.erased_users": CHANGE,
+    # Gone with the object's document, or with the object.
+    "ingest.pending_objects": CHANGE | {"DELETE"},
+    "ingest.uploads": CHANGE | {"DELETE"},
 }
 
 # A right on one column counts as well: an UPDATE of a single column is an UPDATE.

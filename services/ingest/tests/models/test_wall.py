@@ -14,6 +14,7 @@ from contracts.tenancy import Tenant
 TABLES = [
     *('"user".documents', '"user".chunks', "ingest.memberships", "ingest.classes", "ingest.tenants"),
     *("ingest.document_classes", "ingest.class_materials", "ingest.erased_users"),
+    *("ingest.uploads", "ingest.pending_objects"),
 ]
 NEW = """INSERT INTO "user".documents
     (document_id, owner_id, org_id, scopes, title, media_type, size_bytes, sha256, storage_key)

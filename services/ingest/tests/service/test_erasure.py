@@ -85,6 +85,7 @@ async def test_everything_of_the_user_goes_and_nothing_of_others(ingest, library
         "user.chunks": chunks,
         "ingest.memberships": 1,
         "ingest.dead_letters": 0,
+        "ingest.uploads": 0,
     }
     assert (report.remaining, chunks > 3) == (0, True)
 

@@ -31,6 +31,19 @@ from ingest.service.uploads import MAX_TITLE, clean_title
         ("가" * 300 + ".pdf", "가" * MAX_TITLE),
         ("가" * (MAX_TITLE - 1) + " 나.pdf", "가" * (MAX_TITLE - 1)),
         ("🎓 강의 {0} %s.md", "🎓 강의 {0} %s.md"),
+        ("👩‍🏫 수업.pdf", "👩🏫 수업.pdf"),
+        ("x" * 10_000 + ".pdf", "x" * MAX_TITLE),
+        ("a/" * 5_000 + "끝.pdf", "끝.pdf"),
+        ("보고서\u202excod.exe", "보고서xcod.exe"),
+        ("\u202a\u202b\u202d\u2067\u2068\u200e\u200f\u061c가.txt", "가.txt"),
+        # Names that Windows keeps for devices are names like any other here: no path is ever made of them.
+        ("CON.txt", "CON.txt"),
+        ("..\\..\\NUL", "NUL"),
+        ("C:stream.txt:$DATA", "C:stream.txt:$DATA"),
+        ("~root;$(rm -rf)`id`.md", "~root;$(rm -rf)`id`.md"),
+        ("<img src=x onerror=alert(1)>.md", "<img src=x onerror=alert(1)>.md"),
+        ("가\u0301\u0301\u0301.txt", "가\u0301\u0301\u0301.txt"),
+        ("반쪽\ud800.txt", "반쪽.txt"),
     ],
 )
 def test_titles(sent: str, title: str) -> None:

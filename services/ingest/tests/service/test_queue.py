@@ -16,7 +16,7 @@ async def claims(ingest):
     """Nothing waits from an earlier test."""
     await ingest.sql.rows("""UPDATE "user".documents SET state = 'failed' WHERE state = 'uploaded'""")
     await ingest.sql.rows("DELETE FROM ingest.turns")
-    return ClaimService(ingest.wired.database)
+    return ClaimService(ingest.wired.database, ingest.book())
 
 
 @pytest.fixture

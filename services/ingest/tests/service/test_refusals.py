@@ -5,7 +5,8 @@ import pytest
 
 from chassis.errors import Locale
 from contracts.ingest import ChunksEmbedded, DocumentFailed, UsageRecorded
-from ingest.adapters.parser_process import ChildProcessParser
+from ingest.adapters.ocr_languages import find_tessdata
+from ingest.adapters.parser_process import ChildProcessParser, OcrLimits
 from ingest.api.presenting import present
 from ingest.config import MIB
 from ingest.errors import REASONS
@@ -32,7 +33,8 @@ async def test_refused(ingest, person, stand_in, kind) -> None:
     name = "문서.pdf" if content.startswith(b"%PDF") else "문서.txt"
     document_id = await ingest.put(content, name=name, person=person)
     embedder = stand_in()
-    parser = ChildProcessParser(seconds=4, memory_bytes=400 * MIB, max_pages=50)
+    ocr = OcrLimits(tessdata=find_tessdata())
+    parser = ChildProcessParser(seconds=4, memory_bytes=400 * MIB, max_pages=50, ocr=ocr)
     await ingest.processing(embedder, parser=parser).process(document_id)
 
     row = await ingest.sql.document(document_id)

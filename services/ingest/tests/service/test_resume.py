@@ -157,8 +157,9 @@ async def test_the_slower_of_two_workers_changes_nothing(ingest, stand_in, long)
 
 
 async def test_a_worker_that_is_stopped_leaves_its_document_to_others_at_once(ingest, stand_in, long, settings) -> None:
-    processing, embedder = ingest.processing(stand_in()), stand_in(hangs_after=0)
-    processing._claims, processing._embedding._embedder = ClaimService(ingest.wired.database), embedder
+    embedder = stand_in(hangs_after=0)
+    processing = ingest.processing(embedder)
+    processing._claims = ClaimService(ingest.wired.database, ingest.book())
     task = asyncio.create_task(processing.process(long))
     await until(embedder.hanging)
     task.cancel()
@@ -359,7 +360,7 @@ async def test_another_recipe_in_the_middle_of_a_document_mixes_nothing(ingest, 
     await ready_once(ingest, long)
     row = await ingest.sql.document(long)
     assert row["chunk_count"] < cut / 2
-    assert row["recipe"]["chunk_tokens"] == 4 * SIZE
+    assert row["recipe"]["tokens"] == 4 * SIZE
 
 
 async def test_two_documents_share_the_worker(ingest, stand_in) -> None:

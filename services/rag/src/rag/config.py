@@ -27,11 +27,22 @@ class Settings(ServiceSettings):
     embedding_provider: str = "growfit-embedder"
     embedding_api_key: SecretStr = SecretStr("local")
     embedding_models: Annotated[ConfiguredModels, NoDecode] = Field(default_factory=dict)
+    # What stands before /rerank; without it the order is that of the index.
+    rerank_base_url: str = Field(default="", pattern=_URL)
+    rerank_model: str = ""
+    rerank_api_key: SecretStr = SecretStr("")
+    # The name that usage is booked under.
+    rerank_provider: str = "reranker"
     llm_base_url: str = Field(default="", pattern=_URL)
     llm_api_key: SecretStr = SecretStr("")
     llm_model: str = ""
     passages: int = Field(default=5, ge=1, le=50)
     answer_seconds: int = Field(default=120, gt=0)
+
+    @property
+    def reranks_with(self) -> str:
+        """A server that has one model alone needs no name; the booking does."""
+        return self.rerank_model or "default"
 
     @model_validator(mode="after")
     def _can_read_its_own_index(self) -> Self:

@@ -25,6 +25,8 @@ from rag.service.vector_reads import VectorReadService, name_index
 from retrieval.configured import Endpoint, ServedModels
 from retrieval.models import EmbeddingModel
 from retrieval.pgvector import PgVectorAdapter
+from retrieval.qdrant import QdrantAdapter
+from retrieval.reranker_http import HttpReranker
 from retrieval.store import VectorStoreAdapter
 from retrieval.terms import KiwiTerms, TermAnalyser
 
@@ -35,6 +37,7 @@ class Wired:
     readers: Readers
     reads: Reads
     shadows: Shadows
+    reranker: HttpReranker | None
     vector_reads: VectorReadService
     search: SearchService
     conversations: ConversationService
@@ -54,6 +57,7 @@ def wire(settings: Settings, *, registry: CollectorRegistry | None = None) -> Wi
     rules = VectorReadService(database, own=own)
     shadows = Shadows(database, readers, registry=registry)
     reads = Reads(rules, readers, shadows, registry=registry)
+    reranker = _reranker(settings)
     chat = chat_model(settings, embeddings=readers.own.embeddings, analyser=analyser)
     answerer = LangChainAnswerer(chat.chat, provider=chat.provider, model=chat.model, passages=settings.passages)
     return Wired(
@@ -61,8 +65,9 @@ def wire(settings: Settings, *, registry: CollectorRegistry | None = None) -> Wi
         readers=readers,
         reads=reads,
         shadows=shadows,
+        reranker=reranker,
         vector_reads=rules,
-        search=SearchService(database, reads),
+        search=SearchService(database, reads, reranker=reranker, rerank_provider=settings.rerank_provider),
         conversations=ConversationService(database),
         answers=AnswerService(database, answerer, reads, max_seconds=settings.answer_seconds),
         documents=DocumentService(database),
@@ -91,4 +96,18 @@ def _stores(settings: Settings, analyser: TermAnalyser) -> Mapping[str, MakeStor
     def pgvector(model: EmbeddingModel) -> VectorStoreAdapter:
         return PgVectorAdapter(settings.vector_database_url, model=model, analyser=analyser)
 
-    return {"pgvector": pgvector}
+    def qdrant(model: EmbeddingModel) -> VectorStoreAdapter:
+        key = settings.qdrant_api_key.get_secret_value()
+        return QdrantAdapter(settings.qdrant_url, api_key=key, model=model, analyser=analyser)
+
+    return {"pgvector": pgvector} | ({"qdrant": qdrant} if settings.qdrant_url else {})
+
+
+def _reranker(settings: Settings) -> HttpReranker | None:
+    if not settings.rerank_base_url:
+        return None
+    return HttpReranker(
+        settings.reranks_with,
+        base_url=settings.rerank_base_url,
+        api_key=settings.rerank_api_key.get_secret_value(),
+    )

@@ -30,5 +30,10 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
         registry=registry,
         needs=[wired.reads.ping],
         open_=[wired.shadows.open, warm_up],
-        close=[wired.answers.close, wired.shadows.close, wired.readers.close],
+        close=[
+            wired.answers.close,
+            wired.shadows.close,
+            wired.readers.close,
+            *([wired.reranker.close] if wired.reranker else []),
+        ],
     )

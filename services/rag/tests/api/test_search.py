@@ -30,7 +30,7 @@ async def test_a_hit_names_document_page_and_place(client, library, person) -> N
     assert (first["document_id"], first["title"], first["text"]) == (str(document_id), "운영 안내서.pdf", CODE)
     assert (first["page_from"], first["page_to"], first["char_start"]) == (2, 2, 100)
     assert first["char_end"] - first["char_start"] == len(CODE)
-    assert first["score"] == pytest.approx(first["cosine"] + 0.2 * first["lexical"], abs=1e-6)
+    assert first["score"] == pytest.approx(first["cosine"] + 0.11 * first["lexical"], abs=1e-6)
     scores = [hit["score"] for hit in body["hits"]]
     assert scores == sorted(scores, reverse=True)
     assert UUID(body["search_id"])

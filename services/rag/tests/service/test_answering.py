@@ -82,7 +82,7 @@ async def rows(database):
 
 
 @pytest.fixture
-def answers(billed):
+def answers(rows, billed):
     def made(**script: int) -> AnswerService:
         return AnswerService(rows, ScriptedAnswerer(Scripted(**script)), billed, max_seconds=30)
 

@@ -16,7 +16,13 @@ def main() -> int:
     arguments = _arguments()
     app = create_app(arguments.folder, api_key=os.environ.get("QDRANT__SERVICE__API_KEY", ""))
     config = uvicorn.Config(
-        app, host=arguments.host, port=arguments.port, log_level="warning", access_log=False, timeout_graceful_shutdown=5
+        app,
+        host=arguments.host,
+        port=arguments.port,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
     )
     uvicorn.Server(config).run()
     return 0

@@ -36,7 +36,7 @@ def filter_keys(value: Any) -> set[str]:
 def _condition(value: Any) -> Any:
     fields = Fields(value, what="a condition")
     if "has_id" in value:
-        made = engine.HasIdCondition(set(fields.need("has_id")))
+        made: Any = engine.HasIdCondition(set(fields.need("has_id")))
     elif "is_empty" in value:
         made = engine.IsEmptyCondition(_key(fields.need("is_empty")))
     elif "is_null" in value:

@@ -66,9 +66,9 @@ def _operation(value: Any) -> tuple[engine.UpdateOperation, int]:
 
 def _point(value: Any) -> engine.Point:
     fields = Fields(value, what="a point")
-    point = engine.Point(fields.need("id"), _vectors(fields.need("vector")), fields.take("payload"))
+    key, vectors, payload = fields.need("id"), _vectors(fields.need("vector")), fields.take("payload")
     fields.end()
-    return point
+    return engine.Point(key, vectors, payload)
 
 
 def _vectors(value: Any) -> Any:
@@ -91,10 +91,10 @@ def parse_query(body: Any) -> engine.QueryRequest:
         inner = Fields(nearest, what="a nearest query")
         nearest = inner.need("nearest")
         inner.end()
-    if not isinstance(nearest, list | dict):
+    if not isinstance(nearest, list) and not (isinstance(nearest, dict) and "indices" in nearest):
         raise NotHere("this local server searches by a vector")
     request = engine.QueryRequest(
-        limit=fields.number("limit", 10),
+        limit=fields.number("limit", 10) or 0,
         offset=fields.number("offset"),
         query=engine.Query.Nearest(_sparse(nearest) if isinstance(nearest, dict) else nearest, using),
         filter=parse_filter(fields.take("filter")),

@@ -91,6 +91,9 @@ class Doors:
                 result = await answer(request)
             except QdrantError as error:
                 return _refusal(error, began)
+            except (TypeError, ValueError, AttributeError, OverflowError) as error:
+                # The engine's own reading of a value that no object of its kind can be made of.
+                return _refusal(BadRequest(f"Wrong input: {error}"), began)
             return _json({"result": result, "status": "ok", "time": time.perf_counter() - began})
 
         return respond
@@ -169,7 +172,11 @@ class Doors:
         found, following = await collection.read("scroll", wanted)
         return {
             "points": [points.record(each) for each in found],
-            "next_page_offset": None if following is None else following if isinstance(following, int) else str(following),
+            "next_page_offset": None
+            if following is None
+            else following
+            if isinstance(following, int)
+            else str(following),
         }
 
     async def _count(self, request: Request) -> Any:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Group = Literal["api", "security"]
+Group = Literal["api", "documents", "security"]
 
 
 class SettingPut(BaseModel):

@@ -1,50 +1,91 @@
-"""The child that reads one file: `python -m ingest.adapters.parser_child PATH TYPE MEMORY SECONDS`.
+"""The child that reads one file: `python -m ingest.adapters.parser_child JOB`, a `Job` as JSON.
 
-Writes one JSON line a page: {"page", "total", "text", "blocks": [[kind, start, end, level], …]}, or {"error": <reason
-code>} and nothing after it. Imports little, because it starts anew for every document.
+Writes JSON lines: {"walls"} once, then {"page", "total", "text", "blocks": [[kind, start, end, level], …]} a page,
+{"ocr": number} before a page that is read from its picture, or {"error": <reason code>} and nothing after it.
+Imports little, because it starts anew for every document.
 """
 
 import json
 import os
-import resource
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import TextIO
 
+from ingest.adapters import sandbox
+from ingest.adapters.parsers.job import Job, current
 from ingest.adapters.parsers.page import Page, PageReader, Refused
 
 # Some 2,500 full pages. The worker holds a document's chunks, vectors and terms at once: about 35 bytes a character.
-_MAX_CHARACTERS = 5_000_000
+MAX_CHARACTERS = 5_000_000
 
 # Media type → the module of `ingest.adapters.parsers` whose `pages` reads it.
 READERS = {
     "application/pdf": "pdf",
     "text/plain": "text",
-    "text/markdown": "text",
+    "text/markdown": "markdown",
+    "text/csv": "delimited",
+    "text/html": "html",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/x-hwp": "hwp",
+    "application/hwp+zip": "hwpx",
+    "image/png": "image",
+    "image/jpeg": "image",
+    "image/webp": "image",
+    "image/tiff": "image",
 }
 
 
 def main() -> None:
-    path, media_type = Path(sys.argv[1]), sys.argv[2]
-    memory_bytes, seconds = int(sys.argv[3]), int(sys.argv[4])
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    job = Job.read(sys.argv[1])
+    out = _own_output()
+    sandbox.limit(memory_bytes=job.memory_bytes, seconds=job.seconds, most_seconds=job.most_seconds)
+    walls = sandbox.lock([Path(job.path), *([Path(job.tessdata)] if job.tessdata else [])])
+    _say(out, walls=walls)
+    current.set(job, before_ocr=lambda number: _before_ocr(out, job, number))
     try:
-        written = 0
-        for page in reader(media_type)(path):
-            written += len(page.text)
-            if written > _MAX_CHARACTERS:
-                raise Refused("text_too_long")
-            sys.stdout.write(line(page))
+        _write_pages(out, job)
     except Refused as refusal:
-        sys.stdout.write(json.dumps({"error": str(refusal)}) + "\n")
+        _say(out, error=str(refusal))
     except MemoryError:
         os._exit(1)
-    sys.stdout.flush()
+    except Exception:  # noqa: BLE001  whatever a parser stumbles over, it is the file that is at fault
+        _say(out, error="file_damaged")
+    out.flush()
     # PDFium's own clean-up of a damaged file is where it crashes; the process ends anyway.
     os._exit(0)
+
+
+def _own_output() -> TextIO:
+    """The pipe to the worker, for this module alone: what a library prints goes nowhere."""
+    pipe = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return open(pipe, "w", encoding="utf-8", newline="\n")  # noqa: PTH123  a descriptor, open to the end
+
+
+def _write_pages(out: TextIO, job: Job) -> None:
+    written = 0
+    for page in reader(job.media_type)(Path(job.path)):
+        written += len(page.text)
+        if written > MAX_CHARACTERS:
+            raise Refused("text_too_long")
+        out.write(line(page))
+        if current.is_slow:
+            out.flush()
+
+
+def _before_ocr(out: TextIO, job: Job, number: int) -> None:
+    sandbox.extend(job.ocr_seconds)
+    _say(out, ocr=number)
+    out.flush()
+
+
+def _say(out: TextIO, **record: object) -> None:
+    out.write(json.dumps(record) + "\n")
 
 
 def reader(media_type: str) -> PageReader:

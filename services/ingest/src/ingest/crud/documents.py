@@ -134,3 +134,37 @@ async def list_deleted(session: AsyncSession, *, since: datetime, limit: int) ->
         .limit(limit)
     )
     return list((await session.execute(query)).scalars())
+
+
+async def count_searchable(session: AsyncSession) -> int:
+    query = select(func.count()).select_from(Document)
+    return (
+        await session.execute(query.where(Document.live_revision.is_not(None), Document.state.not_in(GONE)))
+    ).scalar_one()
+
+
+async def list_owners(session: AsyncSession, *, limit: int) -> list[UUID]:
+    """Owners of something that search finds, drawn at random."""
+    own = select(Document.owner_id).where(Document.live_revision.is_not(None), Document.state.not_in(GONE)).distinct()
+    drawn = own.subquery()
+    query = select(drawn.c.owner_id).order_by(func.random()).limit(limit)
+    return list((await session.execute(query)).scalars())
+
+
+async def list_ids_found_by(session: AsyncSession, owner_id: UUID) -> list[UUID]:
+    """What the owner's own scope finds."""
+    query = select(Document.document_id).where(
+        Document.owner_id == owner_id, Document.live_revision.is_not(None), Document.state.not_in(GONE)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def list_deleted_ids(session: AsyncSession, *, limit: int) -> list[UUID]:
+    """The last ones first."""
+    query = select(Document.document_id).where(Document.state == State.DELETED)
+    return list((await session.execute(query.order_by(Document.updated_at.desc()).limit(limit))).scalars())
+
+
+async def is_searchable(session: AsyncSession, document_id: UUID) -> bool:
+    there = (Document.document_id == document_id, Document.live_revision.is_not(None), Document.state.not_in(GONE))
+    return bool((await session.execute(select(exists().where(*there)))).scalar_one())

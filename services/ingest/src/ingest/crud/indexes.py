@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import and_, exists, func, literal, or_, select, update
@@ -29,6 +30,14 @@ async def mark_untold_due(session: AsyncSession, index_id: str) -> int:
     return len(marked.all())
 
 
+async def get_primary(session: AsyncSession) -> VectorIndex | None:
+    return (await session.execute(select(VectorIndex).where(VectorIndex.is_primary))).scalar_one_or_none()
+
+
+async def get(session: AsyncSession, index_id: str) -> VectorIndex | None:
+    return await session.get(VectorIndex, index_id)
+
+
 async def list_all(session: AsyncSession) -> list[VectorIndex]:
     return list((await session.execute(select(VectorIndex).order_by(VectorIndex.index_id))).scalars())
 
@@ -40,6 +49,13 @@ async def mark_due(session: AsyncSession, document_id: UUID) -> None:
     due = {DocumentIndex.due_at: func.now(), DocumentIndex.attempts: 0}
     keys = [DocumentIndex.document_id, DocumentIndex.index_id]
     await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=due))
+
+
+async def mark_gone_due(session: AsyncSession, document_id: UUID) -> None:
+    """The same of a document that goes: also an index that is written no more has to give it up."""
+    await mark_due(session, document_id)
+    held = (DocumentIndex.document_id == document_id, DocumentIndex.revision.is_not(None))
+    await session.execute(update(DocumentIndex).where(*held).values(due_at=func.now(), attempts=0))
 
 
 async def take_lease(session: AsyncSession, document_id: UUID, index_id: str, *, lasting: timedelta) -> UUID | None:
@@ -81,19 +97,77 @@ async def extend_lease(
 
 
 async def list_due(session: AsyncSession, *, limit: int) -> list[tuple[UUID, str]]:
-    """Which document which index has yet to be told of, those that wait longest first."""
+    """Which document which index has yet to be told of, those that wait longest first; of no index that is paused."""
     query = (
         select(DocumentIndex.document_id, DocumentIndex.index_id)
-        .where(DocumentIndex.due_at <= func.now(), _FREE)
+        .join(VectorIndex, VectorIndex.index_id == DocumentIndex.index_id)
+        .where(DocumentIndex.due_at <= func.now(), _FREE, ~VectorIndex.is_paused)
         .order_by(DocumentIndex.due_at)
         .limit(limit)
     )
     return [(row.document_id, row.index_id) for row in await session.execute(query)]
 
 
-async def list_of_document(session: AsyncSession, document_id: UUID) -> list[str]:
-    query = select(DocumentIndex.index_id).where(DocumentIndex.document_id == document_id)
-    return list((await session.execute(query.order_by(DocumentIndex.index_id))).scalars())
+async def list_of_document(session: AsyncSession, document_id: UUID) -> list[VectorIndex]:
+    """The indexes that may hold something of it, the primary one first."""
+    query = (
+        select(VectorIndex)
+        .join(DocumentIndex, DocumentIndex.index_id == VectorIndex.index_id)
+        .where(DocumentIndex.document_id == document_id)
+        .order_by(VectorIndex.is_primary.desc(), VectorIndex.index_id)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def count_due(session: AsyncSession, index_id: str) -> int:
+    query = select(func.count()).where(DocumentIndex.index_id == index_id, DocumentIndex.due_at.is_not(None))
+    return (await session.execute(query.select_from(DocumentIndex))).scalar_one()
+
+
+async def count_told(session: AsyncSession, index_id: str) -> int:
+    """Documents that the index holds as they are."""
+    query = select(func.count()).where(
+        DocumentIndex.index_id == index_id, DocumentIndex.due_at.is_(None), DocumentIndex.revision.is_not(None)
+    )
+    return (await session.execute(query.select_from(DocumentIndex))).scalar_one()
+
+
+async def list_errors(session: AsyncSession, index_id: str, *, limit: int) -> list[DocumentIndex]:
+    query = select(DocumentIndex).where(DocumentIndex.index_id == index_id, DocumentIndex.error.is_not(None))
+    return list((await session.execute(query.order_by(DocumentIndex.document_id).limit(limit))).scalars())
+
+
+async def mark_batch_due(session: AsyncSession, index_id: str, *, after: UUID | None, limit: int) -> UUID | None:
+    """Mark the next searchable documents after `after` that the index was not told of. The last one looked at."""
+    searchable = (Document.live_revision.is_not(None), Document.state.not_in(GONE))
+    batch = select(Document.document_id).where(*searchable)
+    if after is not None:
+        batch = batch.where(Document.document_id > after)
+    ids = list((await session.execute(batch.order_by(Document.document_id).limit(limit))).scalars())
+    if not ids:
+        return None
+    rows = [{"document_id": each, "index_id": index_id, "due_at": func.now()} for each in ids]
+    statement = (
+        insert(DocumentIndex)
+        .values(rows)
+        .on_conflict_do_update(
+            index_elements=["document_id", "index_id"],
+            set_={"due_at": func.now()},
+            # What is due or told already stays as it is.
+            where=and_(DocumentIndex.due_at.is_(None), DocumentIndex.revision.is_(None)),
+        )
+    )
+    await session.execute(statement)
+    return ids[-1]
+
+
+async def mark_document_due(session: AsyncSession, document_id: UUID, index_id: str, *, forget: bool) -> None:
+    """Tell this one index again; with `forget`, as if it held nothing of the document."""
+    values: dict[str, Any] = {"due_at": func.now(), "attempts": 0}
+    if forget:
+        values["revision"] = None
+    statement = insert(DocumentIndex).values(document_id=document_id, index_id=index_id, due_at=func.now())
+    await session.execute(statement.on_conflict_do_update(index_elements=["document_id", "index_id"], set_=values))
 
 
 async def list_due_of_class(session: AsyncSession, class_id: UUID) -> list[UUID]:
@@ -127,3 +201,37 @@ async def update_held_revision(session: AsyncSession, document_id: UUID, index_i
         DocumentIndex.document_id == document_id, DocumentIndex.index_id == index_id
     )
     await session.execute(statement.values(revision=revision))
+
+
+async def add(session: AsyncSession, *, index_id: str, backend: str, model: str, dimension: int) -> VectorIndex:
+    """Written by nobody yet. One that is known already stays as it is."""
+    row = {"index_id": index_id, "backend": backend, "model": model, "dimension": dimension, "is_written": False}
+    await session.execute(insert(VectorIndex).values(**row).on_conflict_do_nothing())
+    return await get_for_update(session, index_id)
+
+
+async def get_for_update(session: AsyncSession, index_id: str) -> VectorIndex:
+    query = select(VectorIndex).where(VectorIndex.index_id == index_id).with_for_update()
+    return (await session.execute(query.execution_options(populate_existing=True))).scalar_one()
+
+
+async def forget_all(session: AsyncSession, index_id: str) -> None:
+    """Of what it was told, perhaps in an earlier life, it holds nothing any more; and nothing is due there."""
+    own = DocumentIndex.index_id == index_id
+    nothing = {"due_at": None, "revision": None, "version": 0, "attempts": 0, "error": None}
+    await session.execute(update(DocumentIndex).where(own).values(**nothing))
+
+
+async def oldest_due_seconds(session: AsyncSession, index_id: str) -> float:
+    """How long the document that waits longest has waited; 0 when none is due."""
+    waited = func.extract("epoch", func.clock_timestamp() - func.min(DocumentIndex.due_at))
+    query = select(func.coalesce(waited, 0)).where(
+        DocumentIndex.index_id == index_id, DocumentIndex.due_at.is_not(None)
+    )
+    return max(float((await session.execute(query)).scalar_one()), 0.0)
+
+
+async def count_never_told(session: AsyncSession, index_id: str) -> int:
+    """Of those that are marked; what the backfill has not come to is not among them."""
+    never = (DocumentIndex.index_id == index_id, DocumentIndex.due_at.is_not(None), DocumentIndex.revision.is_(None))
+    return (await session.execute(select(func.count()).select_from(DocumentIndex).where(*never))).scalar_one()

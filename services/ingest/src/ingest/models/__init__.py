@@ -7,13 +7,17 @@ from ingest.models.document_classes import DocumentClass
 from ingest.models.documents import ENDED_BADLY, GONE, LIVING, WORKING, Document, State
 from ingest.models.erased_users import ErasedUser
 from ingest.models.indexes import DocumentIndex, VectorIndex
+from ingest.models.migrations import OPEN, ReadRule, Stage, VectorCheck, VectorMigration, Verdict
+from ingest.models.pending_objects import PendingObject
 from ingest.models.turns import Turn
+from ingest.models.uploads import Upload, UploadState
 
 __all__ = [
     "ACCESS",
     "ENDED_BADLY",
     "GONE",
     "LIVING",
+    "OPEN",
     "PLUMBING",
     "SCHEMA",
     "TENANCY",
@@ -26,7 +30,15 @@ __all__ = [
     "DocumentClass",
     "DocumentIndex",
     "ErasedUser",
+    "PendingObject",
+    "ReadRule",
+    "Stage",
     "State",
     "Turn",
+    "Upload",
+    "UploadState",
+    "VectorCheck",
     "VectorIndex",
+    "VectorMigration",
+    "Verdict",
 ]

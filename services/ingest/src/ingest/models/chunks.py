@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, Text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,8 +21,16 @@ class Chunk(Base):
     page_to: Mapped[int]
     char_start: Mapped[int]
     char_end: Mapped[int]
+    # The headings that it stands under, and what is embedded before its text: see `ingest.service.chunking`.
+    headings: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'::text[]"))
+    context: Mapped[str] = mapped_column(Text, server_default="")
     text: Mapped[str] = mapped_column(Text)
     terms: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+
+    @property
+    def said(self) -> str:
+        """What is embedded, and searched for words."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
 
 
 class ChunkEmbedding(Base):

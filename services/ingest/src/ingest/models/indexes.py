@@ -10,7 +10,8 @@ from ingest.models.base import SCHEMA, Base
 class VectorIndex(Base):
     """One index: a backend, an embedding model and its dimension; `index_id` names all three.
 
-    `is_written`: every change of a document reaches it. `is_primary`: a document is ready when it is whole in there.
+    `is_primary`: a document is ready when it is whole in there. `is_written`: every change of a document reaches it.
+    `is_read`: searches read it, so that changes reach it at once and not within seconds. `is_paused`: changes wait.
     """
 
     __tablename__ = "vector_indexes"
@@ -25,6 +26,8 @@ class VectorIndex(Base):
     dimension: Mapped[int]
     is_written: Mapped[bool] = mapped_column(server_default=text("true"))
     is_primary: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_read: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_paused: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 

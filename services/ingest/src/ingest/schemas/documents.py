@@ -35,7 +35,7 @@ class DocumentOut(BaseModel):
     recipe: dict[str, Any] | None = Field(
         None,
         description="How it was cut and embedded",
-        examples=[{"model": "multilingual-e5-small", "chunk_tokens": 240}],
+        examples=[{"model": "multilingual-e5-small", "strategy": "structure-1", "tokens": 240, "overlap": 40}],
     )
     page_count: int | None
     pages_read: int
@@ -48,6 +48,30 @@ class DocumentOut(BaseModel):
     refused: dict[str, Any] | None = Field(
         None, description="Why its last newer content did not come about; the one before it stayed"
     )
+
+
+class DocumentTaken(BaseModel):
+    """One file of a bulk upload: its document, or the problem that it was refused for.
+
+    `file_name` null: the request itself came to an end there, and nothing after it was read.
+    """
+
+    file_name: str | None = Field(examples=["1주차 강의 노트.pdf"])
+    document: DocumentOut | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BulkUploaded(BaseModel):
+    """In the order of the form."""
+
+    accepted: int
+    items: list[DocumentTaken]
+
+
+class BulkDelete(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    document_ids: list[UUID] = Field(min_length=1, max_length=100)
 
 
 class DeletionCounts(BaseModel):
@@ -73,3 +97,16 @@ class Receipt(BaseModel):
         examples=[{"pgvector:multilingual-e5-small:384": {"deleted": 12, "remaining": 0}}],
     )
     deleted_at: datetime
+
+
+class DocumentGone(BaseModel):
+    document_id: UUID
+    receipt: Receipt | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BulkDeleted(BaseModel):
+    """In the order that was asked for."""
+
+    deleted: int
+    items: list[DocumentGone]

@@ -21,6 +21,7 @@ from chassis.errors import Unavailable
 from chassis.tenant import Context
 from ingest.crud import documents, queue
 from ingest.models import Document, State
+from ingest.service.recipes import Recipe, RecipeBook
 from ingest.service.uploads import tenant_of
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class LostClaim(Exception):
 class Claim:
     claim_id: UUID
     document: Document
+    recipe: Recipe
     lost: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -76,8 +78,9 @@ class Claim:
 
 
 class ClaimService:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, book: RecipeBook) -> None:
         self._database = database
+        self._book = book
 
     async def take_next(self, *, small_alone: bool) -> Claim | None:
         """The document whose turn it is. None: nothing waits, or another worker was faster. Raises Unavailable."""
@@ -97,7 +100,8 @@ class ClaimService:
             document.claimed_until = await queue.from_now(session, LEASE)
             document.attempts += 1
             document.updated_at = now()
-        return Claim(claim_id, document)
+            recipe = await self._book.current(session)
+        return Claim(claim_id, document, recipe)
 
     @asynccontextmanager
     async def held(self, claim: Claim) -> AsyncIterator[None]:

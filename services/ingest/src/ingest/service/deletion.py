@@ -20,7 +20,7 @@ from ingest.models import Document, State
 from ingest.ports import Storage
 from ingest.service import billing, permission
 from ingest.service.indexing import Indexes, index_errors
-from ingest.service.recipes import Recipe
+from ingest.service.recipes import RecipeBook
 from ingest.service.syncing import SyncService
 from ingest.service.uploads import tenant_of
 
@@ -31,13 +31,13 @@ STANDSTILL = timedelta(minutes=10)
 
 class DeletionService:
     def __init__(
-        self, database: Database, storage: Storage, stores: Indexes, syncs: SyncService, *, recipe: Recipe
+        self, database: Database, storage: Storage, stores: Indexes, syncs: SyncService, *, book: RecipeBook
     ) -> None:
         self._database = database
         self._storage = storage
         self._stores = stores
         self._syncs = syncs
-        self._recipe = recipe
+        self._book = book
 
     async def delete(self, caller: Principal, document_id: UUID) -> dict[str, Any]:
         """Delete everything of the document and return the receipt.
@@ -83,17 +83,19 @@ class DeletionService:
             for document in standing:
                 document.updated_at = now()
             late = await documents.list_deleted(session, since=now() - timedelta(hours=1), limit=500)
+            written = [each.index_id for each in await indexes.list_all(session) if each.is_written]
         for document in standing:
             try:
                 await self._finish(document)
             except Unavailable as error:
                 # One that cannot be finished now must not hold up the others.
                 log.warning("%s is put off: %s", document.document_id, error)
-        for store in self._stores.stores.values():
+        for index_id in written:
+            store = await self._stores.get(index_id)
             # Of a worker that outlived its lease on a document.
             async with index_errors():
                 for document in late:
-                    await store.delete_by_doc_id(str(document.document_id))
+                    await store.delete_by_doc_id(str(document.document_id), version=document.version)
 
     async def _finish(self, document: Document) -> dict[str, Any]:
         document_id = document.document_id
@@ -103,7 +105,7 @@ class DeletionService:
             row = await documents.get_for_update(session, document_id)
             if row is None or row.state != State.DELETING:
                 return dict(row.receipt or {}) if row else {}
-            await billing.record(session, row, self._recipe, outcome=Outcome.CANCELLED)
+            await billing.record(session, row, self._book, outcome=Outcome.CANCELLED)
             rows = await chunks.delete_for_document(session, document_id)
             await document_classes.delete_for_document(session, document_id)
             counts = (row.receipt or {}).get("indexes", {})
@@ -138,7 +140,7 @@ async def _begin(session: AsyncSession, document: Document) -> None:
     if document.state != State.DELETING:
         document.state = State.DELETING.value
         document.version += 1
-        await indexes.mark_due(session, document.document_id)
+        await indexes.mark_gone_due(session, document.document_id)
     # Takes the document out of a worker's hands: its next write fails.
     document.claim_id = document.claimed_until = None
     document.dedupe_key = None

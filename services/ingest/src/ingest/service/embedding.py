@@ -2,19 +2,29 @@
 
 import asyncio
 import hashlib
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import tenant
 from chassis.database import Database
+from chassis.ids import named_id, new_id
+from chassis.tenant import Context
 from contracts.usage import Outcome
-from ingest.crud import chunks, queue
+from ingest.crud import chunks, documents, queue
 from ingest.errors import NotEmbedded
-from ingest.models import Chunk, Document
+from ingest.models import GONE, Chunk, Document
 from ingest.ports import Embedded, Embedder
 from ingest.service import billing
 from ingest.service.claims import Claim, LostClaim
-from ingest.service.recipes import Recipe
+from ingest.service.pieces import CountTokens
+from ingest.service.recipes import RecipeBook
+from ingest.service.uploads import tenant_of
 from retrieval.terms import TermAnalyser
 
 BATCH = 16
@@ -23,12 +33,67 @@ BATCHES_AT_ONCE = 3
 _LOOKED_UP = 1_000
 
 
+@dataclass(frozen=True)
+class _Work(ABC):
+    """One revision that one model shall see whole."""
+
+    document: Document
+    revision: int
+    model: str
+
+    @property
+    def context(self) -> Context:
+        return tenant.of_tenant(tenant_of(self.document))
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raises LostClaim."""
+
+    @abstractmethod
+    async def note(self, session: AsyncSession, added: int) -> bool:
+        """Note that so many chunks are kept, in their transaction. False: they must not be."""
+
+
+@dataclass(frozen=True)
+class _Claimed(_Work):
+    claim: Claim
+
+    def check(self) -> None:
+        self.claim.check()
+
+    async def note(self, session: AsyncSession, added: int) -> bool:
+        # What was waited for has come back.
+        came = {"waits_for": None, "waits_since": None, "waits_until": None}
+        embedded = Document.chunks_embedded + added
+        claim = self.claim
+        return await queue.update_claimed(session, claim.document_id, claim.claim_id, chunks_embedded=embedded, **came)
+
+
+@dataclass(frozen=True)
+class _Shown(_Work):
+    """For another index than the primary one, whose model has not seen the document yet."""
+
+    def check(self) -> None:
+        pass
+
+    async def note(self, session: AsyncSession, added: int) -> bool:  # noqa: ARG002  it shows no progress
+        document = await documents.get_for_update(session, self.document.document_id)
+        return document is not None and document.state not in GONE and document.live_revision == self.revision
+
+
 class EmbeddingService:
-    def __init__(self, database: Database, embedder: Embedder, analyser: TermAnalyser, *, recipe: Recipe) -> None:
+    """`embedders`: by model."""
+
+    def __init__(
+        self, database: Database, embedders: Mapping[str, Embedder], analyser: TermAnalyser, *, book: RecipeBook
+    ) -> None:
         self._database = database
-        self._embedder = embedder
+        self._embedders = embedders
         self._analyser = analyser
-        self._recipe = recipe
+        self._book = book
+
+    def counter_of(self, model: str) -> CountTokens:
+        return self._embedders[model].count_tokens
 
     async def embed(self, claim: Claim) -> None:
         """Every chunk has its embedding and its terms afterwards; what is there already is not paid for again.
@@ -36,26 +101,44 @@ class EmbeddingService:
         Raises:
             LostClaim, NotEmbedded, Unavailable: what is embedded until then is kept.
         """
-        document = claim.document
-        async with self._database.transaction(claim.context) as session:
-            rows = await chunks.list_for_revision(session, document.document_id, document.revision)
-            held = await chunks.list_embeddings(
-                session, document.document_id, document.revision, model=self._recipe.model
-            )
-        open_ = [row for row in rows if row.ordinal not in held]
-        first, repeats = _apart(open_, document)
-        for part in (first, repeats):
-            await self._embed_all(claim, part)
+        await self._embed(_Claimed(claim.document, claim.document.revision, claim.recipe.model, claim))
 
-    async def _embed_all(self, claim: Claim, rows: list[Chunk]) -> None:
-        known = await self._known(claim, rows)
+    async def embed_shown(self, document_id: UUID, model: str) -> None:
+        """The same for what search finds of a document, as another model sees it; nothing for one that is gone.
+
+        Raises:
+            NotEmbedded, Unavailable: what is embedded until then is kept.
+        """
+        async with self._database.transaction(tenant.PLATFORM) as session:
+            document = await documents.get(session, document_id)
+            if document is None or document.state in GONE or document.live_revision is None:
+                return
+            if not await chunks.lacks_embeddings(session, document_id, document.live_revision, model=model):
+                return
+        try:
+            await self._embed(_Shown(document, document.live_revision, model))
+        except LostClaim:
+            # It has changed meanwhile, and whoever asked looks again.
+            return
+
+    async def _embed(self, work: _Work) -> None:
+        document_id = work.document.document_id
+        async with self._database.transaction(work.context) as session:
+            rows = await chunks.list_for_revision(session, document_id, work.revision)
+            held = await chunks.list_embeddings(session, document_id, work.revision, model=work.model)
+        first, repeats = _apart([row for row in rows if row.ordinal not in held], work.document)
+        for part in (first, repeats):
+            await self._embed_all(work, part)
+
+    async def _embed_all(self, work: _Work, rows: list[Chunk]) -> None:
+        known = await self._known(work, rows)
         waiting = deque(rows[at : at + BATCH] for at in range(0, len(rows), BATCH))
 
         async def lane() -> None:
             while waiting:
                 try:
-                    claim.check()
-                    await self._embed_batch(claim, waiting.popleft(), known)
+                    work.check()
+                    await self._embed_batch(work, waiting.popleft(), known)
                 except BaseException:
                     # The other lanes keep what they are at, which is paid for, and begin nothing more.
                     waiting.clear()
@@ -66,74 +149,84 @@ class EmbeddingService:
             if error is not None:
                 raise error
 
-    async def _known(self, claim: Claim, rows: list[Chunk]) -> dict[bytes, bytes]:
+    async def _known(self, work: _Work, rows: list[Chunk]) -> dict[bytes, bytes]:
         """Embeddings that the same tenant's chunks of the same text have already."""
-        keys = sorted({content_key(claim.document, row.text) for row in rows})
+        keys = sorted({content_key(work.document, row.said) for row in rows})
         known: dict[bytes, bytes] = {}
         for at in range(0, len(keys), _LOOKED_UP):
-            async with self._database.transaction(claim.context) as session:
-                known |= await chunks.list_known(session, keys[at : at + _LOOKED_UP], model=self._recipe.model)
+            async with self._database.transaction(work.context) as session:
+                known |= await chunks.list_known(session, keys[at : at + _LOOKED_UP], model=work.model)
         return known
 
-    async def _embed_batch(self, claim: Claim, batch: list[Chunk], known: Mapping[bytes, bytes]) -> None:
-        keys = [content_key(claim.document, row.text) for row in batch]
+    async def _embed_batch(self, work: _Work, batch: list[Chunk], known: Mapping[bytes, bytes]) -> None:
+        keys = [content_key(work.document, row.said) for row in batch]
         new = [row for row, key in zip(batch, keys, strict=True) if key not in known]
         # The terms need a processor, not the provider: both run at the same time.
-        terms = asyncio.create_task(asyncio.to_thread(self._analyser.terms_many, [row.text for row in batch]))
+        terms = asyncio.create_task(self._terms([row for row in batch if row.terms is None]))
         try:
-            embedded = await self._paid(claim, [row.text for row in new]) if new else None
+            embedded = await self._paid(work, [row.said for row in new]) if new else None
             analysed = await terms
         finally:
             terms.cancel()
-        vectors = {row.ordinal: known[key] for row, key in zip(batch, keys, strict=True) if key in known}
-        tokens = dict.fromkeys(vectors, 0)
-        if embedded is not None:
-            shares = _shares(embedded.tokens, [len(row.text) for row in new])
-            tokens |= {row.ordinal: share for row, share in zip(new, shares, strict=True)}
-            packed = embedded.vectors.astype("<f4")
-            vectors |= {row.ordinal: vector.tobytes() for row, vector in zip(new, packed, strict=True)}
+        spent = _spent(embedded, new)
         values = [
-            self._row(row, content_key=key, embedding=vectors[row.ordinal], tokens=tokens[row.ordinal])
+            {
+                "document_id": row.document_id,
+                "revision": row.revision,
+                "ordinal": row.ordinal,
+                "model": work.model,
+                "content_key": key,
+                "embedding": spent[row.ordinal][0] if row.ordinal in spent else known[key],
+                "tokens": spent[row.ordinal][1] if row.ordinal in spent else 0,
+            }
             for row, key in zip(batch, keys, strict=True)
         ]
         try:
-            await self._keep(claim, batch, values, analysed)
+            await self._keep(work, values, analysed)
         except LostClaim:
             if embedded is not None:
-                await self._tell_wasted(claim, embedded.tokens, outcome=Outcome.CANCELLED)
+                await self._tell(work, new_id(), embedded.tokens, outcome=Outcome.CANCELLED)
             raise
 
-    def _row(self, row: Chunk, **values: Any) -> dict[str, Any]:
-        place = {"document_id": row.document_id, "revision": row.revision, "ordinal": row.ordinal}
-        return {**place, "model": self._recipe.model, **values}
+    async def _terms(self, rows: list[Chunk]) -> list[tuple[int, list[str]]]:
+        found = await asyncio.to_thread(self._analyser.terms_many, [row.said for row in rows])
+        return [(row.ordinal, own) for row, own in zip(rows, found, strict=True)]
 
-    async def _paid(self, claim: Claim, texts: list[str]) -> Embedded:
+    async def _paid(self, work: _Work, texts: list[str]) -> Embedded:
         try:
-            return await self._embedder.embed(texts)
+            return await self._embedders[work.model].embed(texts)
         except NotEmbedded as failure:
-            await self._tell_wasted(claim, failure.tokens, outcome=Outcome.FAILED)
+            await self._tell(work, new_id(), failure.tokens, outcome=Outcome.FAILED)
             raise
 
-    async def _tell_wasted(self, claim: Claim, tokens: int, *, outcome: Outcome) -> None:
+    async def _tell(self, work: _Work, usage_id: UUID, tokens: int, *, outcome: Outcome) -> None:
+        """A call that was billed and brought nothing that is kept; every such call is one of its own."""
         if not tokens:
             return
-        async with self._database.transaction(claim.context) as session:
-            await billing.record_wasted(session, claim.document, self._recipe, tokens=tokens, outcome=outcome)
+        async with self._database.transaction(work.context) as session:
+            await billing.record_call(
+                session, work.document, self._book, usage_id, model=work.model, tokens=tokens, outcome=outcome
+            )
 
-    async def _keep(
-        self, claim: Claim, rows: list[Chunk], values: list[dict[str, Any]], terms: Sequence[list[str]]
-    ) -> None:
-        async with self._database.transaction(claim.context) as session:
-            added = Document.chunks_embedded + len(rows)
-            # What was waited for has come back.
-            came = {"waits_for": None, "waits_since": None, "waits_until": None}
-            if not await queue.update_claimed(
-                session, claim.document_id, claim.claim_id, chunks_embedded=added, **came
-            ):
+    async def _keep(self, work: _Work, values: list[dict[str, Any]], terms: Sequence[tuple[int, list[str]]]) -> None:
+        async with self._database.transaction(work.context) as session:
+            if not await work.note(session, len(values)):
                 raise LostClaim
             await chunks.add_embeddings(session, values)
-            found = [(row.ordinal, own) for row, own in zip(rows, terms, strict=True)]
-            await chunks.update_terms(session, claim.document_id, claim.document.revision, found)
+            await chunks.update_terms(session, work.document.document_id, work.revision, terms)
+            tokens = sum(each["tokens"] for each in values)
+            if isinstance(work, _Shown) and tokens:
+                # Nobody else sums these up: the document was ready long ago.
+                usage_id = named_id("usage", work.document.document_id, work.revision, work.model, values[0]["ordinal"])
+                await billing.record_call(
+                    session,
+                    work.document,
+                    self._book,
+                    usage_id,
+                    model=work.model,
+                    tokens=tokens,
+                    outcome=Outcome.COMPLETED,
+                )
 
 
 def content_key(document: Document, text: str) -> bytes:
@@ -145,13 +238,16 @@ def content_key(document: Document, text: str) -> bytes:
 def _apart(rows: list[Chunk], document: Document) -> tuple[list[Chunk], list[Chunk]]:
     """Chunks whose text comes for the first time, and those that repeat it."""
     first: dict[bytes, Chunk] = {}
-    repeats = [row for row in rows if first.setdefault(content_key(document, row.text), row) is not row]
+    repeats = [row for row in rows if first.setdefault(content_key(document, row.said), row) is not row]
     return list(first.values()), repeats
 
 
-def _shares(total: int, weights: list[int]) -> list[int]:
-    """Divide a batch's billed tokens over its chunks by length, so that the sum stays exact."""
-    whole = sum(weights)
-    shares = [total * weight // whole for weight in weights]
-    shares[-1] += total - sum(shares)
-    return shares
+def _spent(embedded: Embedded | None, rows: list[Chunk]) -> dict[int, tuple[bytes, int]]:
+    """By ordinal: the embedding, and what it cost; a batch's billed tokens are divided by length, their sum exact."""
+    if embedded is None:
+        return {}
+    weights = [len(row.said) for row in rows]
+    shares = [embedded.tokens * weight // sum(weights) for weight in weights]
+    shares[-1] += embedded.tokens - sum(shares)
+    packed = embedded.vectors.astype("<f4")
+    return {row.ordinal: (vector.tobytes(), share) for row, vector, share in zip(rows, packed, shares, strict=True)}

@@ -15,7 +15,7 @@ from ingest.crud import chunks
 from ingest.models import Document, State
 from ingest.service import billing
 from ingest.service.claims import settle
-from ingest.service.recipes import Recipe
+from ingest.service.recipes import RecipeBook
 from ingest.service.uploads import tenant_of
 
 # What `Document.live` keeps while newer content is worked on.
@@ -36,11 +36,11 @@ FACTS = (
 
 
 async def end(
-    session: AsyncSession, document: Document, recipe: Recipe, *, state: State, reason: str, values: dict[str, Any]
+    session: AsyncSession, document: Document, book: RecipeBook, *, state: State, reason: str, values: dict[str, Any]
 ) -> str | None:
     """The key of a file that nobody needs any more, to be deleted once this is committed."""
     outcome = Outcome.CANCELLED if state is State.CANCELLED else Outcome.FAILED
-    await billing.record(session, document, recipe, outcome=outcome)
+    await billing.record(session, document, book, outcome=outcome)
     if document.live is not None:
         return await _fall_back(session, document, reason=reason, values=values)
     settle(document, state)

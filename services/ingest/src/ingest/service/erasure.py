@@ -14,15 +14,17 @@ from chassis.clock import now
 from chassis.database import Database
 from chassis.delivery import Delivery
 from contracts.ingest import PersonalDataErased
-from ingest.crud import chunks, documents, erased_users, memberships
+from ingest.crud import chunks, documents, erased_users, memberships, uploads
 from ingest.models import ErasedUser
 from ingest.service.deletion import DeletionService
+from ingest.service.resumable import ResumableService
 
 
 class ErasureService:
-    def __init__(self, database: Database, deletion: DeletionService) -> None:
+    def __init__(self, database: Database, deletion: DeletionService, resumable: ResumableService) -> None:
         self._database = database
         self._deletion = deletion
+        self._resumable = resumable
 
     async def erase(self, user_id: UUID, *, once: Delivery) -> None:
         """
@@ -32,6 +34,7 @@ class ErasureService:
         """
         for document_id in await self._begin(user_id):
             await self._deletion.erase(document_id)
+        await self._resumable.erase(user_id)
         async with self._database.transaction(tenant.PLATFORM, once=once) as session:
             row = await erased_users.get_for_update(session, user_id)
             if row.reported_at is None:
@@ -47,6 +50,7 @@ class ErasureService:
                 erased = {
                     "ingest.memberships": await memberships.delete_of_user(session, user_id),
                     "ingest.dead_letters": await dead_letters.redact(session, user_id, fields={"title"}),
+                    "ingest.uploads": await uploads.count_named(session, user_id),
                 }
                 own = await documents.list_ids_of_owner(session, user_id)
                 begun = await erased_users.add(session, user_id=user_id, document_ids=own, erased=erased)
@@ -57,6 +61,7 @@ class ErasureService:
         left = len(await documents.list_ids_of_owner(session, row.user_id))
         left += await chunks.count_of_owner(session, row.user_id)
         left += await memberships.count_of_user(session, row.user_id)
+        left += await uploads.count_named(session, row.user_id)
         return PersonalDataErased(
             user_id=row.user_id,
             erased={

@@ -1,8 +1,9 @@
-"""The indexes that this installation writes, and their errors as this service's own."""
+"""The indexes that this installation knows, and their errors as this service's own."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chassis import tenant
 from chassis.database import Database
@@ -13,35 +14,92 @@ from retrieval.errors import StoreUnavailable
 from retrieval.store import VectorStoreAdapter
 
 
-@dataclass(frozen=True)
-class Indexes:
-    """Stores by `index_id`; `primary` is the one of the settings, and of a new installation."""
+class IndexName(NamedTuple):
+    """What `index_id` spells: `pgvector:multilingual-e5-small:384`."""
 
-    primary: str
     backend: str
-    stores: Mapping[str, VectorStoreAdapter]
+    model: str
+    dimension: int
 
-    def __getitem__(self, index_id: str) -> VectorStoreAdapter:
-        return self.stores[index_id]
+    @property
+    def index_id(self) -> str:
+        return f"{self.backend}:{self.model}:{self.dimension}"
+
+    @classmethod
+    def parse(cls, index_id: str) -> "IndexName":
+        backend, _, rest = index_id.partition(":")
+        model, _, dimension = rest.rpartition(":")
+        return cls(backend, model, int(dimension))
+
+
+class Indexes:
+    """Stores by `index_id`, opened when they are first asked for, and those of `opened` with the process.
+
+    `first`: the index of the settings, which a new installation begins with. `make`: raises LookupError for a backend
+    or model that the settings say nothing of.
+    """
+
+    def __init__(
+        self,
+        first: str,
+        make: Callable[[IndexName], VectorStoreAdapter],
+        *,
+        opened: Mapping[str, VectorStoreAdapter] | None = None,
+    ) -> None:
+        self.first = first
+        self._make = make
+        self._opened = dict(opened or {})
+        self._opening = asyncio.Lock()
+
+    def through(self, index_id: str, store: VectorStoreAdapter) -> "Indexes":
+        """The same, but with another way to this one."""
+        return Indexes(self.first, self._make, opened={**self._opened, index_id: store})
+
+    def known(self, index_id: str) -> bool:
+        """Whether the settings say how to reach it."""
+        try:
+            return index_id in self._opened or bool(self._make(IndexName.parse(index_id)))
+        except (LookupError, ValueError):
+            return False
+
+    async def get(self, index_id: str) -> VectorStoreAdapter:
+        """Raises Unavailable: the settings of this process say nothing of it."""
+        if index_id not in self._opened:
+            async with self._opening:
+                if index_id not in self._opened:
+                    try:
+                        store = self._make(IndexName.parse(index_id))
+                    except LookupError as error:
+                        raise Unavailable(INDEX_UNAVAILABLE) from error
+                    await store.open()
+                    self._opened[index_id] = store
+        return self._opened[index_id]
+
+    async def open(self) -> None:
+        """Does not wait for any of them."""
+        for store in self._opened.values():
+            await store.open()
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable."""
+        await (await self.get(self.first)).ping()
+
+    async def close(self) -> None:
+        for store in self._opened.values():
+            await store.close()
 
     async def ensure(self, database: Database) -> None:
-        """Make the primary index, and its row, unless they are there. Raises StoreUnavailable, Unavailable."""
-        store = self.stores[self.primary]
+        """Make the first index, and its row, unless there is a primary one. Raises StoreUnavailable, Unavailable."""
+        name = IndexName.parse(self.first)
+        async with database.transaction(tenant.PLATFORM) as session:
+            primary = await indexes.get_primary(session)
+        store = await self.get(primary.index_id if primary else self.first)
         await store.ensure_index()
         async with database.transaction(tenant.PLATFORM) as session:
-            await indexes.add_primary(
-                session,
-                index_id=self.primary,
-                backend=self.backend,
-                model=store.model.name,
-                dimension=store.model.dimension,
-            )
-            # What was made before there was a record of what an index holds.
-            await indexes.mark_untold_due(session, self.primary)
-
-
-def name_index(backend: str, model: str, dimension: int) -> str:
-    return f"{backend}:{model}:{dimension}"
+            if primary is None:
+                await indexes.add_primary(session, index_id=self.first, **name._asdict())
+                # What was made before there was a record of what an index holds.
+                await indexes.mark_untold_due(session, self.first)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import tenant
 from chassis.auth import Principal
+from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Conflict, Forbidden, NotFound
 from ingest.crud import documents
@@ -24,7 +25,7 @@ from ingest.errors import (
 from ingest.models import ENDED_BADLY, WORKING, Document, State
 from ingest.ports import Storage
 from ingest.service import endings, permission
-from ingest.service.recipes import Recipe
+from ingest.service.recipes import RecipeBook
 
 # A document that waits for its turn, as if for the first time.
 WAITING: Mapping[str, Any] = {
@@ -38,10 +39,10 @@ WAITING: Mapping[str, Any] = {
 
 
 class LifecycleService:
-    def __init__(self, database: Database, storage: Storage, *, recipe: Recipe) -> None:
+    def __init__(self, database: Database, storage: Storage, *, book: RecipeBook) -> None:
         self._database = database
         self._storage = storage
-        self._recipe = recipe
+        self._book = book
 
     async def cancel(self, caller: Principal, document_id: UUID) -> Document:
         """Stop the work on it. Newer content of a document that is ready is dropped, and the document stays as it was.
@@ -56,7 +57,7 @@ class LifecycleService:
             if document.state not in WORKING or document.live_revision == document.revision:
                 raise Conflict(NOT_IN_PROGRESS, state=document.state)
             unneeded = await endings.end(
-                session, document, self._recipe, state=State.CANCELLED, reason=CANCELLED.code, values={}
+                session, document, self._book, state=State.CANCELLED, reason=CANCELLED.code, values={}
             )
         if unneeded is not None:
             await self._storage.delete(unneeded)
@@ -117,5 +118,6 @@ def begin_revision(document: Document, **facts: Any) -> None:
         document.live = {name: getattr(document, name) for name in endings.FACTS}
     document.revision += 1
     begun = {"recipe": None, "page_count": None, "pages_read": 0, "chunk_count": None, "chunks_embedded": 0}
-    for name, value in {**WAITING, **begun, "tokens_billed": 0, **facts}.items():
+    moments = {"queued_at": now(), "updated_at": now()}
+    for name, value in {**WAITING, **moments, **begun, "tokens_billed": 0, **facts}.items():
         setattr(document, name, value)

@@ -43,6 +43,12 @@ async def visible_to(session: AsyncSession, user_id: UUID) -> Visible:
     return Visible(user_id, tuple(access.classes))
 
 
+async def orgs_of(session: AsyncSession, user_id: UUID) -> frozenset[UUID]:
+    """Those of the classes that the user reaches."""
+    access = await access_of(session, TENANCY, user_id)
+    return frozenset(each.org_id for each in access.classes.values())
+
+
 async def place(session: AsyncSession, user_id: UUID, *, class_id: UUID | None, shared: bool) -> Placement:
     """Where a new document of this user goes.
 

@@ -20,13 +20,15 @@ from contracts.usage import Outcome
 from ingest.crud import chunks, documents, indexes, queue
 from ingest.errors import PROCESSING_FAILED, REASONS, REJECTING, Unreadable
 from ingest.models import State
-from ingest.ports import Embedder, PageText, Parser, Storage
-from ingest.service import billing, chunking, endings
+from ingest.ports import PageText, Parser, Storage
+from ingest.service import billing, endings
+from ingest.service.chunking import chunk
 from ingest.service.claims import Claim, ClaimService, LostClaim, settle
 from ingest.service.embedding import EmbeddingService
-from ingest.service.recipes import Recipe
+from ingest.service.recipes import RecipeBook
 from ingest.service.syncing import SyncService
 from ingest.service.uploads import tenant_of
+from retrieval.models import get_model
 
 log = logging.getLogger(__name__)
 
@@ -40,20 +42,18 @@ class ProcessingService:
         claims: ClaimService,
         storage: Storage,
         parser: Parser,
-        embedder: Embedder,
         embedding: EmbeddingService,
         syncs: SyncService,
         *,
-        recipe: Recipe,
+        book: RecipeBook,
     ) -> None:
         self._database = database
         self._claims = claims
         self._storage = storage
         self._parser = parser
-        self._embedder = embedder
         self._embedding = embedding
         self._syncs = syncs
-        self._recipe = recipe
+        self._book = book
 
     async def process_next(self, *, small_alone: bool = False) -> bool:
         """Take up the document whose turn it is, and work on it until its end, or until something is away.
@@ -94,7 +94,7 @@ class ProcessingService:
     async def _run(self, claim: Claim) -> None:
         document = claim.document
         if document.live_revision != document.revision:
-            if document.recipe != self._recipe.as_json():
+            if document.recipe != claim.recipe.as_json():
                 await self._cut(claim, await claim.while_held(self._read(claim)))
             await self._embedding.embed(claim)
             claim.check()
@@ -123,7 +123,9 @@ class ProcessingService:
         await self._claims.note(claim, state=state.value, page_count=page.total, pages_read=page.number)
 
     async def _cut(self, claim: Claim, pages: list[PageText]) -> None:
-        work = chunking.chunk(pages, size=self._recipe.chunk_tokens, count_tokens=self._embedder.count_tokens)
+        recipe = claim.recipe
+        counter = self._embedding.counter_of(recipe.model)
+        work = chunk(pages, recipe.chunking, model=get_model(recipe.model), count_tokens=counter)
         pieces = await claim.while_held(work)
         document = claim.document
         rows: list[dict[str, Any]] = [
@@ -137,10 +139,12 @@ class ProcessingService:
                 "char_start": piece.char_start,
                 "char_end": piece.char_end,
                 "text": piece.text,
+                "headings": piece.headings,
+                "context": piece.context,
             }
             for piece in pieces
         ]
-        cut = {"chunk_count": len(rows), "chunks_embedded": 0, "recipe": self._recipe.as_json()}
+        cut = {"chunk_count": len(rows), "chunks_embedded": 0, "recipe": recipe.as_json()}
         async with self._database.transaction(claim.context) as session:
             if not await queue.update_claimed(
                 session, document.document_id, claim.claim_id, state=State.EMBEDDING.value, **cut
@@ -167,7 +171,7 @@ class ProcessingService:
             document = await documents.get_for_update(session, claim.document_id)
             if document is None or document.claim_id != claim.claim_id:
                 raise LostClaim
-            await billing.record(session, document, self._recipe, outcome=Outcome.COMPLETED)
+            await billing.record(session, document, self._book, outcome=Outcome.COMPLETED)
             settle(document, State.READY)
             replaced, document.live, document.refused = document.live, None, None
             if replaced is not None:
@@ -180,9 +184,9 @@ class ProcessingService:
                 scopes=document.scopes,
                 page_count=document.page_count or 0,
                 chunk_count=document.chunk_count or 0,
-                index=self._recipe.index,
-                model=self._recipe.model,
-                dimension=self._recipe.dimension,
+                index=claim.recipe.index,
+                model=claim.recipe.model,
+                dimension=claim.recipe.dimension,
                 embedded_at=now(),
             )
             await outbox.add(session, event)
@@ -196,7 +200,7 @@ class ProcessingService:
             if document is None or document.claim_id != claim.claim_id:
                 return
             unneeded = await endings.end(
-                session, document, self._recipe, state=state, reason=refusal.code, values=refusal.values
+                session, document, self._book, state=state, reason=refusal.code, values=refusal.values
             )
         if unneeded is not None:
             await self._discard(unneeded)

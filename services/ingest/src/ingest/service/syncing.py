@@ -9,7 +9,7 @@ older versions.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,6 +27,7 @@ from contracts.ingest import DocumentShared
 from ingest.crud import chunks, document_classes, documents, indexes, queue
 from ingest.errors import INDEX_UNAVAILABLE
 from ingest.models import GONE, Chunk, Document, State
+from ingest.service.embedding import EmbeddingService
 from ingest.service.indexing import Indexes, index_errors
 from ingest.service.permission import scopes_of
 from ingest.service.uploads import tenant_of
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=30)
 WAIT_SECONDS = 20.0
 SWEPT_AT_ONCE = 200
+TOLD_AT_ONCE = 8
 _POLL_SECONDS = 0.05
 # An index that is away is tried again after 1, 2, 4, … seconds, and at least every five minutes.
 _LONGEST_PAUSE = timedelta(minutes=5)
@@ -62,26 +64,29 @@ class _Aim:
 
 
 class SyncService:
-    def __init__(self, database: Database, stores: Indexes) -> None:
+    def __init__(self, database: Database, stores: Indexes, embedding: EmbeddingService) -> None:
         self._database = database
         self._stores = stores
+        self._embedding = embedding
 
     async def sync(self, document_id: UUID, *, everywhere: bool = False) -> None:
-        """Tell every index that has yet to be told. Another index than the primary that is away is told later, unless
-        the document shall be told of `everywhere`.
+        """Tell the indexes that are read and have yet to be told, or all `everywhere`. Another one than the primary
+        that is away is told later, and so is one that is only written.
 
         Raises:
             Unavailable: the primary index, or the database.
         """
         async with self._database.transaction(tenant.PLATFORM) as session:
-            names = await indexes.list_of_document(session, document_id)
-        for index_id in sorted(names, key=lambda name: name != self._stores.primary):
+            holders = await indexes.list_of_document(session, document_id)
+        for index in holders:
+            if not (everywhere or index.is_primary or index.is_read):
+                continue
             try:
-                await self.sync_index(document_id, index_id)
+                await self.sync_index(document_id, index.index_id)
             except Unavailable as error:
-                if everywhere or index_id == self._stores.primary:
+                if everywhere or index.is_primary:
                     raise
-                log.warning("%s has yet to be told of %s: %s", index_id, document_id, error)
+                log.warning("%s has yet to be told of %s: %s", index.index_id, document_id, error)
 
     async def sync_index(self, document_id: UUID, index_id: str) -> None:
         """Raises Unavailable, and then the sweep goes on with it."""
@@ -95,14 +100,23 @@ class SyncService:
             await self._put_off(document_id, index_id, lease_id, error)
             raise
 
-    async def sweep(self) -> None:
-        """Tell what an interrupted run, or an index that was away, has left behind."""
+    async def sweep(self) -> bool:
+        """Tell what an interrupted run, an index that was away, or a backfill has left. False: nothing was due."""
         async with self._database.transaction(tenant.PLATFORM) as session:
             due = await indexes.list_due(session, limit=SWEPT_AT_ONCE)
-        for document_id, index_id in due:
-            # One index that is away must not hold up the others.
-            with suppress(Unavailable):
-                await self.sync_index(document_id, index_id)
+        turns = asyncio.Semaphore(TOLD_AT_ONCE)
+
+        async def tell(document_id: UUID, index_id: str) -> None:
+            async with turns:
+                # One index that is away must not hold up the others.
+                with suppress(Unavailable):
+                    await self.sync_index(document_id, index_id)
+
+        done = await asyncio.gather(*(tell(*each) for each in due), return_exceptions=True)
+        for error in done:
+            if error is not None:
+                log.error("an index could not be told", exc_info=error)
+        return bool(due)
 
     async def _lease(self, document_id: UUID, index_id: str) -> UUID | None:
         """None: nothing is due, perhaps because somebody else has just done it."""
@@ -134,9 +148,10 @@ class SyncService:
             keeping.cancel()
 
     async def _tell_until_still(self, document_id: UUID, index_id: str, lease_id: UUID) -> None:
-        store = self._stores[index_id]
+        store = await self._stores.get(index_id)
         is_still = False
         while not is_still:
+            await self._embedding.embed_shown(document_id, store.model.name)
             aim = await self._aim(document_id, index_id, model=store.model.name)
             async with index_errors():
                 told = await _tell(store, document_id, aim)
@@ -216,7 +231,7 @@ async def _tell(store: VectorStoreAdapter, document_id: UUID, aim: _Aim) -> Told
     """None: the index does not hold the revision that it was believed to hold."""
     key = str(document_id)
     if aim.revision is None:
-        deleted = await store.delete_by_doc_id(key)
+        deleted = await store.delete_by_doc_id(key, version=aim.version)
         return Told(deleted=deleted, remaining=await store.count({"doc_id": key}))
     if aim.items:
         await store.upsert_embeddings(aim.items)
@@ -227,6 +242,21 @@ async def _tell(store: VectorStoreAdapter, document_id: UUID, aim: _Aim) -> Told
 async def _staying(session: AsyncSession, document: Document) -> list[str]:
     held = await document_classes.list_for_document(session, document.document_id)
     return scopes_of(document.owner_id, [each.class_id for each in held if each.stays])
+
+
+async def shown_items(session: AsyncSession, document_id: UUID, *, model: str) -> list[Item]:
+    """What an index with this model shall hold of the document; nothing of one that is gone."""
+    document = await documents.get(session, document_id)
+    if document is None or document.state in GONE or document.live_revision is None:
+        return []
+    return await _items(session, document, model=model, scopes=await _staying(session, document))
+
+
+async def items_by_chunk(session: AsyncSession, chunk_ids: Sequence[UUID], *, model: str) -> list[Item]:
+    """The same of these chunks, whatever documents they are of; those that no index shall hold are left out."""
+    rows = await chunks.list_shown(session, chunk_ids, model=model)
+    scopes = {each.document_id: await _staying(session, each) for each in {document for _, document, _ in rows}}
+    return [_item(document, row, vector, scopes=scopes[document.document_id]) for row, document, vector in rows]
 
 
 async def _items(session: AsyncSession, document: Document, *, model: str, scopes: list[str]) -> list[Item]:

@@ -1,27 +1,11 @@
 """What of a text file becomes pages."""
 
-import growfit_documents as documents
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.adapters.parsers.page import Refused
-from ingest.adapters.parsers.text import decode, pages
+from ingest.adapters.parsers.text import pages
 
 PAGE_CHARACTERS = 3000
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp949"])
-def test_text_in_the_encodings_of_korean(encoding: str) -> None:
-    assert decode(documents.korean_text(encoding)) == documents.korean_text().decode()
-
-
-@pytest.mark.parametrize(
-    "content", [documents.broken_utf8(), b"\xff\xfe\x00", b"\xff\xff\xff\xff", b"\xfe\xff\xd8\x00"]
-)
-def test_bytes_that_are_no_text(content) -> None:
-    with pytest.raises(Refused, match=r"^text_undecodable$"):
-        decode(content)
 
 
 @given(st.lists(st.sampled_from(["가나다 라마.", "\n", "\n\n", "x" * 700, " ", "끝"]), max_size=60).map("".join))
@@ -62,3 +46,10 @@ def test_a_long_text_takes_time_in_proportion() -> None:
         return time.process_time() - started
 
     assert seconds(16_000) < 2.0
+
+
+def test_paragraphs_of_a_text_are_its_blocks(read, outline) -> None:
+    (page,) = read(pages, "\ufeff제목\r\n\r\n  첫 문단\r\n둘째 줄  \n \t \n끝\n".encode())
+
+    assert page.text == "제목\n\n  첫 문단\n둘째 줄  \n \t \n끝\n"
+    assert outline(page) == [("paragraph", "제목"), ("paragraph", "첫 문단\n둘째 줄"), ("paragraph", "끝")]

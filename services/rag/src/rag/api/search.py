@@ -1,25 +1,40 @@
-from fastapi import APIRouter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
 
 from chassis.auth import Caller
 from chassis.errors import Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 from chassis.problems import responses
 from rag.api.wired import Services
-from rag.schemas.search import HitOut, SearchIn, SearchOut
+from rag.schemas.search import ArmOut, HitExplainedOut, HitOut, RankingOut, SearchIn, SearchOut
+from rag.service.search import Ranking
 from retrieval.store import Hit
 
 router = APIRouter(tags=["search"])
 
+Explain = Annotated[bool, Query(description="Show how each hit came to its place")]
 
-@router.post("/search", responses=responses(Unauthenticated, Forbidden, NotFound, Invalid, RateLimited, Unavailable))
-async def search(body: SearchIn, caller: Caller, services: Services) -> SearchOut:
+# What the operator reads of a reranker's failure may name hosts; the caller learns that it failed.
+_RERANK_FAILED = "the reranker did not answer; the order is that of the fused scores"
+
+
+@router.post(
+    "/search",
+    responses=responses(Unauthenticated, Forbidden, NotFound, Invalid, RateLimited, Unavailable),
+    response_model_exclude_unset=True,
+)
+async def search(body: SearchIn, caller: Caller, services: Services, *, explain: Explain = False) -> SearchOut:
     """The best passages of all documents the caller may see, by meaning and by words."""
     found = await services.search.search(
         caller.user_id, body.query, top_k=body.top_k, class_id=body.class_id, document_ids=body.document_ids
     )
-    return SearchOut(search_id=found.search_id, hits=[_hit(hit) for hit in found.hits])
+    if not explain:
+        return SearchOut(search_id=found.search_id, hits=[_hit(hit) for hit in found.hits])
+    hits = [_hit(hit, explain=_explained(hit, found.ranking)) for hit in found.hits]
+    return SearchOut(search_id=found.search_id, hits=hits, explain=_ranking(found.ranking))
 
 
-def _hit(hit: Hit) -> HitOut:
+def _hit(hit: Hit, **more: Any) -> HitOut:
     metadata = hit.metadata
     return HitOut(
         chunk_id=hit.id,
@@ -33,4 +48,26 @@ def _hit(hit: Hit) -> HitOut:
         score=hit.score,
         cosine=hit.cosine,
         lexical=hit.lexical,
+        **more,
+    )
+
+
+def _explained(hit: Hit, ranking: Ranking) -> HitExplainedOut:
+    return HitExplainedOut(
+        dense=ArmOut(rank=hit.dense_rank, score=hit.cosine),
+        lexical=ArmOut(rank=hit.lexical_rank, score=hit.lexical),
+        fused_score=hit.score,
+        rerank_score=ranking.rerank_scores.get(hit.id),
+    )
+
+
+def _ranking(ranking: Ranking) -> RankingOut:
+    return RankingOut(
+        backend=ranking.backend,
+        index=ranking.index,
+        model=ranking.model,
+        lexical_weight=ranking.lexical_weight,
+        terms=list(ranking.terms),
+        rerank_model=ranking.rerank_model,
+        rerank_error=_RERANK_FAILED if ranking.rerank_error else None,
     )

@@ -16,6 +16,36 @@ class SearchIn(BaseModel):
     )
 
 
+class ArmOut(BaseModel):
+    """`rank`: the place, from 1, among the candidates of this side of the search; null when it did not bring the hit.
+    `score`: the cosine, or the share of the question's words by rarity.
+    """
+
+    rank: int | None = Field(examples=[1])
+    score: float = Field(examples=[0.87])
+
+
+class HitExplainedOut(BaseModel):
+    """`fused_score` = dense score + lexical weight × lexical score; `rerank_score`: only where a reranker ordered."""
+
+    dense: ArmOut
+    lexical: ArmOut
+    fused_score: float = Field(examples=[0.93])
+    rerank_score: float | None
+
+
+class RankingOut(BaseModel):
+    """`terms`: what was looked for of the question's words. `rerank_error`: why the fused order stands after all."""
+
+    backend: str = Field(examples=["pgvector"])
+    index: str = Field(examples=["pgvector:multilingual-e5-small:384"])
+    model: str = Field(examples=["multilingual-e5-small"])
+    lexical_weight: float = Field(examples=[0.11])
+    terms: list[str] = Field(examples=[["초대", "코드", "초대코드"]])
+    rerank_model: str | None
+    rerank_error: str | None
+
+
 class HitOut(BaseModel):
     """`score` = `cosine` + the model's lexical weight × `lexical`. Offsets count characters of the page's text."""
 
@@ -30,8 +60,10 @@ class HitOut(BaseModel):
     score: float
     cosine: float
     lexical: float
+    explain: HitExplainedOut | None = Field(default=None, description="Only with `explain=true`")
 
 
 class SearchOut(BaseModel):
     search_id: UUID
     hits: list[HitOut]
+    explain: RankingOut | None = Field(default=None, description="Only with `explain=true`")

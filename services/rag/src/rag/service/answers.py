@@ -164,7 +164,8 @@ class AnswerService:
         embedded: list[EmbeddingUse] = []
 
         async def find(query: str, top_k: int) -> list[Hit]:
-            return await self._reads.find(query, asking=begun.asking, top_k=top_k, on_embedded=embedded.append)
+            found = await self._reads.find(query, asking=begun.asking, top_k=top_k, on_embedded=embedded.append)
+            return found.hits
 
         answer = self._answerer.start(begun.question, history=begun.history, find=find)
         return Progress(

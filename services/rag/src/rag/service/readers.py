@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,11 @@ class IndexUnreadable(RetrievalError):
 class Found:
     """`milliseconds`: the index alone. The question's embedding, which two indexes of a model share, is left out."""
 
-    index: str
+    index: ReadIndex
     hits: list[Hit]
     milliseconds: float
+    model: EmbeddingModel
+    terms: Sequence[str] = ()
 
 
 class Question:
@@ -78,7 +80,7 @@ class Question:
 class Reader:
     """`provider`: the name that embedding questions for it is booked under."""
 
-    index: str
+    index: ReadIndex
     embeddings: MeteredEmbeddings
     store: VectorStoreAdapter
     provider: str
@@ -103,8 +105,9 @@ class Reader:
             async with asyncio.timeout(patience):
                 hits = await self.store.query(vector, top_k, filters, words)
         except TimeoutError as error:
-            raise StoreUnavailable(f"{self.index} did not answer in {patience} s") from error
-        return Found(self.index, hits, (time.perf_counter() - began) * 1000)
+            raise StoreUnavailable(f"{self.index.index} did not answer in {patience} s") from error
+        milliseconds = (time.perf_counter() - began) * 1000
+        return Found(self.index, hits, milliseconds, self.embeddings.model, words)
 
 
 class Readers:
@@ -129,7 +132,7 @@ class Readers:
             async with self._lock:
                 reader = self._opened.get(index.index)
                 if reader is None:
-                    reader = self.own if index.index == self.own.index else self._make(index)
+                    reader = self.own if index.index == self.own.index.index else self._make(index)
                     await reader.store.open()
                     self._opened[index.index] = reader
         return reader
@@ -154,7 +157,7 @@ class Readers:
             raise self._unreadable(index, str(error)) from error
         if embeddings.model.dimension != index.dimension:
             raise self._unreadable(index, f"{index.model!r} has {embeddings.model.dimension} dimensions here")
-        return Reader(index.index, embeddings, make_store(embeddings.model), provider)
+        return Reader(index, embeddings, make_store(embeddings.model), provider)
 
     def _embed_with(self, name: str) -> tuple[MeteredEmbeddings, str]:
         if name not in self._embeddings:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -12,7 +13,6 @@ from rag.service.routing import Rule
 from rag.service.shadows import COMPARED, Shadows
 from rag.service.vector_reads import VectorReadService
 from retrieval.errors import EmbeddingError, RetrievalError, StoreError
-from retrieval.store import Hit
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Reads:
         """Raises Unavailable or RetrievalError: the default index cannot be read."""
         await self._readers.ping((await self.rule()).default)
 
-    async def find(self, query: str, *, asking: Asking, top_k: int, on_embedded: OnEmbedded) -> list[Hit]:
+    async def find(self, query: str, *, asking: Asking, top_k: int, on_embedded: OnEmbedded) -> Found:
         """The best chunks of one index, best first.
 
         Raises:
@@ -57,7 +57,7 @@ class Reads:
         found = await self._answer(question, asking, top_k=max(top_k, COMPARED) if shadows else top_k)
         for shadow in shadows:
             self._shadows.compare(question, asking, found, shadow=shadow)
-        return found.hits[:top_k]
+        return replace(found, hits=found.hits[:top_k])
 
     async def _answer(self, question: Question, asking: Asking, *, top_k: int) -> Found:
         index, instead = asking.reading.index, asking.reading.instead

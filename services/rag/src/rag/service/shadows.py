@@ -77,7 +77,7 @@ class Shadows:
 
     def compare(self, question: Question, asking: Asking, found: Found, *, shadow: ShadowRead) -> None:
         """Returns at once."""
-        if shadow.index == found.index:
+        if shadow.index == found.index.index:
             return
         if len(self._running) >= self._at_once:
             self._counted.labels(shadow.index, "dropped").inc()
@@ -116,10 +116,10 @@ class Shadows:
                 )
         except Exception as error:  # noqa: BLE001  whatever it is, it is the shadow's alone
             log.warning("the shadow %s did not answer: %r", shadow.index, error)
-            self._comparisons.of(shadow.index, against=found.index).fail()
+            self._comparisons.of(shadow.index, against=found.index.index).fail()
             self._counted.labels(shadow.index, "failed").inc()
         else:
-            self._comparisons.of(shadow.index, against=found.index).add(found, other, number=COMPARED)
+            self._comparisons.of(shadow.index, against=found.index.index).add(found, other, number=COMPARED)
             self._counted.labels(shadow.index, "compared").inc()
         finally:
             await self._book(uses, asking)
