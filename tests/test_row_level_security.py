@@ -42,6 +42,7 @@ WITHOUT_TENANT = {
     "org_partner.guessing_sources": "wrong codes counted by where they came from, for an hour or two",
     "org_partner.sent_letters": "letters counted by hashes of their addresses and by org, for a day or two",
     "org_partner.users": "names and addresses of persons, joined to rows that are behind the wall",
+    "rag.vector_reads": "the platform's",
     "supervisor.platform_setting": "the platform's",
     "supervisor.platform_setting_changes": "the platform's",
 }

@@ -1,6 +1,7 @@
 """rag on a real database and index, with the real embedding model, and a language model provider of the tests' own."""
 
 import asyncio
+import hashlib
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -23,7 +24,7 @@ from chassis.clock import now
 from chassis.delivery import Delivery
 from contracts.envelope import decode
 from contracts.event import Event
-from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentShared
+from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentShared, ReadIndex
 from contracts.org_partner import ClassClosed, ClassOpened, MembershipGranted, Role, StudentEnrolled
 from contracts.rag import UsageRecorded
 from contracts.tenancy import Tenant
@@ -34,6 +35,9 @@ from growfit_local.stand_ins import Signer
 from rag.config import Settings
 from rag.factory import Wired, wire
 from rag.main import create_app
+from rag.service.billing import EmbeddingUse
+from rag.service.readers import Found
+from rag.service.routing import Rule
 from retrieval.embeddings import MeteredEmbeddings
 from retrieval.models import get_model
 from retrieval.pgvector import PgVectorAdapter
@@ -259,6 +263,31 @@ class Provider:
         return f"data: {json.dumps({**head, 'choices': choices, **more})}\n\n"
 
 
+class EmbeddingServer:
+    """Small models of the tests' own, `tiny-8`, `tiny-16`, …: a text's vector is its own, and costs 3 tokens.
+
+    `down`: the models that it answers 503 for. `asked`: the model of each call, with the key that came along.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.down: set[str] = set()
+
+    def vector(self, model: str, text: str) -> list[float]:
+        digest = hashlib.shake_256(text.encode()).digest(int(model.removeprefix("tiny-")))
+        length = sum((byte + 1) ** 2 for byte in digest) ** 0.5
+        return [(byte + 1) / length for byte in digest]
+
+    async def embed(self, request: Request) -> Response:
+        body = await request.json()
+        model, texts = body["model"], body["input"]
+        self.asked.append((model, request.headers.get("authorization", "")))
+        if model in self.down:
+            return JSONResponse({"error": {"message": "down"}}, status_code=503)
+        data = [{"index": n, "embedding": self.vector(model, text)} for n, text in enumerate(texts)]
+        return JSONResponse({"data": data, "usage": {"total_tokens": 3 * len(texts)}})
+
+
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     """A real server on a free port, in this event loop."""
@@ -335,6 +364,22 @@ async def provider_server() -> AsyncIterator[tuple[Provider, str]]:
         yield provider, f"{url}/v1"
 
 
+@pytest.fixture(scope="session")
+async def embedding_server() -> AsyncIterator[tuple[EmbeddingServer, str]]:
+    server = EmbeddingServer()
+    async with serving(Starlette(routes=[Route("/v1/embeddings", server.embed, methods=["POST"])])) as url:
+        yield server, f"{url}/v1"
+
+
+@pytest.fixture
+def tiny(embedding_server: tuple[EmbeddingServer, str]) -> Iterator[EmbeddingServer]:
+    """In good order before each test and after it."""
+    made, _ = embedding_server
+    made.asked.clear()
+    yield made
+    made.down.clear()
+
+
 @pytest.fixture
 def provider(provider_server: tuple[Provider, str]) -> Iterator[Provider]:
     """In good order before each test and after it."""
@@ -362,9 +407,9 @@ def settings(database: TestDatabase, embedder_url: str, provider_server: tuple[P
 
 
 async def close(wired: Wired) -> None:
-    await wired.index.close()
+    await wired.shadows.close()
+    await wired.readers.close()
     await wired.database.close()
-    await wired.embeddings.close()
 
 
 @pytest.fixture(scope="module")
@@ -378,7 +423,6 @@ async def index(database: TestDatabase) -> AsyncIterator[PgVectorAdapter]:
 @pytest.fixture(scope="module")
 async def wired(settings: Settings, index: PgVectorAdapter) -> AsyncIterator[Wired]:
     wired = wire(settings)
-    await wired.index.open()
     yield wired
     await close(wired)
 
@@ -431,6 +475,23 @@ def door(settings: Settings, signer: Signer):
 async def client(door, wired: Wired) -> AsyncIterator[Client]:
     async with door() as client:
         yield client
+
+
+class Billed:
+    """Stands where searches read: finds nothing, and says that embedding the question cost 7 tokens."""
+
+    async def rule(self) -> Rule:
+        return Rule(ReadIndex(index="pgvector:e5:3", backend="pgvector", model="e5", dimension=3))
+
+    async def find(self, query, *, asking, top_k, on_embedded) -> Found:
+        assert asking.allowed.filters()["scopes"]["any"], "a search without scopes"
+        on_embedded(EmbeddingUse("own", "e5", 7))
+        return Found(asking.reading.index, [], 0.0, MODEL)
+
+
+@pytest.fixture(scope="session")
+def billed() -> Billed:
+    return Billed()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from chassis.bus import inbox_prefix
 from chassis.clock import now
 from contracts.envelope import encode, wrap
 from contracts.identity import UserAnonymised
+from contracts.ingest import VectorReadSwitched
 from contracts.org_partner import ClassOpened
 from contracts.rag import PersonalDataErased
 from rag.worker import create_worker
@@ -94,3 +95,22 @@ async def test_an_anonymised_user_is_erased_and_reported(library, publish, worke
     reported = """SELECT payload->'data'->'remaining' AS remaining FROM rag.outbox
         WHERE subject = %s AND payload->'data'->>'user_id' = %s"""
     await until(reported, PersonalDataErased.type, str(person.user_id), expected=[{"remaining": 0}])
+
+
+async def test_where_to_read_is_followed_and_what_is_forged_is_buried(publish, worker, until) -> None:
+    index = {"index": "pgvector:multilingual-e5-small:384", "backend": "pgvector", "model": "multilingual-e5-small"}
+    one, other = uuid4(), uuid4()
+    at = {"dimension": 384, "switched_at": now()}
+    await publish(VectorReadSwitched(**index, **at, switch_id=one, version=4))
+    await publish(VectorReadSwitched(**index, **at, switch_id=other, version=3))
+    told = "SELECT version, switch_id FROM rag.vector_reads ORDER BY version"
+    rows = [{"version": 3, "switch_id": other}, {"version": 4, "switch_id": one}]
+    await until(told, expected=rows)
+
+    forged = uuid4()
+    await publish(VectorReadSwitched(**index, **at, switch_id=forged, version=4))
+    await publish(VectorReadSwitched(**index | {"backend": "qdrant"}, **at, switch_id=forged, version=9))
+    buried = {"consumer": "rag-follow_vector_reads", "reason": "vector_reads_contradicted", "count": 2}
+    letters = "SELECT consumer, reason, count(*) FROM rag.dead_letters WHERE body LIKE %s GROUP BY 1, 2"
+    await until(letters, f"%{forged}%", expected=[buried])
+    await until(told, expected=rows)

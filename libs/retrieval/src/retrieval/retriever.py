@@ -70,12 +70,13 @@ async def search(
     asked = asyncio.create_task(_ask(store, embedded, terms, filters=filters, top_k=wanted))
     on_tokens(embedded.tokens)
     found = Found(await asked, embedded.tokens, await terms)
-    return found if reranker is None else await _reranked(question, found, reranker, top_k=top_k, on_billed=on_reranked)
+    return found if reranker is None else await reranked(question, found, reranker, top_k=top_k, on_billed=on_reranked)
 
 
-async def _reranked(
+async def reranked(
     question: str, found: Found, reranker: Reranker, *, top_k: int, on_billed: Callable[[Billed], None] | None
 ) -> Found:
+    """The best of what was found, in the reranker's order, or in the order that they have when it fails."""
     if not found.hits:
         return found
     try:
@@ -133,13 +134,13 @@ class ScopedRetriever(BaseRetriever):
             top_k=self.top_k,
             on_tokens=self.on_tokens,
         )
-        return [_document(hit) for hit in found.hits]
+        return [document_of(hit) for hit in found.hits]
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         raise NotImplementedError("the vector stores are asynchronous: use ainvoke")
 
 
-def _document(hit: Hit) -> Document:
+def document_of(hit: Hit) -> Document:
     """Scopes stay behind: they are ids of other users and classes, and a prompt or a trace has no use for them."""
     kept = {name: value for name, value in hit.metadata.items() if name not in ("text", "scopes")}
     scores = {"score": hit.score, "cosine": hit.cosine, "lexical": hit.lexical}

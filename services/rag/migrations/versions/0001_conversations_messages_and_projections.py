@@ -18,6 +18,7 @@ GRANTS = {
     "rag.documents": "SELECT, INSERT, UPDATE",
     "rag.memberships": "SELECT, INSERT, UPDATE",
     "rag.classes": "SELECT, INSERT, UPDATE",
+    "rag.vector_reads": "SELECT, INSERT",
 }
 
 
@@ -113,6 +114,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("published_at IS NULL"),
     )
     op.create_table(
+        "vector_reads",
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("switch_id", sa.Uuid(), nullable=False),
+        sa.Column("rule", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("switched_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_vector_reads")),
+        schema="rag",
+    )
+    op.create_table(
         "conversations",
         sa.Column("conversation_id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -145,7 +156,9 @@ def upgrade() -> None:
         sa.Column(
             "citations", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
         ),
-        sa.Column("embedding_tokens", sa.Integer(), server_default="0", nullable=False),
+        sa.Column(
+            "embeddings", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+        ),
         sa.Column("input_tokens", sa.Integer(), server_default="0", nullable=False),
         sa.Column("output_tokens", sa.Integer(), server_default="0", nullable=False),
         sa.Column("first_token_ms", sa.Integer(), nullable=True),
@@ -194,6 +207,7 @@ def downgrade() -> None:
     op.drop_table("messages", schema="user")
     op.drop_index("ix_conversations_user_id_created_at", table_name="conversations", schema="user")
     op.drop_table("conversations", schema="user")
+    op.drop_table("vector_reads", schema="rag")
     op.drop_index(
         "ix_outbox_unpublished", table_name="outbox", schema="rag", postgresql_where=sa.text("published_at IS NULL")
     )

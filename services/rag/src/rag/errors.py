@@ -63,6 +63,13 @@ DOCUMENT_CONTRADICTED = Message(
     "이벤트가 말하는 문서의 소속이나 공개 범위가 이미 알려진 것과 다릅니다. 어느 서비스가 보냈는지 확인하세요.",
     "The event contradicts what is known of the document or of its classes. Find out which service published it.",
 )
+VECTOR_READS_CONTRADICTED = Message(
+    "vector_reads_contradicted",
+    "이벤트가 말하는 검색 색인이 서로 어긋나거나 같은 버전으로 이미 다르게 알려졌습니다. 어느 서비스가 보냈는지 "
+    "확인하세요.",
+    "What the event says of the indexes to read contradicts itself, or what was told in the same version. Find out "
+    "which service published it.",
+)
 DOCUMENT_UNSETTLED = Message(
     "document_unsettled",
     "문서를 강의에 공개한 사람의 소속이 아직 알려지지 않아 잠시 후 다시 처리합니다.",

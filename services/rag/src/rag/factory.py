@@ -1,34 +1,44 @@
 """The one place that knows which adapter stands behind which port."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
 
 from chassis.access import Access, projected_access
 from chassis.database import Database
+from contracts.ingest import ReadIndex
 from rag.adapters.answerer_langchain import LangChainAnswerer
 from rag.adapters.chat_models import chat_model
-from rag.adapters.searcher_retrieval import RetrievalSearcher
 from rag.config import Settings
 from rag.models import ACCESS, PLUMBING
 from rag.service.answers import AnswerService
 from rag.service.conversations import ConversationService
 from rag.service.documents import DocumentService
 from rag.service.erasure import ErasureService
-from rag.service.search import EmbeddingModelName, SearchService
+from rag.service.readers import MakeStore, Readers
+from rag.service.reads import Reads
+from rag.service.search import SearchService
+from rag.service.shadows import Shadows
 from rag.service.tenancy import TenancyService
-from retrieval.embeddings import MeteredEmbeddings
-from retrieval.models import get_model
+from rag.service.vector_reads import VectorReadService, name_index
+from retrieval.configured import Endpoint, ServedModels
+from retrieval.models import EmbeddingModel
 from retrieval.pgvector import PgVectorAdapter
+from retrieval.qdrant import QdrantAdapter
 from retrieval.reranker_http import HttpReranker
 from retrieval.store import VectorStoreAdapter
-from retrieval.terms import KiwiTerms
+from retrieval.terms import KiwiTerms, TermAnalyser
 
 
 @dataclass(frozen=True)
 class Wired:
     database: Database
-    index: VectorStoreAdapter
-    embeddings: MeteredEmbeddings
+    readers: Readers
+    reads: Reads
+    shadows: Shadows
     reranker: HttpReranker | None
+    vector_reads: VectorReadService
     search: SearchService
     conversations: ConversationService
     answers: AnswerService
@@ -38,42 +48,59 @@ class Wired:
     access: Access
 
 
-def wire(settings: Settings) -> Wired:
+def wire(settings: Settings, *, registry: CollectorRegistry | None = None) -> Wired:
+    registry = registry or CollectorRegistry()
     database = Database(settings.database_url, PLUMBING, pool_size=settings.database_pool_size)
-    model = get_model(settings.embedding_model)
-    index = PgVectorAdapter(settings.vector_database_url, model=model, analyser=KiwiTerms())
-    embeddings = MeteredEmbeddings(
-        model, base_url=settings.embedding_base_url, api_key=settings.embedding_api_key.get_secret_value()
-    )
-    booked_as = EmbeddingModelName(settings.embedding_provider, model.name)
+    models, analyser = _served_models(settings), KiwiTerms()
+    own = _own_index(settings, models)
+    readers = Readers(own, models=models, stores=_stores(settings, analyser))
+    rules = VectorReadService(database, own=own)
+    shadows = Shadows(database, readers, registry=registry)
+    reads = Reads(rules, readers, shadows, registry=registry)
     reranker = _reranker(settings)
-    chat = chat_model(settings, embeddings=embeddings, analyser=index.analyser)
-    answerer = LangChainAnswerer(
-        chat.chat,
-        provider=chat.provider,
-        model=chat.model,
-        embeddings=embeddings,
-        store=index,
-        passages=settings.passages,
-    )
+    chat = chat_model(settings, embeddings=readers.own.embeddings, analyser=analyser)
+    answerer = LangChainAnswerer(chat.chat, provider=chat.provider, model=chat.model, passages=settings.passages)
     return Wired(
         database=database,
-        index=index,
-        embeddings=embeddings,
+        readers=readers,
+        reads=reads,
+        shadows=shadows,
         reranker=reranker,
-        search=SearchService(
-            database,
-            RetrievalSearcher(embeddings, index, backend=settings.vector_backend, reranker=reranker),
-            embedding=booked_as,
-            reranking=EmbeddingModelName(settings.rerank_provider, settings.reranks_with),
-        ),
+        vector_reads=rules,
+        search=SearchService(database, reads, reranker=reranker, rerank_provider=settings.rerank_provider),
         conversations=ConversationService(database),
-        answers=AnswerService(database, answerer, embedding=booked_as, max_seconds=settings.answer_seconds),
+        answers=AnswerService(database, answerer, reads, max_seconds=settings.answer_seconds),
         documents=DocumentService(database),
         erasure=ErasureService(database),
         tenancy=TenancyService(database),
         access=projected_access(settings, database, ACCESS),
     )
+
+
+def _served_models(settings: Settings) -> ServedModels:
+    endpoint = Endpoint(
+        settings.embedding_base_url, settings.embedding_provider, settings.embedding_api_key.get_secret_value()
+    )
+    return ServedModels(settings.embedding_model, endpoint, configured=settings.embedding_models)
+
+
+def _own_index(settings: Settings, models: ServedModels) -> ReadIndex:
+    backend, (model, _) = settings.vector_backend, models.get(settings.embedding_model)
+    name = name_index(backend, model.name, model.dimension)
+    return ReadIndex(index=name, backend=backend, model=model.name, dimension=model.dimension)
+
+
+def _stores(settings: Settings, analyser: TermAnalyser) -> Mapping[str, MakeStore]:
+    """How to read an index of each backend that this process has the settings for."""
+
+    def pgvector(model: EmbeddingModel) -> VectorStoreAdapter:
+        return PgVectorAdapter(settings.vector_database_url, model=model, analyser=analyser)
+
+    def qdrant(model: EmbeddingModel) -> VectorStoreAdapter:
+        key = settings.qdrant_api_key.get_secret_value()
+        return QdrantAdapter(settings.qdrant_url, api_key=key, model=model, analyser=analyser)
+
+    return {"pgvector": pgvector} | ({"qdrant": qdrant} if settings.qdrant_url else {})
 
 
 def _reranker(settings: Settings) -> HttpReranker | None:

@@ -13,11 +13,12 @@ from rag.factory import wire
 
 def create_app(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> FastAPI:
     settings = settings or Settings()
-    wired = wire(settings)
+    registry = registry or CollectorRegistry()
+    wired = wire(settings, registry=registry)
 
     async def warm_up() -> None:
         # Loading the morphemes takes a second, which the first question should not wait for.
-        asyncio.get_running_loop().run_in_executor(None, wired.index.analyser.terms, "준비")
+        asyncio.get_running_loop().run_in_executor(None, wired.readers.own.store.analyser.terms, "준비")
 
     return app.create_app(
         service="rag",
@@ -27,12 +28,12 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
         wired=wired,
         database=wired.database,
         registry=registry,
-        needs=[wired.index.ping],
-        open_=[wired.index.open, warm_up],
+        needs=[wired.reads.ping],
+        open_=[wired.shadows.open, warm_up],
         close=[
             wired.answers.close,
-            wired.index.close,
-            wired.embeddings.close,
+            wired.shadows.close,
+            wired.readers.close,
             *([wired.reranker.close] if wired.reranker else []),
         ],
     )

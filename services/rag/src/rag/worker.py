@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from chassis.errors import Unavailable
 from chassis.worker import Worker
 from rag.config import Settings
-from rag.events import documents, erasure, tenancy
+from rag.events import documents, erasure, tenancy, vector_reads
 from rag.factory import Wired, wire
 from rag.models import ACCESS
 
@@ -27,7 +27,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         registry=registry or CollectorRegistry(),
         follows=ACCESS.platform,
     )
-    for handlers in (documents, tenancy, erasure):
+    for handlers in (documents, tenancy, erasure, vector_reads):
         handlers.register(worker, wired)
     worker.background(lambda: _sweep(wired))
     return worker

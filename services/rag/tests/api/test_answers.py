@@ -299,7 +299,7 @@ async def test_a_client_that_leaves_while_the_database_is_away_is_kept_and_booke
 @pytest.mark.parametrize("language", ["ko", "en"])
 async def test_an_index_that_is_down(door, person, sql, language) -> None:
     async with door(vector_database_url=NOWHERE) as client:
-        client.app.state.wired.index._database._pool.timeout = 0.3
+        client.app.state.wired.readers.own.store._database._pool.timeout = 0.3
         events = await client.answer(person, await client.open(person), language=language)
 
     assert names(events) == ["started", "error"]

@@ -68,7 +68,7 @@ async def test_each_side_of_the_search_is_shown(client, library, person) -> None
         MODEL.name,
         MODEL.lexical_weight,
     )
-    assert about["index"] == f"growfit_docs:{MODEL.name}:{MODEL.dimension}"
+    assert about["index"] == f"pgvector:{MODEL.name}:{MODEL.dimension}"
     assert {"초대", "코드", "시간"} <= set(about["terms"])
     assert (about["rerank_model"], about["rerank_error"]) == (None, None)
     for hit in body["hits"]:

@@ -168,6 +168,7 @@ async def test_a_search_takes_two_transactions_and_three_statements(library) -> 
     def begin(_connection) -> None:
         seen.append("BEGIN")
 
+    await library.wired.reads.rule()  # which the searches of a second share
     event.listen(engine, "before_cursor_execute", note)
     event.listen(engine, "begin", begin)
     try:
@@ -185,7 +186,7 @@ async def test_a_search_takes_two_transactions_and_three_statements(library) -> 
 @pytest.mark.parametrize("language", ["ko", "en"])
 async def test_an_index_that_is_down_is_booked_all_the_same(door, person, sql, problem, language) -> None:
     async with door(vector_database_url=NOWHERE) as client:
-        client.app.state.wired.index._database._pool.timeout = 0.3
+        client.app.state.wired.readers.own.store._database._pool.timeout = 0.3
         answer = await client.search(person, QUESTION, language)
         ready = await client.http.get("/ready")
 

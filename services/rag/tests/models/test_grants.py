@@ -22,6 +22,8 @@ RIGHTS = {
     # A document that is gone stays as that, or a late event would bring it back.
     "rag.documents": CHANGE,
     "rag.erased_users": ADD,
+    # A version that was told stays.
+    "rag.vector_reads": ADD,
     "user.conversations": CHANGE | {"DELETE"},
     "user.messages": CHANGE | {"DELETE"},
 }

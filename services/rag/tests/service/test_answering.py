@@ -21,19 +21,18 @@ from rag.chains.answer import AnswerChain, Token
 from rag.models import PLUMBING
 from rag.service.answers import AnswerService
 from rag.service.conversations import ConversationService
-from rag.service.search import EmbeddingModelName
 
 PASSAGE = "초대 코드는 발급한 때부터 72시간 동안 쓸 수 있습니다."
 WORDS = ["초대 코드는 ", "72시간 동안 ", "쓸 수 있습니다. ", "[1]"]
 
 
 class Shelf(BaseRetriever):
-    """Always the same passage; says what embedding the question cost."""
+    """Always the same passage, after a search that cost 7 tokens."""
 
-    on_tokens: Any
+    find: Any
 
     async def _aget_relevant_documents(self, query, *, run_manager):
-        self.on_tokens(7)
+        await self.find(query, 5)
         facts = {"doc_id": str(uuid4()), "title": "안내서", "page_from": 4, "page_to": 4}
         return [Document(PASSAGE, id=str(uuid4()), metadata={**facts, "char_start": 10, "char_end": 10 + len(PASSAGE)})]
 
@@ -71,9 +70,8 @@ class ScriptedAnswerer:
     def __init__(self, chat: Scripted) -> None:
         self._chain = AnswerChain(chat, model_name=self.model)
 
-    def start(self, question, *, history, filters, on_tokens):
-        assert filters["scopes"]["any"], "a search without scopes"
-        return self._chain.start(question, retriever=Shelf(on_tokens=on_tokens), history=history)
+    def start(self, question, *, history, find):
+        return self._chain.start(question, retriever=Shelf(find=find), history=history)
 
 
 @pytest.fixture
@@ -83,9 +81,12 @@ async def rows(database):
     await opened.close()
 
 
-def answers(rows: Database, **script: int) -> AnswerService:
-    answerer = ScriptedAnswerer(Scripted(**script))
-    return AnswerService(rows, answerer, embedding=EmbeddingModelName("test", "e5"), max_seconds=30)
+@pytest.fixture
+def answers(rows, billed):
+    def made(**script: int) -> AnswerService:
+        return AnswerService(rows, ScriptedAnswerer(Scripted(**script)), billed, max_seconds=30)
+
+    return made
 
 
 async def open_conversation(rows: Database, user_id: UUID) -> UUID:
@@ -106,9 +107,9 @@ async def usage(rows: Database, message_id: UUID) -> dict[str, dict[str, Any]]:
     return {event["operation"]: event for event in events if event["reference"] == f"message/{message_id}"}
 
 
-async def test_completed_answer_is_stored_and_booked(rows):
+async def test_completed_answer_is_stored_and_booked(rows, answers):
     user_id = uuid4()
-    service, conversation_id = answers(rows), await open_conversation(rows, user_id)
+    service, conversation_id = answers(), await open_conversation(rows, user_id)
     begun = await service.begin(user_id, conversation_id, "초대 코드는 몇 시간 동안 쓸 수 있나요?")
     names = [type(event).__name__ async for event in service.stream(begun)]
     assert names[0] == "Retrieved"
@@ -123,9 +124,9 @@ async def test_completed_answer_is_stored_and_booked(rows):
     assert booked["chat"]["tenant"]["user_id"] == str(user_id)
 
 
-async def test_client_that_leaves_is_booked_once_as_cancelled(rows):
+async def test_client_that_leaves_is_booked_once_as_cancelled(rows, answers):
     user_id = uuid4()
-    service, conversation_id = answers(rows, wait_after=2), await open_conversation(rows, user_id)
+    service, conversation_id = answers(wait_after=2), await open_conversation(rows, user_id)
     begun = await service.begin(user_id, conversation_id, "초대 코드?")
 
     spoken = asyncio.Event()
@@ -153,9 +154,9 @@ async def test_client_that_leaves_is_booked_once_as_cancelled(rows):
     assert booked["chat"]["input_tokens"] > 0
 
 
-async def test_failing_model_fails_the_answer_and_keeps_what_there_was(rows):
+async def test_failing_model_fails_the_answer_and_keeps_what_there_was(rows, answers):
     user_id = uuid4()
-    service, conversation_id = answers(rows, fail_after=1), await open_conversation(rows, user_id)
+    service, conversation_id = answers(fail_after=1), await open_conversation(rows, user_id)
     begun = await service.begin(user_id, conversation_id, "초대 코드?")
     with pytest.raises(Unavailable):
         async for _ in service.stream(begun):
@@ -166,10 +167,10 @@ async def test_failing_model_fails_the_answer_and_keeps_what_there_was(rows):
     assert (await usage(rows, begun.message_id))["chat"]["outcome"] == "failed"
 
 
-async def test_one_answer_at_a_time_however_often_it_is_asked(rows):
+async def test_one_answer_at_a_time_however_often_it_is_asked(rows, answers):
     """More than five questions: from then on PostgreSQL runs the prepared statement with a generic plan."""
     user_id = uuid4()
-    service, conversation_id = answers(rows), await open_conversation(rows, user_id)
+    service, conversation_id = answers(), await open_conversation(rows, user_id)
     for _ in range(12):
         begun = await service.begin(user_id, conversation_id, "초대 코드?")
         with pytest.raises(Conflict, match="answer_running"):
@@ -177,15 +178,15 @@ async def test_one_answer_at_a_time_however_often_it_is_asked(rows):
         assert [event async for event in service.stream(begun)]
 
 
-async def test_somebody_elses_conversation_is_missing(rows):
+async def test_somebody_elses_conversation_is_missing(rows, answers):
     conversation_id = await open_conversation(rows, uuid4())
     with pytest.raises(NotFound, match="conversation_not_found"):
-        await answers(rows).begin(uuid4(), conversation_id, "무엇?")
+        await answers().begin(uuid4(), conversation_id, "무엇?")
 
 
-async def test_abandoned_answer_is_failed_by_the_sweep(rows):
+async def test_abandoned_answer_is_failed_by_the_sweep(rows, answers):
     user_id = uuid4()
-    service, conversation_id = answers(rows), await open_conversation(rows, user_id)
+    service, conversation_id = answers(), await open_conversation(rows, user_id)
     begun = await service.begin(user_id, conversation_id, "초대 코드?")
     await service.sweep()
     assert (await stored(rows, begun.message_id)).state == "answering"

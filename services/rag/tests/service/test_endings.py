@@ -17,7 +17,6 @@ from rag.chains.answer import AnswerChain
 from rag.models import PLUMBING
 from rag.service.answers import AnswerService
 from rag.service.conversations import ConversationService
-from rag.service.search import EmbeddingModelName
 
 
 class Broken(BaseRetriever):
@@ -41,7 +40,7 @@ class Answerer:
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever
 
-    def start(self, question, *, history, filters, on_tokens):
+    def start(self, question, *, history, find):
         chain = AnswerChain(GenericFakeChatModel(messages=iter(["하나 둘 셋 넷 다섯"])), model_name=self.model)
         return chain.start(question, retriever=self._retriever, history=history)
 
@@ -54,12 +53,11 @@ async def rows(database):
 
 
 @pytest.fixture
-def begin(rows):
+def begin(rows, billed):
     async def begun(retriever: BaseRetriever):
         user_id = uuid4()
         conversation = await ConversationService(rows).open(user_id, title="", class_id=None, document_ids=[])
-        embedding = EmbeddingModelName("test", "e5")
-        service = AnswerService(rows, Answerer(retriever), embedding=embedding, max_seconds=30)
+        service = AnswerService(rows, Answerer(retriever), billed, max_seconds=30)
         return service, await service.begin(user_id, conversation.conversation_id, "무엇인가요?")
 
     return begun

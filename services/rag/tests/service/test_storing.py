@@ -20,19 +20,19 @@ from rag.models import PLUMBING
 from rag.service import endings
 from rag.service.answers import AnswerService, Begun
 from rag.service.conversations import ConversationService
-from rag.service.search import EmbeddingModelName
 
 WORDS = "하나 둘 셋 넷 다섯"
+EMBEDDED = {"provider": "own", "model": "e5", "tokens": 7}
 
 
 class Shelf(BaseRetriever):
-    """Embeds the question for 7 tokens, finds nothing, and lets a test step in between."""
+    """Finds nothing, for 7 tokens, and lets a test step in between."""
 
-    on_tokens: Any
+    find: Any
     then: Callable[[], Any]
 
     async def _aget_relevant_documents(self, query, *, run_manager) -> list[Document]:
-        self.on_tokens(7)
+        await self.find(query, 5)
         self.then()
         return []
 
@@ -47,9 +47,9 @@ class Answerer:
         self.replies = iter([WORDS])
         self.found: Callable[[], Any] = lambda: None
 
-    def start(self, question, *, history, filters, on_tokens):
+    def start(self, question, *, history, find):
         chain = AnswerChain(GenericFakeChatModel(messages=self.replies), model_name=self.model)
-        return chain.start(question, retriever=Shelf(on_tokens=on_tokens, then=self.found), history=history)
+        return chain.start(question, retriever=Shelf(find=find, then=self.found), history=history)
 
     @property
     def was_asked(self) -> bool:
@@ -91,14 +91,14 @@ class Asked:
 
 
 @pytest.fixture
-async def ask(database):
+async def ask(database, billed):
     opened: list[Asked] = []
 
     async def begin() -> Asked:
         rows = Shaky(database.url("rag"), PLUMBING, pool_size=2)
         user_id, answerer = uuid4(), Answerer()
         conversation = await ConversationService(rows).open(user_id, title="", class_id=None, document_ids=[])
-        service = AnswerService(rows, answerer, embedding=EmbeddingModelName("own", "e5"), max_seconds=30)
+        service = AnswerService(rows, answerer, billed, max_seconds=30)
         begun = await service.begin(user_id, conversation.conversation_id, "무엇인가요?")
         opened.append(Asked(rows, answerer, service, begun))
         return opened[-1]
@@ -112,10 +112,10 @@ async def ask(database):
 
 
 @pytest.fixture
-async def sweep(database, sql):
+async def sweep(database, sql, billed):
     """Of another process, when the answers are old enough."""
     rows = Database(database.url("rag"), PLUMBING, pool_size=2)
-    service = AnswerService(rows, Answerer(), embedding=EmbeddingModelName("own", "e5"), max_seconds=30)
+    service = AnswerService(rows, Answerer(), billed, max_seconds=30)
 
     async def swept(*message_ids: UUID) -> None:
         for message_id in message_ids:
@@ -153,7 +153,7 @@ async def test_whoever_sees_the_end_finds_the_answer_stored(ask, sql) -> None:
     await asked.until(Finished)
 
     row = await sql.message(asked.begun.message_id)
-    assert (row["state"], row["text"], row["provider"], row["embedding_tokens"]) == ("completed", WORDS, "test", 7)
+    assert (row["state"], row["text"], row["provider"], row["embeddings"]) == ("completed", WORDS, "test", [EMBEDDED])
 
 
 @pytest.mark.usefixtures("impatient")
@@ -248,7 +248,7 @@ async def test_an_answer_whose_process_was_killed_is_booked_by_the_sweep(ask, sq
     ids = {"org_id": org_id, "partner_id": partner_id, "class_id": class_id}
     for each in usage.values():
         assert each.tenant.model_dump(exclude={"user_id"}) == ids
-        assert each.tenant.user_id == asked.begun.allowed.tenant.user_id
+        assert each.tenant.user_id == asked.begun.asking.allowed.tenant.user_id
 
 
 async def test_an_answer_killed_before_the_model_was_called_costs_nothing(ask, sweep, booked) -> None:

@@ -6,8 +6,8 @@ from chassis.auth import Caller
 from chassis.errors import Forbidden, Invalid, NotFound, RateLimited, Unauthenticated, Unavailable
 from chassis.problems import responses
 from rag.api.wired import Services
-from rag.ports import Ranking
 from rag.schemas.search import ArmOut, HitExplainedOut, HitOut, RankingOut, SearchIn, SearchOut
+from rag.service.search import Ranking
 from retrieval.store import Hit
 
 router = APIRouter(tags=["search"])

@@ -4,6 +4,7 @@ from rag.models.base import ACCESS, PLUMBING, SCHEMA, TENANCY, Base
 from rag.models.conversations import Conversation, Message, MessageState
 from rag.models.documents import UNTOLD_ORG, Document
 from rag.models.erased_users import ErasedUser
+from rag.models.vector_reads import VectorRead
 
 __all__ = [
     "ACCESS",
@@ -17,4 +18,5 @@ __all__ = [
     "ErasedUser",
     "Message",
     "MessageState",
+    "VectorRead",
 ]

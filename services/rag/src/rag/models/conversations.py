@@ -40,7 +40,8 @@ class Conversation(Base):
 class Message(Base):
     """A question or an answer. An answer keeps what it cited, what it cost and how it ended.
 
-    `provider` and the tokens are written before the model is called: what a killed process leaves can be booked.
+    `provider`, the tokens and the embeddings are written before the model is called: what a killed process leaves can
+    be booked. `embeddings`: what embedding the question was billed, by provider and model.
     """
 
     __tablename__ = "messages"
@@ -67,7 +68,7 @@ class Message(Base):
     model: Mapped[str | None] = mapped_column(Text)
     provider: Mapped[str | None] = mapped_column(Text)  # who was asked; NULL while no model has been
     citations: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=sql("'[]'::jsonb"))
-    embedding_tokens: Mapped[int] = mapped_column(server_default="0")
+    embeddings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=sql("'[]'::jsonb"))
     input_tokens: Mapped[int] = mapped_column(server_default="0")
     output_tokens: Mapped[int] = mapped_column(server_default="0")
     first_token_ms: Mapped[int | None]

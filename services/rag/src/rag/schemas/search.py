@@ -38,7 +38,7 @@ class RankingOut(BaseModel):
     """`terms`: what was looked for of the question's words. `rerank_error`: why the fused order stands after all."""
 
     backend: str = Field(examples=["pgvector"])
-    index: str = Field(examples=["growfit_docs:multilingual-e5-small:384"])
+    index: str = Field(examples=["pgvector:multilingual-e5-small:384"])
     model: str = Field(examples=["multilingual-e5-small"])
     lexical_weight: float = Field(examples=[0.11])
     terms: list[str] = Field(examples=[["초대", "코드", "초대코드"]])

@@ -5,10 +5,10 @@ was: completed, cancelled because the client left, or failed.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from chassis import tenant
@@ -28,11 +28,13 @@ from rag.errors import (
 )
 from rag.models import MessageState
 from rag.service import permission
+from rag.service.asking import Asking
+from rag.service.billing import EmbeddingUse, summed
 from rag.service.endings import Endings
-from rag.service.permission import Searchable
 from rag.service.progress import Progress
-from rag.service.search import EmbeddingModelName
+from rag.service.reads import Reads
 from retrieval.errors import RetrievalError
+from retrieval.store import Hit
 
 _HISTORY = 20
 
@@ -47,9 +49,9 @@ class Answerer(Protocol):
     def model(self) -> str: ...
 
     def start(
-        self, question: str, *, history: Sequence[Turn], filters: Mapping[str, Any], on_tokens: Callable[[int], None]
+        self, question: str, *, history: Sequence[Turn], find: Callable[[str, int], Awaitable[list[Hit]]]
     ) -> Answer:
-        """`on_tokens` hears what embedding the question was billed; the answer itself knows the rest."""
+        """`find(question, top_k)` gives the best of what the caller may see, and raises RetrievalError."""
         ...
 
 
@@ -62,16 +64,15 @@ class Begun:
     message_id: UUID
     question: str
     history: list[Turn]
-    allowed: Searchable
+    asking: Asking
 
 
 class AnswerService:
-    def __init__(
-        self, database: Database, answerer: Answerer, *, embedding: EmbeddingModelName, max_seconds: int
-    ) -> None:
+    def __init__(self, database: Database, answerer: Answerer, reads: Reads, *, max_seconds: int) -> None:
         self._database = database
         self._answerer = answerer
-        self._endings = Endings(database, embedding=embedding)
+        self._reads = reads
+        self._endings = Endings(database)
         self._max_seconds = max_seconds
 
     async def begin(self, user_id: UUID, conversation_id: UUID, text: str) -> Begun:
@@ -82,6 +83,7 @@ class AnswerService:
             Conflict: an answer is still being written in it.
         """
         question_id, message_id = new_id(), new_id()
+        rule = await self._reads.rule()
         async with self._database.transaction(tenant.of_user(user_id)) as session:
             conversation = await conversations.get_to_write(session, conversation_id, user_id=user_id)
             if conversation is None:
@@ -89,6 +91,7 @@ class AnswerService:
             allowed = await permission.searchable(
                 session, user_id, class_id=conversation.class_id, document_ids=conversation.document_ids
             )
+            reading = await permission.reading(session, user_id, rule)
             recent = await messages.list_recent(session, conversation_id, limit=_HISTORY)
             await messages.add(
                 session,
@@ -109,7 +112,8 @@ class AnswerService:
             ):
                 raise Conflict(ANSWER_RUNNING)
         history = [Turn("user" if row.role == "user" else "assistant", row.text) for row in recent]
-        return Begun(conversation_id, question_id, message_id, text, history, allowed)
+        asking = Asking(allowed, reading, f"message/{message_id}")
+        return Begun(conversation_id, question_id, message_id, text, history, asking)
 
     async def stream(self, begun: Begun) -> AsyncGenerator[AnswerEvent]:
         """The events of the answer. However this ends, the answer so far and its usage are stored.
@@ -157,14 +161,17 @@ class AnswerService:
         await self._endings.close()
 
     def _start(self, begun: Begun) -> Progress:
-        embedded: list[int] = []
-        answer = self._answerer.start(
-            begun.question, history=begun.history, filters=begun.allowed.filters(), on_tokens=embedded.append
-        )
+        embedded: list[EmbeddingUse] = []
+
+        async def find(query: str, top_k: int) -> list[Hit]:
+            found = await self._reads.find(query, asking=begun.asking, top_k=top_k, on_embedded=embedded.append)
+            return found.hits
+
+        answer = self._answerer.start(begun.question, history=begun.history, find=find)
         return Progress(
             message_id=begun.message_id,
             conversation_id=begun.conversation_id,
-            tenant=begun.allowed.tenant,
+            tenant=begun.asking.allowed.tenant,
             provider=self._answerer.provider,
             answer=answer,
             embedded=embedded,
@@ -178,7 +185,7 @@ class AnswerService:
                 progress.message_id,
                 provider=progress.provider,
                 input_tokens=prompt_tokens,
-                embedding_tokens=sum(progress.embedded),
+                embeddings=[asdict(use) for use in summed(progress.embedded)],
             )
         if not stands:
             raise NotFound(CONVERSATION_NOT_FOUND)

@@ -1,5 +1,8 @@
 """The usage of every model call: booked once it is known, also when the call failed or nobody waited for it."""
 
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +13,23 @@ from chassis.ids import new_id
 from contracts.rag import UsageRecorded
 from contracts.tenancy import Tenant
 from contracts.usage import Operation, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingUse:
+    """What embedding a question was billed, and the names that it is booked under."""
+
+    provider: str
+    model: str
+    tokens: int
+
+
+def summed(uses: Iterable[EmbeddingUse]) -> list[EmbeddingUse]:
+    """One for each provider and model; none for what cost nothing."""
+    tokens: Counter[tuple[str, str]] = Counter()
+    for use in uses:
+        tokens[use.provider, use.model] += use.tokens
+    return [EmbeddingUse(provider, model, number) for (provider, model), number in tokens.items() if number]
 
 
 async def record(

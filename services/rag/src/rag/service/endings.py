@@ -19,7 +19,6 @@ from contracts.usage import Operation
 from rag.crud import messages
 from rag.service import billing
 from rag.service.progress import Ending, Progress
-from rag.service.search import EmbeddingModelName
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +31,8 @@ SHUTDOWN_SECONDS = 2.0
 
 
 class Endings:
-    def __init__(self, database: Database, *, embedding: EmbeddingModelName) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._embedding = embedding
         self._storing: set[asyncio.Task[None]] = set()
 
     async def store(self, progress: Progress) -> bool:
@@ -111,16 +109,16 @@ class Endings:
 
     async def _book(self, session: AsyncSession, ending: Ending) -> None:
         """Every call that was made, also one that cost nothing: how often a provider fails is usage too."""
-        if ending.embedding_tokens:
+        for use in ending.embeddings:
             await billing.record(
                 session,
                 tenant=ending.tenant,
                 operation=Operation.EMBEDDING,
-                provider=self._embedding.provider,
-                model=self._embedding.model,
-                input_tokens=ending.embedding_tokens,
+                provider=use.provider,
+                model=use.model,
+                input_tokens=use.tokens,
                 reference=f"message/{ending.message_id}",
-                usage_id=named_id("usage", ending.message_id, Operation.EMBEDDING),
+                usage_id=named_id("usage", ending.message_id, Operation.EMBEDDING, use.provider, use.model),
             )
         if ending.provider is not None:
             await billing.record(

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.errors import NotFound
 from contracts.tenancy import Tenant
-from rag.crud import documents
+from rag.crud import documents, memberships
 from rag.errors import CLASS_NOT_FOUND, DOCUMENT_NOT_FOUND
 from rag.models import TENANCY
+from rag.service.routing import Reading, Rule
 from tenancy.access import access_of
 
 
@@ -60,3 +61,9 @@ async def searchable(
         if missing:
             raise NotFound(DOCUMENT_NOT_FOUND, document_ids=sorted(map(str, missing)))
     return Searchable(tenant, access.scopes, wanted)
+
+
+async def reading(session: AsyncSession, user_id: UUID, rule: Rule) -> Reading:
+    """Where this user's searches read. What they may see there is `searchable`'s alone to say."""
+    org_ids = await memberships.list_org_ids_of_user(session, user_id) if rule.names_orgs else ()
+    return rule.reading(user_id, org_ids)

@@ -13,6 +13,7 @@ from rag.chains.answer import Answer, AnswerEvent, Cited, Finished, Token
 from rag.chains.metering import Usage
 from rag.errors import ANSWER_FAILED
 from rag.models import Conversation, Message, MessageState
+from rag.service.billing import EmbeddingUse, summed
 
 _STATES = {
     Outcome.COMPLETED: MessageState.COMPLETED,
@@ -33,7 +34,7 @@ class Ending:
     provider: str | None
     model: str
     usage: Usage
-    embedding_tokens: int
+    embeddings: list[EmbeddingUse]
     duration_ms: int
     ended_at: datetime
     first_token_ms: int | None = None
@@ -58,7 +59,7 @@ class Ending:
             provider=message.provider,
             model=message.model or "",
             usage=Usage(message.input_tokens, 0, estimated=True),
-            embedding_tokens=message.embedding_tokens,
+            embeddings=[EmbeddingUse(**each) for each in message.embeddings],
             duration_ms=(ended_at - message.created_at) // timedelta(milliseconds=1),
             ended_at=ended_at,
         )
@@ -71,7 +72,7 @@ class Ending:
             "model": self.model,
             "provider": self.provider,
             "citations": self.citations,
-            "embedding_tokens": self.embedding_tokens,
+            "embeddings": [asdict(use) for use in self.embeddings],
             "input_tokens": self.usage.input_tokens,
             "output_tokens": self.usage.output_tokens,
             "first_token_ms": self.first_token_ms,
@@ -88,7 +89,7 @@ class Progress:
     tenant: Tenant
     provider: str
     answer: Answer
-    embedded: list[int]
+    embedded: list[EmbeddingUse]
     started: float = field(default_factory=time.perf_counter)
     citations: list[dict[str, Any]] = field(default_factory=list)
     first_token_ms: int | None = None
@@ -119,7 +120,7 @@ class Progress:
             provider=self.provider if self.answer.called else None,
             model=self.answer.model,
             usage=self.answer.usage,
-            embedding_tokens=sum(self.embedded),
+            embeddings=summed(self.embedded),
             duration_ms=self._elapsed_ms,
             ended_at=now(),
             first_token_ms=self.first_token_ms,

@@ -1,27 +1,38 @@
 """Search in everything the caller may see."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from chassis import tenant
 from chassis.database import Database
 from chassis.ids import new_id
-from contracts.tenancy import Tenant
 from contracts.usage import Operation, Outcome
-from rag.ports import Ranking, Searcher
+from rag.errors import as_service_error
 from rag.service import billing, permission
-from retrieval.reranking import Billed
-from retrieval.store import Hit
+from rag.service.asking import Asking
+from rag.service.billing import EmbeddingUse
+from rag.service.readers import Found
+from rag.service.reads import Reads
+from retrieval import retriever
+from retrieval.errors import RetrievalError
+from retrieval.reranking import Billed, Reranker, candidates_to_rerank
+from retrieval.store import MAX_TOP_K, Hit
 
 
 @dataclass(frozen=True)
-class EmbeddingModelName:
-    """Under which name the embedding of questions is booked; a reranker's calls have a name of the same form."""
+class Ranking:
+    """How hits came into their order. `rerank_scores`: by hit id; `rerank_error`: why the reranker did not order."""
 
-    provider: str
+    backend: str
+    index: str
     model: str
+    lexical_weight: float
+    terms: Sequence[str]
+    rerank_model: str | None
+    rerank_scores: Mapping[str, float]
+    rerank_error: str | None
 
 
 @dataclass(frozen=True)
@@ -32,18 +43,15 @@ class Searched:
 
 
 class SearchService:
+    """`rerank_provider`: the name that the reranker's calls are booked under."""
+
     def __init__(
-        self,
-        database: Database,
-        searcher: Searcher,
-        *,
-        embedding: EmbeddingModelName,
-        reranking: EmbeddingModelName,
+        self, database: Database, reads: Reads, *, reranker: Reranker | None = None, rerank_provider: str = ""
     ) -> None:
         self._database = database
-        self._searcher = searcher
-        self._embedding = embedding
-        self._reranking = reranking
+        self._reads = reads
+        self._reranker = reranker
+        self._rerank_provider, self._rerank_model = rerank_provider, reranker.model if reranker else ""
 
     async def search(
         self, user_id: UUID, query: str, *, top_k: int, class_id: UUID | None, document_ids: Sequence[UUID]
@@ -54,50 +62,69 @@ class SearchService:
             NotFound: a class or document that is not the caller's to see.
             Unavailable: embedder, index or database.
         """
+        rule = await self._reads.rule()
         async with self._database.transaction(tenant.of_user(user_id)) as session:
             allowed = await permission.searchable(session, user_id, class_id=class_id, document_ids=document_ids)
+            reading = await permission.reading(session, user_id, rule)
         search_id = new_id()
+        asking = Asking(allowed, reading, f"search/{search_id}")
         bookings: list[asyncio.Task[None]] = []
 
-        def book(tokens: int) -> None:
+        def book(use: EmbeddingUse) -> None:
             # Booked while the index is searched, so that being exact costs the caller no time.
-            if tokens:
-                bookings.append(asyncio.create_task(self._book(allowed.tenant, search_id, tokens)))
+            if use.tokens:
+                bookings.append(asyncio.create_task(self._book(asking, use)))
 
         def book_rerank(billed: Billed) -> None:
-            bookings.append(asyncio.create_task(self._book_rerank(allowed.tenant, search_id, billed)))
+            bookings.append(asyncio.create_task(self._book_rerank(asking, billed)))
 
+        wanted = min(candidates_to_rerank(top_k), MAX_TOP_K) if self._reranker else top_k
         try:
-            found = await self._searcher.search(
-                query, top_k=top_k, filters=allowed.filters(), on_tokens=book, on_reranked=book_rerank
-            )
+            found = await self._reads.find(query, asking=asking, top_k=wanted, on_embedded=book)
+            best = retriever.Found(found.hits, 0)
+            if self._reranker:
+                best = await retriever.reranked(query, best, self._reranker, top_k=top_k, on_billed=book_rerank)
+        except RetrievalError as error:
+            raise as_service_error(error) from error
         finally:
             await asyncio.shield(asyncio.gather(*bookings))
-        return Searched(search_id, found.hits, found.ranking)
+        return Searched(search_id, best.hits, self._ranking(found, best))
 
-    async def _book(self, payer: Tenant, search_id: UUID, tokens: int) -> None:
+    def _ranking(self, found: Found, best: retriever.Found) -> Ranking:
+        return Ranking(
+            backend=found.index.backend,
+            index=found.index.index,
+            model=found.index.model,
+            lexical_weight=found.model.lexical_weight,
+            terms=found.terms,
+            rerank_model=self._rerank_model or None,
+            rerank_scores=best.rerank_scores,
+            rerank_error=best.rerank_error,
+        )
+
+    async def _book(self, asking: Asking, use: EmbeddingUse) -> None:
         # Without a context: it reads and writes no tenant's row.
         async with self._database.transaction() as session:
             await billing.record(
                 session,
-                tenant=payer,
+                tenant=asking.allowed.tenant,
                 operation=Operation.EMBEDDING,
-                provider=self._embedding.provider,
-                model=self._embedding.model,
-                input_tokens=tokens,
-                reference=f"search/{search_id}",
+                provider=use.provider,
+                model=use.model,
+                input_tokens=use.tokens,
+                reference=asking.reference,
             )
 
-    async def _book_rerank(self, payer: Tenant, search_id: UUID, billed: Billed) -> None:
+    async def _book_rerank(self, asking: Asking, billed: Billed) -> None:
         async with self._database.transaction() as session:
             await billing.record(
                 session,
-                tenant=payer,
+                tenant=asking.allowed.tenant,
                 operation=Operation.RERANK,
-                provider=self._reranking.provider,
-                model=self._reranking.model,
+                provider=self._rerank_provider,
+                model=self._rerank_model,
                 input_tokens=billed.tokens,
                 estimated=billed.estimated,
                 outcome=Outcome(billed.outcome),
-                reference=f"search/{search_id}",
+                reference=asking.reference,
             )
