@@ -74,7 +74,7 @@ def test_qdrant_does_not_start_without_its_key_and_nothing_else_needs_it(parsed)
     assert done.returncode != 0
     assert "QDRANT_API_KEY in .env.example" in done.stderr
     assert parsed["services"]["qdrant"]["profiles"] == ["qdrant"]
-    assert TEXT.count("${QDRANT_API_KEY") == TEXT.count("${QDRANT_API_KEY:-}") == 1
+    assert TEXT.count("${QDRANT_API_KEY") == TEXT.count("${QDRANT_API_KEY:-}") > 0
 
 
 def test_an_example_file_that_promises_too_much_is_found():

@@ -383,7 +383,7 @@ async def wired(settings: Settings) -> AsyncIterator[Wired]:
     await wired.indexes.ensure(wired.database)
     yield wired
     await wired.index.close()
-    await wired.embeddings.close()
+    await wired.embeddings[0].close()
     await wired.database.close()
 
 

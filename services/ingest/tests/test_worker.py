@@ -22,7 +22,7 @@ async def other(settings):
     await wired.index.open()
     yield wired
     await wired.index.close()
-    await wired.embeddings.close()
+    await wired.embeddings[0].close()
     await wired.database.close()
 
 

@@ -1,8 +1,10 @@
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import NoDecode
 
 from chassis.settings import ServiceSettings
+from retrieval.configured import ConfiguredModels
 
 MIB = 1024**2
 
@@ -35,6 +37,8 @@ class Settings(ServiceSettings):
     # The name that usage is booked under.
     embedding_provider: str = "growfit-embedder"
     embedding_api_key: SecretStr = SecretStr("local")
+    # Further models, for a migration from one to another: see `retrieval.configured`.
+    embedding_models: Annotated[ConfiguredModels, NoDecode] = Field(default_factory=dict)
     chunk_tokens: int = Field(default=240, ge=32)
     # Documents that one worker process works on at once.
     processing_slots: int = Field(default=4, ge=1, le=64)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chassis.access import Access, projected_access
 from chassis.database import Database
@@ -38,9 +38,10 @@ from ingest.service.sharing import SharingService
 from ingest.service.syncing import SyncService
 from ingest.service.tenancy import TenancyService
 from ingest.service.uploads import UploadService
+from retrieval.configured import Endpoint, ServedModels
 from retrieval.embeddings import MeteredEmbeddings
 from retrieval.errors import ModelUnknown
-from retrieval.models import get_model
+from retrieval.models import EmbeddingModel, get_model, register_model
 from retrieval.pgvector import PgVectorAdapter
 from retrieval.store import VectorStoreAdapter
 from retrieval.terms import KiwiTerms, TermAnalyser
@@ -54,7 +55,7 @@ class Wired:
     database: Database
     index: VectorStoreAdapter
     indexes: Indexes
-    embeddings: MeteredEmbeddings
+    embeddings: list[MeteredEmbeddings]
     uploads: UploadService
     resumable: ResumableService
     bulk: BulkService
@@ -77,18 +78,15 @@ class Wired:
 def wire(settings: Settings) -> Wired:
     database = Database(settings.database_url, PLUMBING, pool_size=settings.database_pool_size)
     storage = ObstoreStorage(settings.storage_url, _s3(settings))
-    model = get_model(settings.embedding_model)
-    analyser = KiwiTerms()
-    embeddings = MeteredEmbeddings(
-        model, base_url=settings.embedding_base_url, api_key=settings.embedding_api_key.get_secret_value()
-    )
+    served = _served(settings)
+    model, analyser = served[settings.embedding_model].model, KiwiTerms()
     first = IndexName(settings.vector_backend, model.name, model.dimension)
     index = make_store(settings, first, analyser=analyser)
     stores = Indexes(first.index_id, partial(make_store, settings, analyser=analyser), opened={first.index_id: index})
     chunking = Chunking(tokens=settings.chunk_tokens, overlap=settings.chunk_overlap)
     book = RecipeBook(
         Recipe(first.index_id, model.name, model.dimension, chunking),
-        {model.name: settings.embedding_provider},
+        {name: each.provider for name, each in served.items()},
     )
     parser = ChildProcessParser(
         seconds=settings.parse_seconds,
@@ -101,7 +99,8 @@ def wire(settings: Settings) -> Wired:
         ),
     )
     access = projected_access(settings, database, ACCESS)
-    embedding = EmbeddingService(database, {model.name: RemoteEmbedder(embeddings)}, analyser, book=book)
+    embedders = {name: RemoteEmbedder(each.embeddings) for name, each in served.items()}
+    embedding = EmbeddingService(database, embedders, analyser, book=book)
     syncs = SyncService(database, stores, embedding)
     deletion = DeletionService(database, storage, stores, syncs, book=book)
     sharing = SharingService(database, syncs)
@@ -116,7 +115,7 @@ def wire(settings: Settings) -> Wired:
         database=database,
         index=index,
         indexes=stores,
-        embeddings=embeddings,
+        embeddings=[each.embeddings for each in served.values()],
         uploads=uploads,
         resumable=resumable,
         bulk=BulkService(uploads, deletion, most_files=settings.max_bulk_files, most_bytes=settings.max_bulk_bytes),
@@ -137,6 +136,27 @@ def wire(settings: Settings) -> Wired:
         ),
         access=access,
     )
+
+
+class _Served(NamedTuple):
+    model: EmbeddingModel
+    embeddings: MeteredEmbeddings
+    provider: str
+
+
+def _served(settings: Settings) -> dict[str, _Served]:
+    """The installation's own model and those that EMBEDDING_MODELS adds, each with the server that embeds with it."""
+    own = Endpoint(
+        settings.embedding_base_url, settings.embedding_provider, settings.embedding_api_key.get_secret_value()
+    )
+    models = ServedModels(settings.embedding_model, own, configured=settings.embedding_models)
+    found = {}
+    for name in (settings.embedding_model, *settings.embedding_models):
+        model, endpoint = models.get(name)
+        register_model(model)
+        embeddings = MeteredEmbeddings(model, base_url=endpoint.base_url, api_key=endpoint.api_key)
+        found[name] = _Served(model, embeddings, endpoint.provider)
+    return found
 
 
 def make_store(settings: Settings, name: IndexName, *, analyser: TermAnalyser) -> VectorStoreAdapter:

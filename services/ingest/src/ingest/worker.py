@@ -31,7 +31,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         registry=registry or CollectorRegistry(),
         follows=ACCESS.platform,
         open_=[wired.indexes.open],
-        close=[wired.indexes.close, wired.embeddings.close],
+        close=[wired.indexes.close, *(each.close for each in wired.embeddings)],
     )
     for handlers in (documents, tenancy, sharing, erasure, shadow_searches):
         handlers.register(worker, wired)

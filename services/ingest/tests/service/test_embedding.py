@@ -1,16 +1,28 @@
 """The same text of one tenant is embedded once; of another tenant's nobody learns that it exists."""
 
+from collections.abc import AsyncGenerator
+
 import pytest
 
 from contracts.ingest import UsageRecorded
+from ingest.ports import PageText
 
 PARAGRAPH = "이 문단은 안내문마다 똑같이 들어갑니다. 그래서 한 번만 임베딩합니다."
 
 
 def letter(*names: str) -> bytes:
-    """Paragraphs long enough that each is a chunk of its own."""
-    own = [f"{name} 님께 드리는 안내입니다. " + f"{name} 님의 과정은 따로 적습니다. " * 4 for name in names]
-    return "\n\n".join([PARAGRAPH * 4, *own, PARAGRAPH * 4]).encode()
+    """Begins and ends with the same page."""
+    own = [f"{name} 님께 드리는 안내입니다. {name} 님의 과정은 따로 적습니다." for name in names]
+    return "\f".join([PARAGRAPH, *own, PARAGRAPH]).encode()
+
+
+class Pages:
+    """A second adapter behind `ingest.ports.Parser`: pages divided by form feeds, each of them one chunk."""
+
+    async def pages(self, path, media_type) -> AsyncGenerator[PageText]:
+        texts = path.read_text().split("\f")
+        for number, text in enumerate(texts, start=1):
+            yield PageText(number, len(texts), text)
 
 
 @pytest.fixture
@@ -18,7 +30,7 @@ def embed(ingest, stand_in):
     async def run(content: bytes, person, **options):
         embedder = stand_in()
         document_id = await ingest.put(content, person=person, **options)
-        await ingest.processing(embedder, chunk_tokens=32).process(document_id)
+        await ingest.processing(embedder, parser=Pages()).process(document_id)
         assert (await ingest.sql.document(document_id))["state"] == "ready"
         return document_id, embedder
 

@@ -26,12 +26,12 @@ async def real(settings, embedder_url):
     yield wired
     await wired.index.close()
     await wired.database.close()
-    await wired.embeddings.close()
+    await wired.embeddings[0].close()
 
 
 @pytest.fixture(scope="module")
 def embeddings(real):
-    return real.processing._embedder._embeddings
+    return real.embeddings[0]
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ async def test_markdown(ingest, make_ready) -> None:
     row = await ingest.sql.document(document_id)
     assert (row["state"], row["media_type"]) == ("ready", "text/markdown")
     starts = [chunk["text"].split("\n")[0] for chunk in await ingest.sql.chunks(document_id)]
-    assert starts[0] == "# 견본 문서"
+    assert starts[0] == "견본 문서"
 
 
 async def test_text_in_pieces_is_found_as_typed(ingest, make_ready) -> None:

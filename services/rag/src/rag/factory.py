@@ -25,7 +25,6 @@ from rag.service.vector_reads import VectorReadService, name_index
 from retrieval.configured import Endpoint, ServedModels
 from retrieval.models import EmbeddingModel
 from retrieval.pgvector import PgVectorAdapter
-from retrieval.qdrant import QdrantAdapter
 from retrieval.reranker_http import HttpReranker
 from retrieval.store import VectorStoreAdapter
 from retrieval.terms import KiwiTerms, TermAnalyser
@@ -97,6 +96,9 @@ def _stores(settings: Settings, analyser: TermAnalyser) -> Mapping[str, MakeStor
         return PgVectorAdapter(settings.vector_database_url, model=model, analyser=analyser)
 
     def qdrant(model: EmbeddingModel) -> VectorStoreAdapter:
+        # Its client takes seconds and 60 MB to import, and most installations have no Qdrant.
+        from retrieval.qdrant import QdrantAdapter  # noqa: PLC0415
+
         key = settings.qdrant_api_key.get_secret_value()
         return QdrantAdapter(settings.qdrant_url, api_key=key, model=model, analyser=analyser)
 
