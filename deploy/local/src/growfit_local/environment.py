@@ -52,6 +52,7 @@ def _retrieval(layout: Layout, role: str) -> Environment:
         "EMBEDDING_BASE_URL": f"{layout.url('embedder')}/v1",
         "EMBEDDING_MODEL": "multilingual-e5-small",
         "EMBEDDING_API_KEY": layout.settings["EMBEDDING_API_KEY"],
+        "EMBEDDING_MODELS": layout.settings["EMBEDDING_MODELS"],
         **layout.qdrant,
     }
 

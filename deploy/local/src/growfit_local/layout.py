@@ -32,6 +32,7 @@ DEFAULTS: Mapping[str, str] = {
     "QDRANT_URL": "",
     "QDRANT_API_KEY": "",
     "EMBEDDING_API_KEY": "local",
+    "EMBEDDING_MODELS": "",
     "EMBEDDER_THREADS": "",
     "LLM_BASE_URL": "",
     "LLM_API_KEY": "",

@@ -8,8 +8,9 @@ import pytest
 from chassis.clock import now
 from chassis.delivery import Delivery
 from contracts.ingest import VectorReadSwitched
-from retrieval.models import EmbeddingModel
+from retrieval.models import EmbeddingModel, get_model
 from retrieval.pgvector import PgVectorAdapter
+from retrieval.qdrant import QdrantAdapter
 from retrieval.terms import KiwiTerms
 
 CODE = "초대 코드는 발급한 때부터 72시간 동안 쓸 수 있습니다."
@@ -149,3 +150,32 @@ async def test_a_default_that_is_not_there_is_said_and_is_no_empty_answer(
     await tell()
     settled()
     assert (await two.http.get("/ready")).status_code == 200
+
+
+async def test_searches_move_to_qdrant_and_back(door, database, qdrant_server, index, library, person, tell) -> None:
+    """And while it is away, what ingest still writes in PostgreSQL answers."""
+    if qdrant_server.control is None:
+        pytest.skip("the server of QDRANT_URL may hold somebody's index of this name")
+    model = get_model("multilingual-e5-small")
+    before = await library.add(CODE, scopes=[person.scope])
+    options = {"model": model, "analyser": KiwiTerms(), "api_key": qdrant_server.api_key}
+    async with QdrantAdapter(qdrant_server.url, **options) as moved:
+        await moved.ensure_index()
+        await moved.upsert_embeddings([item for item in await index.scroll() if item[2]["doc_id"] == str(before)])
+    target = {"index": f"qdrant:{model.name}:384", "backend": "qdrant", "model": model.name, "dimension": 384}
+
+    async with door(qdrant_url=qdrant_server.url, qdrant_api_key=qdrant_server.api_key) as client:
+        for rule in ({"default": target}, {"default": OWN}, {"default": OWN, "routes": [target | {"share": 100}]}):
+            await tell(**rule)
+            client.app.state.wired.vector_reads._read_at = float("-inf")
+            answer = await client.ask(person, "POST", "/search?explain=true", json={"query": QUESTION})
+            assert found(answer) == {before}
+            expected = (rule.get("routes") or [rule["default"]])[0]["index"]
+            assert answer.json()["explain"]["index"] == expected
+    async with door(qdrant_url="http://127.0.0.1:1") as client:
+        answer = await client.ask(person, "POST", "/search?explain=true", json={"query": QUESTION})
+        assert found(answer) == {before}
+        assert answer.json()["explain"]["index"] == OWN["index"]
+    await tell(OWN)
+    async with QdrantAdapter(qdrant_server.url, **options) as moved:
+        await moved.drop_index()
