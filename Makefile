@@ -55,6 +55,10 @@ test-fuzz: setup ## schemathesis over all five API descriptions, through the gat
 test-hostile: setup ## Hostile files through the whole stack, with good ones beside them (some 5 minutes)
 	@$(PY) -m pytest -q -s tests/hostile/proof.py $(ARGS)
 
+.PHONY: test-migration
+test-migration: setup ## A vector index moves on a whole stack that is written to and killed (some 20 minutes; DOCUMENTS=2000)
+	@$(PY) tests/migration/under_fire.py
+
 .PHONY: check
 check: setup ## Format, lint, types, imports, migrations, compose file; changes nothing
 	@PY=$(PY) deploy/check.sh $(SERVICES)

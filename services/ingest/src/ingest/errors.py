@@ -65,7 +65,7 @@ TYPE_MISMATCH = Message(
     "파일 이름은 {extension}인데 내용은 {found}입니다. 확장자를 맞게 고쳐 다시 올리세요.",
     "The name says {extension}, the content is {found}. Give the file its right extension and upload it again.",
 )
-OLD_OFFICE = Message(
+OLD_OFFICE_FORMAT = Message(
     "old_office_format",
     "{extension}의 이 형식은 오래되어 받지 않습니다. .docx, .xlsx, .pptx, 새 .hwp 또는 PDF로 저장해 올리세요.",
     "This format of {extension} is too old. Save the file as .docx, .xlsx, .pptx, a newer .hwp or PDF and upload that.",
@@ -75,7 +75,7 @@ MACRO_FILE = Message(
     "{extension}은(는) 매크로가 들어 있는 형식이라 받지 않습니다. .docx, .xlsx, .pptx로 저장해 올리세요.",
     "{extension} is a format with macros, which is not accepted. Save the file as .docx, .xlsx or .pptx instead.",
 )
-PROTECTED_OFFICE = Message(
+PROTECTED_OFFICE_FILE = Message(
     "protected_office_file",
     "암호로 보호되었거나 옛 형식인 {extension} 파일입니다. 암호를 풀고 {extension}(으)로 다시 저장해 올리세요.",
     "This {extension} file has a password or an older format inside. Remove the password and save it as {extension}.",

@@ -30,7 +30,7 @@ WRONG = {
     "a moving picture": (file("a.gif", b"GIF89a" + bytes(60)), 415, errors.TYPE_UNSUPPORTED),
     "a picture named .pdf": (file("report.pdf", documents.png_bytes()), 415, errors.TYPE_MISMATCH),
     "an archive": (file("a.zip", documents.docx_like_zip()), 415, errors.TYPE_UNSUPPORTED),
-    "an old word document": (file("a.doc", documents.docx_like_zip()), 415, errors.OLD_OFFICE),
+    "an old word document": (file("a.doc", documents.docx_like_zip()), 415, errors.OLD_OFFICE_FORMAT),
     "a document with macros": (file("a.docm", documents.docx_like_zip()), 415, errors.MACRO_FILE),
     "a web page named .txt": (file("a.txt", documents.html_bytes()), 415, errors.TYPE_MISMATCH),
     "a program": (file("setup.exe", documents.exe_bytes()), 415, errors.TYPE_UNSUPPORTED),

@@ -7,8 +7,8 @@ from chassis.errors import Locale
 from contracts.platform import MEDIA_TYPES
 from ingest.errors import (
     MACRO_FILE,
-    OLD_OFFICE,
-    PROTECTED_OFFICE,
+    OLD_OFFICE_FORMAT,
+    PROTECTED_OFFICE_FILE,
     TYPE_MISMATCH,
     TYPE_UNSUPPORTED,
     UPLOADS_CLOSED,
@@ -133,16 +133,16 @@ def test_content_and_name_disagree(content, name, found) -> None:
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     [
-        (OLE, "보고서.doc", OLD_OFFICE),
-        (OLE, "보고서.XLS", OLD_OFFICE),
-        (OLE, "보고서.ppt", OLD_OFFICE),
-        (b"{\\rtf1 text}", "보고서.doc", OLD_OFFICE),
-        (b"HWP Document File V3.00 \x1a\x01\x02", "보고서.hwp", OLD_OFFICE),
+        (OLE, "보고서.doc", OLD_OFFICE_FORMAT),
+        (OLE, "보고서.XLS", OLD_OFFICE_FORMAT),
+        (OLE, "보고서.ppt", OLD_OFFICE_FORMAT),
+        (b"{\\rtf1 text}", "보고서.doc", OLD_OFFICE_FORMAT),
+        (b"HWP Document File V3.00 \x1a\x01\x02", "보고서.hwp", OLD_OFFICE_FORMAT),
         (ZIP, "보고서.docm", MACRO_FILE),
         (ZIP, "보고서.xlsm", MACRO_FILE),
         (ZIP, "보고서.pptm", MACRO_FILE),
-        (OLE, "보고서.docx", PROTECTED_OFFICE),
-        (OLE, "보고서.xlsx", PROTECTED_OFFICE),
+        (OLE, "보고서.docx", PROTECTED_OFFICE_FILE),
+        (OLE, "보고서.xlsx", PROTECTED_OFFICE_FILE),
     ],
 )
 def test_relatives_of_what_is_taken_say_how_to_save_them(content, name, message) -> None:

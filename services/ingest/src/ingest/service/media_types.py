@@ -11,8 +11,8 @@ from pathlib import PurePath
 from chassis.errors import Message
 from ingest.errors import (
     MACRO_FILE,
-    OLD_OFFICE,
-    PROTECTED_OFFICE,
+    OLD_OFFICE_FORMAT,
+    PROTECTED_OFFICE_FILE,
     TYPE_MISMATCH,
     TYPE_UNSUPPORTED,
     UPLOADS_CLOSED,
@@ -83,9 +83,9 @@ def _refuse_relatives(sample: bytes, extension: str, content: Content | None) ->
     if extension in _WITH_MACROS:
         message = MACRO_FILE
     elif extension in _OLD or (extension == ".hwp" and sample.startswith(_HWP3)):
-        message = OLD_OFFICE
+        message = OLD_OFFICE_FORMAT
     elif content == Content.OLE and extension in (".docx", ".pptx", ".xlsx"):
-        message = PROTECTED_OFFICE
+        message = PROTECTED_OFFICE_FILE
     if message is not None:
         raise WrongType(message, extension=extension)
 
