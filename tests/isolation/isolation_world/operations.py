@@ -51,6 +51,9 @@ def ids_for(path: str, ids: Ids) -> dict[str, str]:
         "name": "api.requests_per_minute",
         "provider": "none",
         "token": _NOTHING,
+        # There is none: the platform's are made by supervisors, who would move this run's index.
+        "migration_id": str(uuid4()),
+        "check_id": str(uuid4()),
         "invitation_id": ids.get(invitation or "user_invitation_id", str(uuid4())),
     }
     wanted = re.findall(r"{(\w+)}", path)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
+_TIDY_SECONDS = 3600.0
 
 
 def create_worker(settings: Settings | None = None, *, registry: CollectorRegistry | None = None) -> Worker:
@@ -39,6 +40,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
     worker.background(lambda: _repeat(wired.deletion.sweep, every=_SWEEP_SECONDS))
     for sweep in (wired.queue.sweep, wired.uploads.sweep, wired.resumable.sweep):
         worker.background(partial(_repeat, sweep, every=_SWEEP_SECONDS))
+    worker.background(lambda: _repeat(wired.deletion.forget_old, every=_TIDY_SECONDS))
     worker.background(lambda: _while_there_is(wired.syncs.sweep))
     worker.background(lambda: _repeat(wired.migration_work.backfill, every=_LOOK_SECONDS))
     worker.background(lambda: _while_there_is(wired.migration_work.check))

@@ -14,6 +14,7 @@ from contracts.ingest import AuditRecorded, ChunksEmbedded, DocumentDeleted, Doc
 from contracts.usage import Outcome
 from ingest.errors import STORAGE_UNAVAILABLE
 from ingest.factory import wire
+from ingest.service import deletion
 from ingest.service.deletion import STANDSTILL
 
 LATE = STANDSTILL + timedelta(seconds=30)
@@ -155,6 +156,17 @@ async def test_vectors_that_a_killed_worker_left_are_swept(ingest, person, ready
 
     await ingest.wired.deletion.sweep()
     await gone(ingest, ready)
+
+
+async def test_an_index_remembers_a_deletion_for_long_and_not_for_ever(ingest, person, ready, monkeypatch) -> None:
+    await ingest.wired.deletion.delete(person.principal, ready)
+    version = (await ingest.sql.document(ready))["version"]
+    await ingest.wired.deletion.forget_old()
+    assert await ingest.wired.index.tombstone(str(ready)) == version
+
+    monkeypatch.setattr(deletion, "_REMEMBERED", timedelta(seconds=-1))
+    await ingest.wired.deletion.forget_old()
+    assert await ingest.wired.index.tombstone(str(ready)) is None
 
 
 async def test_a_deletion_that_cannot_be_finished_holds_up_no_other(

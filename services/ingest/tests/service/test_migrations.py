@@ -18,6 +18,7 @@ from ingest.service.indexing import Indexes, IndexName
 from ingest.service.migrating import MigrationWork
 from ingest.service.migrations import MigrationService
 from ingest.service.proofs import ProofService, Sizes
+from ingest.service.sharing import SharingService
 from ingest.service.syncing import SyncService
 from retrieval.errors import StoreUnavailable
 from retrieval.memory import MemoryAdapter
@@ -224,6 +225,26 @@ async def test_paused_it_waits_and_resumed_it_catches_up(world, ingest, ready, w
             await world.turn()
 
     assert (await world.status(migration_id)).due == 0
+
+
+async def test_a_target_that_waits_holds_up_no_unsharing(world, ingest, words) -> None:
+    """Nobody searches there: whom the row names follows what is read."""
+    school = await ingest.open_school()
+    document_id = await ingest.put(words(60, seed=781), person=school.teacher)
+    await ingest.process(document_id)
+    await ingest.share(school.lists(document_id, version=1))
+    migration_id = await world.filled()
+    await world.moves.pause(SUPERVISOR, migration_id, paused=True)
+    sharing = SharingService(ingest.wired.database, world.syncs)
+    await sharing.share(school.lists(version=2), once=ingest.delivery("share_materials"))
+
+    row = await ingest.sql.document(document_id)
+    assert row["scopes"] == [f"user:{school.teacher.user_id}"]
+    assert await ingest.sql.rows("SELECT 1 FROM ingest.document_classes WHERE document_id = %s", document_id) == []
+    assert (await world.status(migration_id)).due == 1
+    await world.moves.pause(SUPERVISOR, migration_id, paused=False)
+    await world.syncs.sweep()
+    assert await world.target.query([1.0] * 384, 10, {"scopes": [school.scope]}) == []
 
 
 BROKEN = {

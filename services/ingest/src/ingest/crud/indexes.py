@@ -189,6 +189,19 @@ async def is_due(session: AsyncSession, document_id: UUID, index_id: str | None 
     return bool((await session.execute(select(exists().where(*due)))).scalar_one())
 
 
+async def is_due_where_read(session: AsyncSession, document_id: UUID) -> bool:
+    """Whether an index that searches read has yet to be told."""
+    query = select(
+        exists().where(
+            DocumentIndex.document_id == document_id,
+            DocumentIndex.due_at.is_not(None),
+            VectorIndex.index_id == DocumentIndex.index_id,
+            or_(VectorIndex.is_primary, VectorIndex.is_read),
+        )
+    )
+    return bool((await session.execute(query)).scalar_one())
+
+
 async def get_held_revision(session: AsyncSession, document_id: UUID, index_id: str) -> int | None:
     query = select(DocumentIndex.revision).where(
         DocumentIndex.document_id == document_id, DocumentIndex.index_id == index_id

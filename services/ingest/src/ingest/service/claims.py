@@ -1,8 +1,8 @@
 """Whose a document is while it is worked on.
 
 A worker claims a document and names its claim in every write. A claim lives by signs of life: that of a worker that
-died is free for another one after half a minute. One that was taken away, by a deletion, a cancellation or a worker
-that believed this one dead, ends the work within a second or two.
+died is free for another one after a quarter of a minute. One that was taken away, by a deletion, a cancellation or a
+worker that believed this one dead, ends the work within a second or two.
 """
 
 import asyncio
@@ -26,13 +26,14 @@ from ingest.service.uploads import tenant_of
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=15)
 MAX_CLAIMS = 5
 # Something that is away is asked for again after 1, 2, 4, … seconds, at least every minute, for a day.
 LONGEST_PAUSE = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(days=1)
 _LOOK_SECONDS = 1.0
-_SIGNS_OF_LIFE = 10
+# Looks from one sign of life to the next.
+_SIGNS_OF_LIFE = 3
 
 
 class LostClaim(Exception):

@@ -26,7 +26,11 @@ from ingest.service.uploads import tenant_of
 
 log = logging.getLogger(__name__)
 
-STANDSTILL = timedelta(minutes=10)
+STANDSTILL = timedelta(minutes=1)
+# A writer that outlives its lease comes minutes late and not hours.
+_LATE = timedelta(minutes=10)
+# Longer than any migration is held: until then an index refuses what is older than a deletion.
+_REMEMBERED = timedelta(days=30)
 
 
 class DeletionService:
@@ -82,7 +86,7 @@ class DeletionService:
             standing = await documents.list_deleting(session, since=now() - STANDSTILL, limit=50)
             for document in standing:
                 document.updated_at = now()
-            late = await documents.list_deleted(session, since=now() - timedelta(hours=1), limit=500)
+            late = await documents.list_deleted(session, since=now() - _LATE, limit=500)
             written = [each.index_id for each in await indexes.list_all(session) if each.is_written]
         for document in standing:
             try:
@@ -96,6 +100,15 @@ class DeletionService:
             async with index_errors():
                 for document in late:
                     await store.delete_by_doc_id(str(document.document_id), version=document.version)
+
+    async def forget_old(self) -> None:
+        """Let the indexes forget deletions of long ago. Raises Unavailable."""
+        async with self._database.transaction(tenant.PLATFORM) as session:
+            written = [each.index_id for each in await indexes.list_all(session) if each.is_written]
+        for index_id in written:
+            store = await self._stores.get(index_id)
+            async with index_errors():
+                await store.purge_tombstones(older_than_seconds=_REMEMBERED.total_seconds())
 
     async def _finish(self, document: Document) -> dict[str, Any]:
         document_id = document.document_id

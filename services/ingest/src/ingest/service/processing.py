@@ -23,7 +23,7 @@ from ingest.models import State
 from ingest.ports import PageText, Parser, Storage
 from ingest.service import billing, endings
 from ingest.service.chunking import chunk
-from ingest.service.claims import Claim, ClaimService, LostClaim, settle
+from ingest.service.claims import LEASE, Claim, ClaimService, LostClaim, settle
 from ingest.service.embedding import EmbeddingService
 from ingest.service.recipes import RecipeBook
 from ingest.service.syncing import SyncService
@@ -81,8 +81,7 @@ class ProcessingService:
             await self._end(claim, refusal)
         except Unavailable as error:
             log.warning("%s waits: %s", claim.document_id, error)
-            if not await self._claims.put_off(claim, waits_for=error.code):
-                await self._end(claim, Unreadable(REASONS.get(error.code, PROCESSING_FAILED)))
+            await self._put_off(claim, error)
         except asyncio.CancelledError:
             await self._claims.release(claim, counts=False)
             raise
@@ -90,6 +89,18 @@ class ProcessingService:
             log.exception("%s could not be worked on", claim.document_id)
             await self._claims.release(claim, counts=True)
         return True
+
+    async def _put_off(self, claim: Claim, error: Unavailable) -> None:
+        """It may be the database itself that is away: asked for as long as the claim is believed."""
+        for _ in range(int(LEASE.total_seconds())):
+            try:
+                may_wait = await self._claims.put_off(claim, waits_for=error.code)
+            except Unavailable:
+                await asyncio.sleep(1)
+                continue
+            if not may_wait:
+                await self._end(claim, Unreadable(REASONS.get(error.code, PROCESSING_FAILED)))
+            return
 
     async def _run(self, claim: Claim) -> None:
         document = claim.document

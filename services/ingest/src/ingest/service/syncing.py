@@ -188,12 +188,12 @@ class SyncService:
             held.due_at = held.error = held.lease_id = held.leased_until = None
             held.attempts = 0
             await session.flush()
-            if document.state not in GONE and not await indexes.is_due(session, document_id):
+            if document.state not in GONE and not await indexes.is_due_where_read(session, document_id):
                 await self._shrink(session, document, aim.scopes)
         return True
 
     async def _shrink(self, session: AsyncSession, document: Document, scopes: list[str]) -> None:
-        """No index shows the document to the classes that leave any more: now the row says so too."""
+        """No search shows the document to the classes that leave any more: now the row says so too."""
         await document_classes.delete_leaving(session, document.document_id)
         if document.live_revision is None or document.scopes == scopes:
             return
