@@ -106,6 +106,13 @@ async def test_a_turn_of_long_ago_is_forgotten(ingest, claims, waiting, person) 
         assert len(await ingest.sql.rows("SELECT 1 FROM ingest.turns")) == left
 
 
+async def test_of_many_slots_at_once_each_gets_a_document(claims, waiting, another) -> None:
+    ids = {await waiting(another()) for _ in range(8)}
+    taken = await asyncio.gather(*(claims.take_next(small_alone=False) for _ in range(8)))
+
+    assert {claim.document_id for claim in taken} == ids
+
+
 async def test_every_slot_works_and_is_woken(ingest, claims, waiting, person, stand_in) -> None:
     ids = [await waiting(person) for _ in range(6)]
     queue = QueueService(ingest.wired.database, ingest.processing(stand_in()), slots=3)

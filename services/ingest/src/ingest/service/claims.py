@@ -32,6 +32,7 @@ MAX_CLAIMS = 5
 LONGEST_PAUSE = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(days=1)
 _LOOK_SECONDS = 1.0
+_FASTER_SECONDS = 0.01
 # Looks from one sign of life to the next.
 _SIGNS_OF_LIFE = 3
 
@@ -84,10 +85,16 @@ class ClaimService:
         self._book = book
 
     async def take_next(self, *, small_alone: bool) -> Claim | None:
-        """The document whose turn it is. None: nothing waits, or another worker was faster. Raises Unavailable."""
-        async with self._database.transaction(tenant.PLATFORM) as session:
-            document_id = await queue.next_waiting(session, small_alone=small_alone)
-        return None if document_id is None else await self.take(document_id)
+        """The document whose turn it is. None: nothing waits. Raises Unavailable."""
+        while True:
+            async with self._database.transaction(tenant.PLATFORM) as session:
+                document_id = await queue.next_waiting(session, small_alone=small_alone)
+            if document_id is None:
+                return None
+            if (claim := await self.take(document_id)) is not None:
+                return claim
+            # Another slot was faster, and will have written its claim when this one has looked away for a moment.
+            await asyncio.sleep(_FASTER_SECONDS)
 
     async def take(self, document_id: UUID) -> Claim | None:
         """None: it is not waiting, or somebody has it. Raises Unavailable."""
