@@ -247,6 +247,16 @@ TARGET_BEHIND = Message(
     "대상 인덱스가 {seconds}초 뒤처져 있습니다. 따라잡은 뒤 다시 하세요.",
     "The target is {seconds} s behind. Try again when it has caught up.",
 )
+TARGET_FAILING = Message(
+    "target_failing",
+    "대상 인덱스가 문서 {documents}개를 받지 못하고 있습니다. 원인은 상태의 lagging에 있습니다. 해결한 뒤 다시 하세요.",
+    "The target cannot take {documents} documents; `lagging` in the status says why. Mend that, and try again.",
+)
+INDEX_PAUSED = Message(
+    "index_paused",
+    "대상 인덱스가 일시 중지되어 있습니다. 먼저 resume을 보내세요.",
+    "The target is paused. Send `resume` first.",
+)
 READS_NOT_MOVED = Message(
     "reads_not_moved",
     "모든 읽기가 대상 인덱스로 옮겨진 뒤에 마무리할 수 있습니다.",

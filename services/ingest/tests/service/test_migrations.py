@@ -346,6 +346,44 @@ async def test_without_a_fresh_proof_nothing_moves(world, ingest, ready) -> None
         await world.moves.switch(SUPERVISOR, migration_id, everybody=False, org_ids=[], share=0)
 
 
+async def test_reads_move_to_no_target_that_waits_or_refuses(world, ingest, ready, words, person) -> None:
+    migration_id = await world.proven()
+    step = {"everybody": True, "org_ids": [], "share": 0}
+    await world.moves.pause(SUPERVISOR, migration_id, paused=True)
+    with pytest.raises(Conflict, match="index_paused"):
+        await world.moves.switch(SUPERVISOR, migration_id, **step)
+    await world.moves.pause(SUPERVISOR, migration_id, paused=False)
+
+    world.target.away.add("*")
+    await ingest.process(await ingest.put(words(60, seed=782), person=person))
+    await world.syncs.sweep()
+    with pytest.raises(Conflict, match="target_failing"):
+        await world.moves.switch(SUPERVISOR, migration_id, **step)
+
+
+async def test_a_pause_does_not_outlive_its_migration(world, ready) -> None:
+    migration_id = await world.filled()
+    await world.moves.pause(SUPERVISOR, migration_id, paused=True)
+    await world.moves.cancel(SUPERVISOR, migration_id)
+    await world.moves.drop(SUPERVISOR, migration_id)
+
+    assert await world.work.retire()
+    assert (await world.status(migration_id)).migration.stage == "dropped"
+    assert not any(each.is_paused for each in await world.moves.list_indexes(SUPERVISOR))
+
+
+async def test_a_proof_that_cannot_be_made_is_red_and_says_why(world, ready, monkeypatch) -> None:
+    migration_id = await world.filled()
+
+    async def fail(*_arguments, **_options):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(world.work._proofs, "prove", fail)
+    report = await world.verdict(migration_id)
+
+    assert (report["is_green"], report["error"]) == (False, "ZeroDivisionError('a defect')")
+
+
 async def test_finalised_the_target_is_where_documents_become_ready(world, ingest, ready, words, person) -> None:
     migration_id = await world.proven()
     with pytest.raises(Conflict, match="reads_not_moved"):

@@ -244,6 +244,12 @@ async def oldest_due_seconds(session: AsyncSession, index_id: str) -> float:
     return max(float((await session.execute(query)).scalar_one()), 0.0)
 
 
+async def count_failing(session: AsyncSession, index_id: str) -> int:
+    """Documents of which the index was told in vain. Their next try lies ahead, so they do not look late."""
+    failing = (DocumentIndex.index_id == index_id, DocumentIndex.due_at.is_not(None), DocumentIndex.error.is_not(None))
+    return (await session.execute(select(func.count()).select_from(DocumentIndex).where(*failing))).scalar_one()
+
+
 async def count_never_told(session: AsyncSession, index_id: str) -> int:
     """Of those that are marked; what the backfill has not come to is not among them."""
     never = (DocumentIndex.index_id == index_id, DocumentIndex.due_at.is_not(None), DocumentIndex.revision.is_(None))

@@ -68,11 +68,11 @@ async def list_open(session: AsyncSession) -> list[VectorMigration]:
 
 
 async def take_work(session: AsyncSession, stages: Collection[Stage], *, lasting: timedelta) -> VectorMigration | None:
-    """One that is in one of these stages, not paused, and in nobody's hands: leased now."""
+    """One that is in one of these stages and in nobody's hands: leased now."""
     free = or_(VectorMigration.lease_id.is_(None), VectorMigration.leased_until < func.clock_timestamp())
     query = (
         select(VectorMigration)
-        .where(VectorMigration.stage.in_(stages), ~VectorMigration.is_paused, free)
+        .where(VectorMigration.stage.in_(stages), free)
         .order_by(VectorMigration.migration_id)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -77,8 +77,10 @@ class MigrationWork:
 
         try:
             report = await self._proofs.prove(migration, note=note)
-        except Unavailable as error:
-            report = {"is_green": False, "error": str(error), "ended_at": now().isoformat()}
+        except Exception as error:
+            # Whatever it is: a proof that cannot be made is none, and whoever asked for it is told.
+            log.exception("the proof of %s could not be made", migration.target_id)
+            report = {"is_green": False, "error": repr(error)[:500], "ended_at": now().isoformat()}
         verdict = Verdict.GREEN if report["is_green"] else Verdict.RED
         await self._note(check, verdict=verdict.value, progress=1.0, report=report, ended_at=now())
         return True

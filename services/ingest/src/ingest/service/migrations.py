@@ -24,6 +24,7 @@ from ingest.crud import chunks, documents, indexes, migrations
 from ingest.errors import (
     CHECK_NOT_FOUND,
     INDEX_IN_USE,
+    INDEX_PAUSED,
     INDEX_UNKNOWN,
     MIGRATION_NOT_FOUND,
     NOT_PROVEN,
@@ -33,6 +34,7 @@ from ingest.errors import (
     SUPERVISORS_ALONE,
     SWITCH_EMPTY,
     TARGET_BEHIND,
+    TARGET_FAILING,
     WRONG_STAGE,
 )
 from ingest.models import OPEN, Stage, VectorCheck, VectorIndex, VectorMigration, Verdict
@@ -279,7 +281,7 @@ class MigrationService:
             if migration.is_read:
                 raise Conflict(READS_MOVED)
             target = await indexes.get_for_update(session, migration.target_id)
-            target.is_written = target.is_read = target.is_paused = False
+            target.is_written = target.is_read = target.is_paused = migration.is_paused = False
             migration.stage, migration.ended_at = Stage.CANCELLED.value, now()
             migration.shadow_share = 0
             await session.flush()
@@ -337,6 +339,11 @@ class MigrationService:
         await self._demand_caught_up(session, migration)
 
     async def _demand_caught_up(self, session: AsyncSession, migration: VectorMigration) -> None:
+        if migration.is_paused:
+            raise Conflict(INDEX_PAUSED)
+        failing = await indexes.count_failing(session, migration.target_id)
+        if failing:
+            raise Conflict(TARGET_FAILING, documents=failing)
         behind = await indexes.oldest_due_seconds(session, migration.target_id)
         if behind > BEHIND_SECONDS:
             raise Conflict(TARGET_BEHIND, seconds=round(behind))

@@ -252,7 +252,8 @@ def _differences(row: Chunk, vector: np.ndarray[Any, Any], metadata: Mapping[str
         found.add("version")
     if {**metadata, "version": 0} != {**row.payload, "text": row.text, "version": 0}:
         found.add("payload")
-    if float(np.abs(_stored(vector) - _stored(row.vector)).max()) > VECTOR_TOLERANCE:
+    # Written so that no number at all (NaN) is a difference too.
+    if not float(np.abs(_stored(vector) - _stored(row.vector)).max()) <= VECTOR_TOLERANCE:
         found.add("vector")
     return found
 

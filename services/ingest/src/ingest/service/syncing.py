@@ -178,7 +178,11 @@ class SyncService:
         async with self._database.transaction(tenant.PLATFORM) as session:
             document = await documents.get_for_update(session, document_id)
             held = await indexes.get_leased(session, document_id, index_id, lease_id)
-            if held is None or document is None:
+            if document is None:
+                return True
+            if held is None:
+                # It has outlived its lease, and may have written over what somebody newer wrote: once more, from anew.
+                await indexes.mark_document_due(session, document_id, index_id, forget=True)
                 return True
             held.version, held.revision = aim.version, aim.revision
             if document.state in GONE:
