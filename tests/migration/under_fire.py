@@ -82,7 +82,6 @@ class Fire:
         self._living = documents
         self._choose = random.Random(SEED)
         self._numbers = iter(range(10_000_000, 20_000_000))
-        self._stop = threading.Event()
         self.acts: Counter[str] = Counter()
         self.deleted: list[str] = []
         self.failed_searches: list[str] = []

@@ -62,7 +62,7 @@ class Field:
 
     def __init__(self, ingest, qdrant: VectorStoreAdapter, embedder, owner, *, teller: type[SyncService]) -> None:
         self.ingest, self.qdrant, self.owner = ingest, qdrant, owner
-        wired, own = ingest.wired, ingest.wired.processing._embedding
+        wired = ingest.wired
         stores = wired.indexes.through(TARGET.index_id, qdrant)
         embedding = ingest.embedding(embedder, ingest.book())
         self.syncs = SyncService(wired.database, stores, embedding)
@@ -73,7 +73,6 @@ class Field:
             wired.database, wired.processing._storage, stores, self.syncs, book=ingest.book()
         )
         self.processing = ingest.processing(embedder, parser=OnePage())
-        assert own is not None
         self.choose = random.Random(3)
         self.living: list[UUID] = []
         self.deleted: list[UUID] = []

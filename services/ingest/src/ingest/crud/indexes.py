@@ -34,10 +34,6 @@ async def get_primary(session: AsyncSession) -> VectorIndex | None:
     return (await session.execute(select(VectorIndex).where(VectorIndex.is_primary))).scalar_one_or_none()
 
 
-async def get(session: AsyncSession, index_id: str) -> VectorIndex | None:
-    return await session.get(VectorIndex, index_id)
-
-
 async def list_all(session: AsyncSession) -> list[VectorIndex]:
     return list((await session.execute(select(VectorIndex).order_by(VectorIndex.index_id))).scalars())
 
