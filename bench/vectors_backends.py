@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import psycopg
 from psycopg import sql
-from qdrant_client import AsyncQdrantClient
+from qdrant_client import QdrantClient, models
 from vectors_data import MODEL, Data
 
 from growfit_local.servers import PostgresServer, local
@@ -109,20 +109,19 @@ class Qdrant:
 
     @asynccontextmanager
     async def raw(self) -> AsyncIterator[RawWrite]:
-        """Points made ready before the clock starts, upserted once, visible at once, in the adapter's batches."""
+        """The client's own bulk call, from ids, numbers and payloads that were made ready before the clock starts."""
         async with self._adapter(_RAW) as other:
+            client = QdrantClient(url=self._url, api_key=self._key, timeout=300)
+
+            def upload(rows: Sequence[models.PointStruct]) -> float:
+                began = time.perf_counter()
+                points = [models.PointStruct(id=row.id, vector=row.vector, payload=row.payload) for row in rows]
+                client.upload_points(other._index.alias, points, batch_size=qdrant_write._POINTS, wait=True)
+                return time.perf_counter() - began
 
             async def write(chunks: Sequence[Chunk]) -> float:
-                points = [qdrant_points.point(chunk, live=True, generation=1, size=1) for chunk in chunks]
-
-                async def upsert(client: AsyncQdrantClient) -> float:
-                    began = time.perf_counter()
-                    for at in range(0, len(points), qdrant_write._POINTS):
-                        part = points[at : at + qdrant_write._POINTS]
-                        await client.upsert(other._index.alias, part, wait=True)
-                    return time.perf_counter() - began
-
-                return await other._connection.run(upsert)
+                rows = [qdrant_points.point(chunk, live=True, generation=1, size=1) for chunk in chunks]
+                return await asyncio.to_thread(upload, rows)
 
             await other.ensure_index()
             yield write

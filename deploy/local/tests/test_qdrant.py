@@ -1,17 +1,13 @@
 """The local Qdrant server: what it keeps, what it refuses, and that the client of production cannot tell."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from growfit_local import containers, layout, processes
@@ -19,46 +15,13 @@ from growfit_local.home import Home
 from growfit_local.ports import LOOPBACK, unused
 from growfit_local.qdrant.server import API_VERSION
 
-KEY = "a key of the test"
+KEY = "a key of the test"  # conftest.py's
 POINTS = "/collections/docs/points"
 
 
-class Server:
-    def __init__(self, folder):
-        self.folder, self.port = folder, unused()
-        self.url = f"http://{LOOPBACK}:{self.port}"
-        self.process = None
-
-    def start(self):
-        command = [sys.executable, "-m", "growfit_local.qdrant", "--folder", str(self.folder), "--port", str(self.port)]
-        self.process = subprocess.Popen(command, env=os.environ | {"QDRANT__SERVICE__API_KEY": KEY})
-        for _ in range(400):
-            try:
-                if httpx.get(f"{self.url}/readyz").status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
-        raise AssertionError("it does not start")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    @contextmanager
-    def client(self) -> Iterator[QdrantClient]:
-        client = QdrantClient(url=self.url, headers={"api-key": KEY}, check_compatibility=False, verify=False)
-        try:
-            yield client
-        finally:
-            client.close()
-
-    def send(self, method, path, body=None, *, key=KEY):
-        return httpx.request(method, f"{self.url}{path}", json=body, headers={"api-key": key})
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    made = Server(tmp_path_factory.mktemp("qdrant"))
+def server(tmp_path_factory, qdrant_process):
+    made = qdrant_process(tmp_path_factory.mktemp("qdrant"))
     made.start()
     with made.client() as client:
         vectors = {"dense": models.VectorParams(size=4, distance=models.Distance.COSINE)}

@@ -1,5 +1,6 @@
 """What a store holds, checked and completed in one place, so that every store holds exactly the same."""
 
+import math
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ def unit_vector(vector: Vector, *, dimension: int) -> NDArray[np.float32]:
         raise QueryInvalid("a vector is a list of numbers") from None
     if raw.shape != (dimension,):
         raise QueryInvalid(f"the vector has shape {raw.shape}, the index has dimension {dimension}")
-    norm = float(np.linalg.norm(raw))
+    norm = math.sqrt(float(raw @ raw))
     if not np.isfinite(norm) or norm == 0:
         raise QueryInvalid("the vector is zero or not finite")
     return (raw / norm).astype(np.float32)

@@ -38,7 +38,9 @@ def chunk_weights(terms: Iterable[str], *, average_terms: int) -> dict[int, floa
     counts = Counter(map(term_id, terms))
     length = sum(counts.values())
     pivot = K1 * (1 - B + B * length / average_terms)
-    return {term: count / (count + pivot) for term, count in counts.most_common(MAX_CHUNK_TERMS)}
+    # Sorting them all takes longer than the rest, and hardly a chunk has so many.
+    kept = counts.items() if len(counts) <= MAX_CHUNK_TERMS else counts.most_common(MAX_CHUNK_TERMS)
+    return {term: count / (count + pivot) for term, count in kept}
 
 
 def query_ids(terms: Iterable[str]) -> list[int]:

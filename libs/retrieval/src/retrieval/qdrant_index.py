@@ -24,9 +24,11 @@ DELETED_AT = "deleted_at"  # of tombstones alone: seconds since 1970
 
 _CONFLICT = 409
 
-_NUMBER = models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, lookup=True, range=True)
-_LOOKUP = models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, lookup=True, range=False)
-_KEYWORD = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD)
+# HNSW has links of its own for each value of a field that many points share. Searches filter by scope; of the words,
+# which are counted and no more, it would keep thousands, for five times as long.
+_NUMBER = models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, lookup=True, range=True, enable_hnsw=False)
+_LOOKUP = models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, lookup=True, range=False, enable_hnsw=False)
+_KEYWORD = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, enable_hnsw=False)
 _TENANT = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
 
 PAYLOAD_INDEXES: dict[str, models.KeywordIndexParams | models.IntegerIndexParams] = {

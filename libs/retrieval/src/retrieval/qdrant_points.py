@@ -68,7 +68,8 @@ def tombstone_id(doc_id: uuid.UUID) -> str:
 
 def rounded(vector: NDArray[np.float32]) -> list[float]:
     """As pgvector's halfvec has it, so that both rank alike."""
-    return [float(number) for number in vector.astype(np.float16)]
+    numbers: list[float] = vector.astype(np.float16).astype(np.float64).tolist()
+    return numbers
 
 
 def sparse(weights: dict[int, float]) -> models.SparseVector:

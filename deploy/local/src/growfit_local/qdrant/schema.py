@@ -103,11 +103,17 @@ def parse_index(body: Any) -> tuple[str, Any]:
     given = Fields({"type": schema} if isinstance(schema, str) else schema, what="a field's schema")
     match given.need("type"):
         case "keyword":
-            made: Any = engine.KeywordIndexParams(is_tenant=given.take("is_tenant"))
+            made: Any = engine.KeywordIndexParams(
+                is_tenant=given.take("is_tenant"), enable_hnsw=given.take("enable_hnsw")
+            )
         case "integer":
-            made = engine.IntegerIndexParams(lookup=given.take("lookup", True), range=given.take("range", True))
+            made = engine.IntegerIndexParams(
+                lookup=given.take("lookup", True),
+                range=given.take("range", True),
+                enable_hnsw=given.take("enable_hnsw"),
+            )
         case "uuid":
-            made = engine.UuidIndexParams(is_tenant=given.take("is_tenant"))
+            made = engine.UuidIndexParams(is_tenant=given.take("is_tenant"), enable_hnsw=given.take("enable_hnsw"))
         case other:
             raise NotHere(f"this local server has no payload index of type {other}")
     given.end()
