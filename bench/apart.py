@@ -17,10 +17,16 @@ _END_SECONDS = 5
 class Apart:
     """`python bench/<script>.py <arguments>`; `ask` sends one request and waits for its answer."""
 
-    def __init__(self, script: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
-        path = Path(__file__).with_name(f"{script}.py")
+    def __init__(
+        self,
+        script: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        python: str | Path = sys.executable,
+    ) -> None:
+        path = Path(__file__).parent / f"{script}.py"
         self._child = subprocess.Popen(
-            [sys.executable, str(path), *arguments],
+            [str(python), str(path), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | dict(environment or {}),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import beside
 from apart import Apart
 from figures import Figure, listed
 from machine import processor_seconds
@@ -19,11 +20,14 @@ _WARM_UP_TEXTS = 20
 
 @dataclass(frozen=True)
 class _Run:
-    """Seconds by the clock and of the processors, of the whole path and of the loop over the same chunks."""
+    """Seconds by the clock and of the processors, of the whole path, of the loop over the same chunks, and of a
+    LangChain script over the same file.
+    """
 
     chunks: int
     path: float
     loop: float
+    script: float
     path_cpu: float
     loop_cpu: float
 
@@ -35,11 +39,11 @@ class _Run:
 def measure(
     stage: Stage, *, pages: int, seeds: Sequence[int], say: Callable[[str], None]
 ) -> tuple[list[Figure], list[Uploaded]]:
-    """Path and loop in turn, once a seed, because a machine that changes its pace does so for both. The documents
-    stay, for what comes after.
+    """Path, loop and script in turn, once a seed, because a machine that changes its pace does so for all. The
+    documents stay, for what comes after.
     """
     runs, documents = [], []
-    with Apart("engines", "embedder") as engine:
+    with Apart("engines", "embedder") as engine, beside.script(stage) as script:
         for seed in seeds:
             pdf = stage.pdf(pages, seed=seed)
             stage.log_in()
@@ -51,7 +55,8 @@ def measure(
             texts = stage.chunk_texts(document)
             say(f"its {len(texts)} chunks through the bare loop (the path took {path:.1f} s)")
             loop, loop_cpu = _loop(engine, texts)
-            runs.append(_Run(len(texts), path, loop, path_cpu, loop_cpu))
+            say(f"the same file by a LangChain script (the loop took {loop:.1f} s)")
+            runs.append(_Run(len(texts), path, loop, script.seconds(pdf, document), path_cpu, loop_cpu))
             documents.append(document)
     return _figures(pages, runs), documents
 
@@ -87,7 +92,7 @@ def _searchable(stage: Stage, pdf: Path) -> tuple[Uploaded, float]:
 def _figures(pages: int, runs: Sequence[_Run]) -> list[Figure]:
     series: dict[str, list[float]] = {
         name: [getattr(run, name) for run in runs]
-        for name in ("chunks", "path", "loop", "path_cpu", "loop_cpu", "ratio")
+        for name in ("chunks", "path", "loop", "script", "path_cpu", "loop_cpu", "ratio")
     }
     path_rate = statistics.median(run.chunks / run.path for run in runs)
     loop_rate = statistics.median(run.chunks / run.loop for run in runs)
@@ -100,6 +105,12 @@ def _figures(pages: int, runs: Sequence[_Run]) -> list[Figure]:
             f"chunks/s from upload to searchable, through the gateway ({path_rate:.1f}), ÷ the bare embedding loop "
             f"over the same chunks ({loop_rate:.1f}); runs: {listed(series['ratio'])}; of processor time {share:.2f}",
             series,
+        ),
+        Figure(
+            "pipeline_over_langchain_script",
+            statistics.median(run.script / run.path for run in runs),
+            "seconds of a LangChain script (PyMuPDF, its splitter, PGVectorStore) over the same file, embedder and "
+            f"PostgreSQL ({listed(series['script'], digits=1)}) ÷ the path's ({listed(series['path'], digits=1)})",
         ),
         Figure(
             "pages_per_s",

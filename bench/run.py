@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import embedding
+import fairness
 import footprint
 import logins
 import machine
@@ -43,6 +44,7 @@ class Size:
     large_uploads: int = 3
     answers: int = 20
     own_accounts: int = 600
+    many: int = 1_000
 
 
 _FULL = Size()
@@ -57,6 +59,7 @@ _QUICK = Size(
     large_uploads=1,
     answers=5,
     own_accounts=200,
+    many=200,
 )
 _WARM_UP_SEED, _BUSY_SEED, _FIRST_SMALL_SEED = 1, 21, 101
 
@@ -135,6 +138,7 @@ def _work(size: Size, stage: Stage, *, say: Callable[[str], None]) -> list[Figur
     figures += waiting.measure_answers(stage, documents[0], searching.questions(documents[:1], size.answers))
     say(f"{size.own_accounts} looks at one's own account, idle and while others log in")
     figures += logins.measure(stage, requests=size.own_accounts)
+    figures += fairness.measure(stage, many=size.many, say=say)
     return figures
 
 

@@ -50,7 +50,8 @@ class Search:
 
     @property
     def candidates(self) -> int:
-        return candidates(self.top_k)
+        # Without words the order is HNSW's own, and each further row of a rare scope has it look at ten more.
+        return candidates(self.top_k) if self.terms else 2 * self.top_k
 
 
 class Found(NamedTuple):
