@@ -24,7 +24,7 @@ from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Unavailable
 from contracts.ingest import DocumentShared
-from ingest.crud import chunks, document_classes, documents, indexes, queue
+from ingest.crud import chunks, document_shares, documents, indexes, queue
 from ingest.errors import INDEX_UNAVAILABLE
 from ingest.models import GONE, Chunk, Document, State
 from ingest.service.embedding import EmbeddingService
@@ -197,8 +197,8 @@ class SyncService:
         return True
 
     async def _shrink(self, session: AsyncSession, document: Document, scopes: list[str]) -> None:
-        """No search shows the document to the classes that leave any more: now the row says so too."""
-        await document_classes.delete_leaving(session, document.document_id)
+        """No search shows the document to whoever leaves any more: now the row says so too."""
+        await document_shares.delete_leaving(session, document.document_id)
         if document.live_revision is None or document.scopes == scopes:
             return
         document.scopes = scopes
@@ -244,8 +244,8 @@ async def _tell(store: VectorStoreAdapter, document_id: UUID, aim: _Aim) -> Told
 
 
 async def _staying(session: AsyncSession, document: Document) -> list[str]:
-    held = await document_classes.list_for_document(session, document.document_id)
-    return scopes_of(document.owner_id, [each.class_id for each in held if each.stays])
+    held = await document_shares.list_for_document(session, document.document_id)
+    return scopes_of(document.owner_id, [each.scope for each in held if each.stays])
 
 
 async def shown_items(session: AsyncSession, document_id: UUID, *, model: str) -> list[Item]:
