@@ -31,7 +31,7 @@ from ingest.service.embedding import EmbeddingService
 from ingest.service.indexing import Indexes, index_errors
 from ingest.service.permission import scopes_of
 from ingest.service.uploads import tenant_of
-from retrieval.chunks import Item
+from retrieval.chunks import MAX_HEADINGS, Item
 from retrieval.store import VectorStoreAdapter
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ WAIT_SECONDS = 20.0
 SWEPT_AT_ONCE = 200
 TOLD_AT_ONCE = 8
 _POLL_SECONDS = 0.05
+# Characters of a heading that search shows: a paragraph in bold may pass for one.
+_HEADING = 200
 # An index that is away is tried again after 1, 2, 4, … seconds, and at least every five minutes.
 _LONGEST_PAUSE = timedelta(minutes=5)
 
@@ -282,6 +284,7 @@ def _item(document: Document, row: Chunk, embedding: bytes, *, scopes: list[str]
         "page_to": row.page_to,
         "char_start": row.char_start,
         "char_end": row.char_end,
+        "headings": [each[:_HEADING] for each in row.headings[-MAX_HEADINGS:]],
         "text": row.text,
         **({"terms": row.terms} if row.terms is not None else {}),
     }

@@ -50,6 +50,7 @@ def _hit(hit: Hit, **more: Any) -> HitOut:
         page_to=metadata["page_to"],
         char_start=metadata["char_start"],
         char_end=metadata["char_end"],
+        headings=metadata["headings"],
         text=metadata["text"],
         score=hit.score,
         cosine=hit.cosine,

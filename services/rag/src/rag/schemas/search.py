@@ -60,6 +60,9 @@ class HitOut(BaseModel):
     page_to: int | None
     char_start: int | None
     char_end: int | None
+    headings: list[str] = Field(
+        description="Under which it stands, the outermost first", examples=[["제3장 운영", "3.2 초대 코드"]]
+    )
     text: str
     score: float
     cosine: float
