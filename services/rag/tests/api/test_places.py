@@ -72,6 +72,18 @@ async def test_what_an_agent_has_its_class_finds_through_it_alone(client, shelve
             problem(await client.search(stranger, QUESTION, agent_id=each), 404, "agent_not_found")
 
 
+async def test_through_an_agent_nothing_else_is_found(client, library, shelved, found) -> None:
+    school, agent_id, _ = await shelved()
+    await library.add(FEE, scopes=[school.student.scope])
+    material = await library.add(FEE, scopes=[school.teacher.scope, school.scope], place=school.place(school.teacher))
+
+    for reader in (school.student, school.teacher):
+        assert FEE in await found(reader)
+        assert await found(reader, agent_id=agent_id) == [CODE]
+    answer = await client.search(school.student, QUESTION, agent_id=agent_id, document_ids=[str(material)])
+    assert (answer.status_code, answer.json()["code"]) == (404, "document_not_found")
+
+
 async def test_an_ended_enrolment_closes_the_agent_in_a_running_conversation(
     client, library, shelved, provider, problem, sql
 ) -> None:
