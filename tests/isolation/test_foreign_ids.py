@@ -18,6 +18,8 @@ TABLE = expected()
 _NAMES = {"document_ids": "document_id", "material_ids": "document_id", "actor_id": "user_id"}
 # They choose lines by who it was, and any id is a right one there: whoever has none of the lines gets an empty page.
 _BY_PERSON = {"actor_id", "user_id"}
+# Paths of what a person owns, and no tenant.
+_OWN = ("/users/me", "/documents", "/uploads", "/projects", "/agents", "/conversations")
 # It answers for each id by itself: 200, with a 404 inside.
 _ANSWERS_EACH = {"POST /documents/bulk-delete"}
 
@@ -36,15 +38,13 @@ class Slot:
 
 def asker(world: World, path: str) -> Person:
     """The one in the other org who may do most with things of this kind."""
-    own = ("/users/me", "/documents", "/uploads", "/conversations", "/search")
-    return world.theirs.owner if path.startswith(own) else world.theirs.admin
+    return world.theirs.owner if path.startswith((*_OWN, "/search")) else world.theirs.admin
 
 
 def may_ask(operation: str) -> bool:
     """Whether such a person may do it at home; else the answer would be about that, and not about the id."""
     row = TABLE[operation]
-    own = ("/users/me", "/documents", "/uploads", "/conversations")
-    at_home = "owner" if operation.split(" ", 1)[1].startswith(own) else "org_admin"
+    at_home = "owner" if operation.split(" ", 1)[1].startswith(_OWN) else "org_admin"
     return row[at_home] not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 
 

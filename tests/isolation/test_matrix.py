@@ -82,6 +82,8 @@ def read(answer: httpx.Response) -> str:
         ("admin", "/orgs/{org_id}/partners", {}, "partner_id"),
         ("owner", "/documents", {}, "document_id"),
         ("owner", "/conversations", {}, "conversation_id"),
+        ("owner", "/projects", {}, "project_id"),
+        ("student", "/agents", {}, "agent_id"),
         ("owner", "/partners/{partner_id}/classes", {}, "class_id"),
         ("student", "/enrollments", {}, "enrollment_id"),
         ("owner", "/usage/events", {}, "class_id"),

@@ -14,7 +14,7 @@ ROUTES = {
     "identity": ["/auth/login", "/users/me", "/platform-settings", "/.well-known/jwks.json"],
     "org-partner": ["/orgs", "/partners/1", "/classes/1/students", "/invite-codes/redeem", "/enrollments"],
     "ingest": ["/documents", "/documents/1/events", "/uploads/1", "/files/a-token"],
-    "rag": ["/conversations/1/messages", "/search"],
+    "rag": ["/projects", "/agents/1", "/conversations/1/messages", "/search"],
     "usage-metrics": ["/usage/summary", "/audit-events/export"],
 }
 

@@ -271,6 +271,11 @@ _RAG = (
         duration_ms=420,
         answered_at=AT,
     ),
+    rag.ProjectCreated(project_id=an_id("project"), tenant=PERSONAL, version=1, created_at=AT),
+    rag.ProjectDeleted(project_id=an_id("project"), tenant=PERSONAL, version=2, deleted_at=AT),
+    rag.AgentCreated(agent_id=an_id("agent"), tenant=PERSONAL, version=1, created_at=AT),
+    rag.AgentShared(agent_id=an_id("agent"), tenant=IN_CLASS, version=2, shared_at=AT),
+    rag.AgentDeleted(agent_id=an_id("agent"), tenant=IN_CLASS, version=3, deleted_at=AT),
     rag.PracticeCompleted(
         practice_id=an_id("practice"),
         tenant=IN_CLASS,

@@ -32,6 +32,7 @@ def test_absent_metadata_is_completed_so_that_every_key_is_written(
         "page_to": None,
         "char_start": None,
         "char_end": None,
+        "headings": [],
     }
 
 
@@ -76,6 +77,11 @@ def test_vectors_are_kept_at_length_one(parse: Callable[..., list[Chunk]], item:
         ({"version": True}, "version must be an integer"),
         ({"page_from": -1}, "page_from must be an integer"),
         ({"title": None}, "title must be a text"),
+        ({"headings": "제1장"}, "headings must be a list"),
+        ({"headings": None}, "headings must be a list"),
+        ({"headings": ["제1장", 2]}, "heading must be a text"),
+        ({"headings": ["가" * 1001]}, "heading must be a text"),
+        ({"headings": ["가"] * 21}, "headings must be a list of at most 20"),
         ({"owner": "x"}, r"unknown metadata \['owner'\]"),
     ],
 )

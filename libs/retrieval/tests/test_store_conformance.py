@@ -67,6 +67,7 @@ async def _ordinals(store: VectorStoreAdapter, filters: dict[str, Any]) -> set[i
 
 async def test_a_hit_carries_all_that_was_written(store: VectorStoreAdapter, item: Items) -> None:
     metadata = {"title": "제목 😀", "page_from": 3, "page_to": 4, "char_start": 10, "char_end": 90, "version": 2}
+    metadata |= {"headings": ["제2장 학교", "2.1 서울 😀", "2.1 서울 😀"]}
     written = item("서울의 학교", vector=ONES, scopes=["user:a", "class:c"], **metadata)
     assert await store.upsert_embeddings([written]) == 1
     (hit,) = await store.query(ONES, 5, MINE, "학교")
@@ -568,6 +569,27 @@ async def test_scroll_gives_everything_once_in_order_ready_for_another_store(
         theirs = await copy.checksum(str(uuid.UUID(int=doc)))
         assert theirs.chunks in (8, 9)
         assert theirs.matches(await store.checksum(str(uuid.UUID(int=doc))))
+
+
+async def test_headings_are_kept_in_their_order_by_a_change_of_scopes_and_are_part_of_the_proof(
+    store: VectorStoreAdapter, item: Items
+) -> None:
+    texts = {0: ["나", "가"], 1: ["가", "나"], 2: [], 3: None}
+    written = [item("글", ordinal=n, **({"headings": each} if each is not None else {})) for n, each in texts.items()]
+    await store.upsert_embeddings(written)
+    before = await store.checksum(ONE)
+    held = {data["ordinal"]: data["headings"] for _, _, data in await store.scroll()}
+    assert held == {n: each or [] for n, each in texts.items()}
+
+    await store.update_scopes(ONE, ["user:a"], version=1)
+    assert before.matches(await store.checksum(ONE))
+    await store.upsert_embeddings([item("글", ordinal=n, headings=["가", "나"]) for n in texts])
+    assert not before.matches(await store.checksum(ONE))
+
+
+async def test_nobody_filters_by_headings(store: VectorStoreAdapter, item: Items) -> None:
+    with pytest.raises(FilterInvalid, match="headings"):
+        await store.count({"headings": "가"})
 
 
 async def test_checksums_tell_documents_apart(store: VectorStoreAdapter, item: Items) -> None:

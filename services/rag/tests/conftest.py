@@ -164,6 +164,7 @@ class Library:
                     "scopes": scopes,
                     "title": title,
                     "text": text,
+                    "headings": ["제1장 운영", f"{page}절"],
                     "page_from": page,
                     "page_to": page,
                     "char_start": 100,

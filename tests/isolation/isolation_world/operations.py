@@ -193,6 +193,15 @@ def _conversation(world: World) -> dict[str, str]:
     return {"conversation_id": made["conversation_id"]}
 
 
+def _project(world: World) -> dict[str, str]:
+    made = world.ask(world.ours.owner, "POST", "/projects", json={"name": "새 프로젝트"})
+    return {"project_id": made["project_id"]}
+
+
+def _agent(world: World) -> dict[str, str]:
+    return {"agent_id": world.ask(world.ours.owner, "POST", "/agents", json={"name": "새 에이전트"})["agent_id"]}
+
+
 def _llm_settings(level: str) -> Callable[[World], dict[str, str]]:
     def make(world: World) -> dict[str, str]:
         path = f"/{level}s/{world.ours.ids[level + '_id']}/llm-settings"
@@ -374,6 +383,12 @@ REQUESTS: Mapping[str, Request] = {
     "POST /vectors/migrations/{migration_id}/shadow": Request(sending(share=1)),
     "POST /vectors/migrations/{migration_id}/switch": Request(sending(everybody=True)),
     "POST /vectors/migrations/{migration_id}/finalise": Request(sending()),
+    "POST /projects": Request(sending(name="새 프로젝트")),
+    "PATCH /projects/{project_id}": Request(sending(name="교재")),
+    "DELETE /projects/{project_id}": Request(fresh=_project),
+    "POST /agents": Request(sending(name="새 에이전트")),
+    "PATCH /agents/{agent_id}": Request(sending(name="과제 도우미")),
+    "DELETE /agents/{agent_id}": Request(fresh=_agent),
     "POST /conversations": Request(sending(title="새 대화")),
     "DELETE /conversations/{conversation_id}": Request(fresh=_conversation),
     "POST /conversations/{conversation_id}/messages": Request(sending(text="초대 코드는 몇 시간 동안 쓸 수 있나요?")),

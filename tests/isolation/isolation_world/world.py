@@ -179,6 +179,11 @@ class World:
         spare = self.people.person("spare")
         made["user_id"], made["user_email"] = spare.user_id, spare.email
         made["document_id"] = self.document(owner, made["class_id"])
+        made["project_id"] = self.ask(owner, "POST", "/projects", json={"name": "교재"})["project_id"]
+        body = {"name": "과제 도우미", "class_id": made["class_id"]}
+        made["agent_id"] = self.ask(owner, "POST", "/agents", json=body)["agent_id"]
+        for shelf in (f"projects/{made['project_id']}", f"agents/{made['agent_id']}"):
+            self.ask(owner, "PUT", f"/documents/{made['document_id']}/{shelf}")
         made["upload_id"] = self.upload(owner)
         body = {"title": "질문", "class_id": made["class_id"], "document_ids": [made["document_id"]]}
         made["conversation_id"] = self.ask(owner, "POST", "/conversations", json=body)["conversation_id"]

@@ -1,4 +1,4 @@
-"""Facts that rag publishes: answers, practice sessions, and the usage of every model call."""
+"""Facts that rag publishes: projects and agents, answers, practice sessions, and the usage of every model call."""
 
 from uuid import UUID
 
@@ -9,6 +9,45 @@ from contracts.erasure import Erasure
 from contracts.event import Event
 from contracts.tenancy import Tenant
 from contracts.usage import ModelUsage, Outcome
+
+
+class ProjectCreated(Event, type="rag.project.created.v1", key="project_id"):
+    project_id: UUID
+    tenant: Tenant
+    version: int
+    created_at: AwareDatetime
+
+
+class ProjectDeleted(Event, type="rag.project.deleted.v1", key="project_id"):
+    project_id: UUID
+    tenant: Tenant
+    version: int
+    deleted_at: AwareDatetime
+
+
+class AgentCreated(Event, type="rag.agent.created.v1", key="agent_id"):
+    """`tenant`: its owner, with the place of the class whose people may talk with it, if it has one."""
+
+    agent_id: UUID
+    tenant: Tenant
+    version: int
+    created_at: AwareDatetime
+
+
+class AgentShared(Event, type="rag.agent.shared.v1", key="agent_id"):
+    """The same of an agent whose class was set, changed or taken away. The highest `version` holds."""
+
+    agent_id: UUID
+    tenant: Tenant
+    version: int
+    shared_at: AwareDatetime
+
+
+class AgentDeleted(Event, type="rag.agent.deleted.v1", key="agent_id"):
+    agent_id: UUID
+    tenant: Tenant
+    version: int
+    deleted_at: AwareDatetime
 
 
 class MessageAnswered(Event, type="rag.message.answered.v1", key="message_id"):

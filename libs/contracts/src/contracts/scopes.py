@@ -12,6 +12,8 @@ AREAS = (
     "invite-codes",
     "enrollments",
     "documents",
+    "projects",
+    "agents",
     "conversations",
     "search",
     "usage",

@@ -119,6 +119,12 @@ _WORKING = (
     ),
     Consumer(service="rag", handler="follow_vector_reads", stream="INGEST", events=(ingest.VectorReadSwitched,)),
     Consumer(service="ingest", handler="note_shadow_searches", stream="RAG", events=(rag.ShadowSearchesCompared,)),
+    Consumer(
+        service="ingest",
+        handler="project_shelves",
+        stream="RAG",
+        events=(rag.ProjectCreated, rag.ProjectDeleted, rag.AgentCreated, rag.AgentShared, rag.AgentDeleted),
+    ),
     Consumer(service="org_partner", handler="note_answer", stream="RAG", events=(rag.MessageAnswered,)),
     Consumer(service="ingest", handler="project_tenancy", stream="ORG_PARTNER", events=_TENANCY),
     Consumer(service="ingest", handler="share_materials", stream="ORG_PARTNER", events=(org_partner.ClassConfigured,)),

@@ -20,20 +20,23 @@ from retrieval.text import storable
 type Vector = Sequence[float] | NDArray[np.floating[Any]]
 
 # (chunk id, embedding, metadata). Metadata: `doc_id`, `scopes` and `text` are required; `version` is 1, `ordinal`
-# the place among the document's items, `title` "" and pages and offsets None when absent. `terms` (of the store's
-# own analyser) saves the store the analysis and is not kept.
+# the place among the document's items, `title` "", `headings` (under which the text stands, the outermost first) []
+# and pages and offsets None when absent. `terms` (of the store's own analyser) saves the store the analysis and is not
+# kept. No search filters by text or headings.
 type Item = tuple[str, Vector, Mapping[str, Any]]
 
 MAX_TEXT = 100_000
 MAX_SCOPES = 1_000
+MAX_HEADINGS = 20
 _MAX_LABEL = 1_000
 _DEFAULTS: Mapping[str, Any] = {"version": 1, "title": ""}
+_UNFILTERED = ("text", "headings", "terms")
 _OPTIONAL = ("page_from", "page_to", "char_start", "char_end")
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`vector` is float32 of length 1, `payload` has every key of FIELDS, `weights` are BM25's by term id."""
+    """`vector`: float32 of length 1. `payload`: every key of FIELDS, and `headings`. `weights`: BM25's by term id."""
 
     id: uuid.UUID
     doc_id: uuid.UUID
@@ -108,10 +111,13 @@ def _terms(items: Sequence[Item], texts: Sequence[str], *, analyser: TermAnalyse
 
 def _chunk(item: Item, *, text: str, terms: list[str], model: EmbeddingModel, places: Counter[uuid.UUID]) -> Chunk:
     key, vector, metadata = item
-    if unknown := metadata.keys() - FIELDS.keys() - {"text", "terms"}:
-        raise ItemInvalid(f"item {key!r}: unknown metadata {sorted(unknown)}; known: {', '.join(FIELDS)}, text, terms")
+    if unknown := metadata.keys() - {*FIELDS, *_UNFILTERED}:
+        raise ItemInvalid(
+            f"item {key!r}: unknown metadata {sorted(unknown)}; known: {', '.join([*FIELDS, *_UNFILTERED])}"
+        )
     doc_id = parse_id(metadata.get("doc_id"), name=f"item {key!r}: doc_id")
-    payload = {name: _field(key, name, metadata, place=places[doc_id]) for name in FIELDS} | {"doc_id": str(doc_id)}
+    payload = {name: _field(key, name, metadata, place=places[doc_id]) for name in FIELDS}
+    payload |= {"doc_id": str(doc_id), "headings": _headings(key, metadata.get("headings", []))}
     places[doc_id] += 1
     try:
         unit = unit_vector(vector, dimension=model.dimension)
@@ -156,6 +162,12 @@ def _scopes(key: str, value: Any) -> list[str]:
     if isinstance(value, list | tuple | set | frozenset) and 0 < len(value) <= MAX_SCOPES:
         return sorted({_label(key, "a scope", each) for each in value})
     raise ItemInvalid(f"item {key!r}: scopes must be a list of 1 to {MAX_SCOPES} texts, or nobody could find it")
+
+
+def _headings(key: str, value: Any) -> list[str]:
+    if isinstance(value, list | tuple) and len(value) <= MAX_HEADINGS:
+        return [_label(key, "a heading", each) for each in value]
+    raise ItemInvalid(f"item {key!r}: headings must be a list of at most {MAX_HEADINGS} texts")
 
 
 def _refuse_contradictions(chunks: Sequence[Chunk]) -> None:

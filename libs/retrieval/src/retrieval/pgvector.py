@@ -158,7 +158,7 @@ class PgVectorAdapter:
             score=found.cosine + self.model.lexical_weight * found.lexical,
             cosine=found.cosine,
             lexical=found.lexical,
-            metadata=found.payload | {"text": found.text},
+            metadata=pgvector_write.metadata(found.payload, found.text),
             dense_rank=found.dense_rank,
             lexical_rank=found.lexical_rank,
         )

@@ -122,9 +122,14 @@ async def _read(
     )
     cursor = await connection.cursor(binary=True).execute(statement, parameters)
     return [
-        (key, embedding.to_numpy().astype(np.float32), payload | {"text": text})
+        (key, embedding.to_numpy().astype(np.float32), metadata(payload, text))
         for key, embedding, payload, text in await cursor.fetchall()
     ]
+
+
+def metadata(payload: dict[str, Any], text: str) -> dict[str, Any]:
+    """All that a chunk's reader gets; what was written before there were headings has none."""
+    return {"headings": [], **payload, "text": text}
 
 
 async def _lock(connection: Connection, index: Index, documents: Sequence[uuid.UUID]) -> None:

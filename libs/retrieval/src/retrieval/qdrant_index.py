@@ -15,7 +15,7 @@ from retrieval.qdrant_connection import Client
 DENSE = "dense"
 WORDS = "words"
 
-# Fields of a point besides those of a chunk (retrieval.filters.FIELDS and the text).
+# Fields of a point besides those of a chunk (retrieval.filters.FIELDS, headings and the text).
 LIVE = "live"  # 1 when a search may see it
 GENERATION = "generation"  # counts the times that the document was replaced: of two that are seen, the later holds
 SIZE = "size"  # the number of chunks in the document's generation

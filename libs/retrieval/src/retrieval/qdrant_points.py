@@ -19,7 +19,7 @@ from retrieval.qdrant_index import DELETED_AT, DENSE, GENERATION, LIVE, SIZE, TE
 type Row = tuple[uuid.UUID, NDArray[np.float32], dict[str, Any]]
 
 # What a chunk's reader gets; the ids of its words are a hundred numbers that nobody reads back.
-METADATA = [*FIELDS, "text"]
+METADATA = [*FIELDS, "headings", "text"]
 _HELD = ["doc_id", "version", LIVE, GENERATION, DELETED_AT]
 _PAGE = 1_000
 _TOMBSTONE = uuid.UUID("6a1f0d1c-6a0e-5f0e-9d55-0c1f4f3f7a10")
@@ -79,8 +79,8 @@ def sparse(weights: dict[int, float]) -> models.SparseVector:
 
 
 def metadata(payload: dict[str, Any] | None) -> dict[str, Any]:
-    """Every field is there, also where Qdrant left a null out."""
-    known = payload or {}
+    """Every field is there, also where Qdrant left a null out, or where it was written before there were headings."""
+    known = {"headings": [], **(payload or {})}
     return {name: known.get(name) for name in METADATA}
 
 

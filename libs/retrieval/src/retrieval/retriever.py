@@ -109,7 +109,7 @@ class ScopedRetriever(BaseRetriever):
     """A LangChain retriever for one caller, whose filters are fixed when it is made and not by any chain input.
 
     Documents carry the chunk's text, id and metadata: doc_id, version, ordinal, title, page_from, page_to,
-    char_start, char_end, and score, cosine, lexical. Asynchronous alone, as the stores are.
+    char_start, char_end, headings, and score, cosine, lexical. Asynchronous alone, as the stores are.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)

@@ -20,9 +20,9 @@ class Hit:
     """`score` = `cosine` + the model's lexical weight × `lexical`; higher is better, in every backend.
 
     cosine: -1..1. lexical: 0..1, the part of the question's words (weighted by rarity) that the chunk has; 0 when
-    the search had no text. metadata: every field of the chunk, and its `text`. dense_rank, lexical_rank: the chunk's
-    place, from 1, among the candidates that each side of the search brought (see `candidates`); None when that side
-    did not bring it.
+    the search had no text. metadata: every field of the chunk, its `headings` and its `text`. dense_rank,
+    lexical_rank: the chunk's place, from 1, among the candidates that each side of the search brought (see
+    `candidates`); None when that side did not bring it.
     """
 
     id: str

@@ -5,14 +5,24 @@ from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, bindparam, exists, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.org_partner import Role
 from contracts.tenancy import Tenant
 from tenancy.tables import TenancyTables
-
-TEACHING = (Role.PARTNER_OWNER.value, Role.INSTRUCTOR.value, Role.ASSISTANT.value)
+from tenancy.teaching import TEACHING
 
 
 @dataclass(frozen=True)

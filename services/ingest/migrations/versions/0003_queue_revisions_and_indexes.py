@@ -19,6 +19,7 @@ GRANTS = {
     "ingest.vector_checks": "SELECT, INSERT, UPDATE",
     "ingest.read_rules": "SELECT, INSERT, UPDATE",
     "ingest.document_indexes": "SELECT, INSERT, UPDATE",
+    "ingest.shelves": "SELECT, INSERT, UPDATE, DELETE",
 }
 
 WORKING = "state IN ('uploaded','validating','parsing','chunking','embedding')"
@@ -33,6 +34,7 @@ INDEXED = '"user".documents d WHERE d.document_id = document_indexes.document_id
 ISOLATED = (
     tenant.isolation('"user".chunk_embeddings', org=None, through=OWN_EMBEDDED),
     tenant.isolation("ingest.document_indexes", org=None, through=INDEXED),
+    tenant.isolation("ingest.shelves", user="owner_id"),
 )
 COLUMNS = (
     sa.Column("revision", sa.Integer(), server_default="1", nullable=False),
@@ -54,6 +56,7 @@ def upgrade() -> None:
     _chunks()
     _indexes()
     _migrations()
+    _shares()
     op.create_table(
         "turns",
         sa.Column("holder_id", sa.Uuid(), nullable=False),
@@ -284,7 +287,43 @@ def _migrations() -> None:
     )
 
 
+def _shares() -> None:
+    """What a document is open to besides classes. Policies and rights go with the table and its columns."""
+    op.rename_table("document_classes", "document_shares", schema="ingest")
+    op.alter_column("document_shares", "class_id", new_column_name="target_id", schema="ingest")
+    op.add_column(
+        "document_shares", sa.Column("kind", sa.Text(), server_default="class", nullable=False), schema="ingest"
+    )
+    _rename_keys("document_classes", "document_shares")
+    op.execute("ALTER INDEX ingest.ix_document_classes_class_id RENAME TO ix_document_shares_target_id")
+    op.create_table(
+        "shelves",
+        sa.Column("shelf_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("org_id", sa.Uuid(), nullable=True),
+        sa.Column("is_live", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("kind IN ('project', 'agent')", name=op.f("ck_shelves_kind")),
+        sa.PrimaryKeyConstraint("shelf_id", name=op.f("pk_shelves")),
+        schema="ingest",
+    )
+
+
+def _rename_keys(old: str, new: str) -> None:
+    for key in ("pk_{}", "fk_{}_document_id_documents"):
+        rename = f"RENAME CONSTRAINT {key.format(old)} TO {key.format(new)}"
+        op.execute(f"ALTER TABLE ingest.document_shares {rename}")
+
+
 def downgrade() -> None:
+    op.drop_table("shelves", schema="ingest")
+    op.execute("DELETE FROM ingest.document_shares WHERE kind <> 'class'")
+    op.execute("ALTER INDEX ingest.ix_document_shares_target_id RENAME TO ix_document_classes_class_id")
+    _rename_keys("document_shares", "document_classes")
+    op.drop_column("document_shares", "kind", schema="ingest")
+    op.alter_column("document_shares", "target_id", new_column_name="class_id", schema="ingest")
+    op.rename_table("document_shares", "document_classes", schema="ingest")
     for table in ("turns", "read_rules", "vector_checks", "vector_migrations"):
         op.drop_table(table, schema="ingest")
     op.drop_table("document_indexes", schema="ingest")

@@ -9,13 +9,38 @@ DOCUMENT_NOT_FOUND = Message(
 )
 NOT_THE_OWNER = Message(
     "not_the_owner",
-    "문서를 올린 사람만 삭제할 수 있습니다.",
-    "Only the person who uploaded the document may delete it.",
+    "문서를 올린 사람만 할 수 있습니다.",
+    "Only the person who uploaded the document may do this.",
 )
 CLASS_NOT_FOUND = Message(
     "class_not_found",
     "강의를 찾을 수 없습니다. 방금 수강 등록했다면 잠시 후 다시 시도하세요.",
     "There is no such class, or you are not in it. If you have only just enrolled, try again in a moment.",
+)
+PROJECT_NOT_FOUND = Message(
+    "project_not_found",
+    "프로젝트를 찾을 수 없습니다. 방금 만들었다면 잠시 후 다시 시도하세요.",
+    "There is no such project, or it is not yours. If you have only just made it, try again in a moment.",
+)
+AGENT_NOT_FOUND = Message(
+    "agent_not_found",
+    "에이전트를 찾을 수 없습니다. 방금 만들었다면 잠시 후 다시 시도하세요.",
+    "There is no such agent, or it is not yours. If you have only just made it, try again in a moment.",
+)
+ANOTHER_ORGS_DOCUMENT = Message(
+    "another_orgs_document",
+    "다른 조직의 문서는 이 에이전트에 넣을 수 없습니다. 에이전트가 공개된 강의의 조직 문서이거나 개인 문서여야 합니다.",
+    "The agent is open to a class, which may find documents of its own org and personal ones, and not this one.",
+)
+SHARED_TOO_WIDELY = Message(
+    "shared_too_widely",
+    "문서를 강의, 프로젝트, 에이전트 {limit}개까지 공개할 수 있습니다. 몇 개에서 뺀 뒤 다시 하세요.",
+    "A document may be open to {limit} classes, projects and agents. Take it out of some, then try again.",
+)
+SHELF_CONTRADICTED = Message(
+    "shelf_contradicted",
+    "이벤트가 말하는 프로젝트나 에이전트의 주인이 이미 알려진 것과 다릅니다. 어느 서비스가 보냈는지 확인하세요.",
+    "The event contradicts whose project or agent it is known to be. Find out which service published it.",
 )
 SHARING_REFUSED = Message(
     "sharing_refused",

@@ -35,6 +35,7 @@ from ingest.service.quotas import QuotaService
 from ingest.service.recipes import Recipe, RecipeBook
 from ingest.service.resumable import ResumableService
 from ingest.service.sharing import SharingService
+from ingest.service.shelving import ShelfService
 from ingest.service.syncing import SyncService
 from ingest.service.tenancy import TenancyService
 from ingest.service.uploads import UploadService
@@ -65,6 +66,7 @@ class Wired:
     lifecycle: LifecycleService
     deletion: DeletionService
     sharing: SharingService
+    shelves: ShelfService
     erasure: ErasureService
     tenancy: TenancyService
     syncs: SyncService
@@ -125,6 +127,7 @@ def wire(settings: Settings) -> Wired:
         lifecycle=LifecycleService(database, storage, book=book),
         deletion=deletion,
         sharing=sharing,
+        shelves=ShelfService(database, sharing, syncs),
         erasure=ErasureService(database, deletion, resumable),
         tenancy=TenancyService(database, sharing, syncs),
         syncs=syncs,

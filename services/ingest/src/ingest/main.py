@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis import app
-from ingest.api import bulk, documents, downloads, quotas, uploads, vectors
+from ingest.api import bulk, documents, downloads, quotas, shelves, uploads, vectors
 from ingest.config import Settings
 from ingest.factory import wire
 
@@ -17,7 +17,10 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
         service="ingest",
         title="GrowFit ingest",
         # Their paths below /documents come before the one that takes any name for an id.
-        routers=[quotas.router, bulk.router, downloads.router, uploads.router, documents.router, vectors.router],
+        routers=[
+            *(quotas.router, bulk.router, downloads.router, uploads.router, shelves.router, documents.router),
+            vectors.router,
+        ],
         access=wired.access,
         wired=wired,
         database=wired.database,

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from chassis.errors import Unavailable
 from chassis.worker import Worker
 from ingest.config import Settings
-from ingest.events import documents, erasure, shadow_searches, sharing, tenancy
+from ingest.events import documents, erasure, shadow_searches, sharing, shelves, tenancy
 from ingest.factory import Wired, wire
 from ingest.models import ACCESS
 from retrieval.errors import StoreUnavailable
@@ -34,7 +34,7 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
         open_=[wired.indexes.open],
         close=[wired.indexes.close, *(each.close for each in wired.embeddings)],
     )
-    for handlers in (documents, tenancy, sharing, erasure, shadow_searches):
+    for handlers in (documents, tenancy, sharing, shelves, erasure, shadow_searches):
         handlers.register(worker, wired)
     worker.background(lambda: _process(wired))
     worker.background(lambda: _repeat(wired.deletion.sweep, every=_SWEEP_SECONDS))

@@ -31,7 +31,9 @@ RIGHTS = {
     "ingest.vector_checks": CHANGE,
     "ingest.read_rules": CHANGE,
     "ingest.document_indexes": CHANGE,
-    "ingest.document_classes": CHANGE | {"DELETE"},
+    "ingest.document_shares": CHANGE | {"DELETE"},
+    # Deleted with their person alone: a shelf that is gone stays as that.
+    "ingest.shelves": CHANGE | {"DELETE"},
     "ingest.class_materials": CHANGE,
     "ingest.erased_users": CHANGE,
     # Gone with the object's document, or with the object.

@@ -13,8 +13,8 @@ from contracts.tenancy import Tenant
 
 TABLES = [
     *('"user".documents', '"user".chunks', "ingest.memberships", "ingest.classes", "ingest.tenants"),
-    *("ingest.document_classes", "ingest.class_materials", "ingest.erased_users"),
-    *("ingest.uploads", "ingest.pending_objects"),
+    *("ingest.document_shares", "ingest.class_materials", "ingest.erased_users"),
+    *("ingest.uploads", "ingest.pending_objects", "ingest.shelves"),
 ]
 NEW = """INSERT INTO "user".documents
     (document_id, owner_id, org_id, scopes, title, media_type, size_bytes, sha256, storage_key)
@@ -63,7 +63,7 @@ async def test_a_person_sees_their_own_rows_and_their_orgs_and_no_others(schools
         assert set(await run(context, 'SELECT document_id FROM "user".documents')) == documents
         assert set(await run(context, 'SELECT DISTINCT document_id FROM "user".chunks')) == documents
         assert await run(context, "SELECT class_id FROM ingest.classes") == [school.class_id]
-        assert await run(context, "SELECT document_id FROM ingest.document_classes") == [own["shared"]]
+        assert await run(context, "SELECT document_id FROM ingest.document_shares") == [own["shared"]]
         assert documents & set(foreign.values()) == set()
 
 
@@ -126,7 +126,7 @@ async def test_a_document_of_no_org_is_seen_through_the_class_it_is_shared_with_
     owner = another()
     document_id = await ingest.put(words(40, seed=9), person=owner)
     await ingest.process(document_id, stand_in())
-    share = """INSERT INTO ingest.document_classes (document_id, class_id, owner_id, is_listed)
+    share = """INSERT INTO ingest.document_shares (document_id, target_id, owner_id, is_listed)
         VALUES (:id, :class_id, :owner, true)"""
     await run(tenant.PLATFORM, share, id=document_id, class_id=school.class_id, owner=owner.user_id)
     query = 'SELECT count(*) FROM "user".documents WHERE document_id = :id'
@@ -150,3 +150,24 @@ async def test_a_document_of_no_org_is_seen_through_the_class_it_is_shared_with_
     with pytest.raises(ProgrammingError, match="row-level security"):
         await run(student, NEW_CHUNK, document_id=document_id)
     assert await run(tenant.of_user(owner.user_id), NEW_CHUNK, document_id=document_id) == 1
+
+
+async def test_where_else_a_document_is_is_its_owners_alone_to_see(ingest, schools, run) -> None:
+    (school, own), (other, _) = schools
+    teacher, document_id, shelf_id = school.teacher, own["personal"], uuid4()
+    share = """INSERT INTO ingest.document_shares (document_id, target_id, kind, owner_id, is_listed)
+        VALUES (:id, :shelf_id, 'agent', :owner, true)"""
+    shelf = """INSERT INTO ingest.shelves (shelf_id, kind, owner_id, is_live, version)
+        VALUES (:shelf_id, 'agent', :owner, true, 1)"""
+    await run(tenant.PLATFORM, shelf, shelf_id=shelf_id, owner=teacher.user_id)
+    await run(tenant.PLATFORM, share, id=document_id, shelf_id=shelf_id, owner=teacher.user_id)
+    queries = (
+        "SELECT count(*) FROM ingest.shelves WHERE shelf_id = :shelf_id",
+        "SELECT count(*) FROM ingest.document_shares WHERE target_id = :shelf_id",
+        'SELECT count(*) FROM "user".documents NATURAL JOIN ingest.document_shares WHERE target_id = :shelf_id',
+    )
+    for query in queries:
+        assert await run(tenant.of_user(teacher.user_id), query, shelf_id=shelf_id) == [1]
+        for reader in (school.student, other.teacher):
+            assert await run(tenant.of_user(reader.user_id), query, shelf_id=shelf_id) == [0]
+    await run(tenant.PLATFORM, "DELETE FROM ingest.document_shares WHERE target_id = :id", id=shelf_id)

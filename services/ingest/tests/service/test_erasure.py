@@ -12,6 +12,8 @@ from chassis.errors import Unauthenticated, Unavailable
 from chassis.fate import Attempt, Verdict
 from contracts.envelope import decode, encode, wrap
 from contracts.ingest import ChunksEmbedded, DocumentDeleted, PersonalDataErased
+from contracts.rag import ProjectCreated
+from contracts.tenancy import Tenant
 from ingest.errors import STORAGE_UNAVAILABLE
 from ingest.service.uploads import UploadService
 
@@ -52,6 +54,9 @@ async def library(ingest, words, stand_in):
         await ingest.process(ids[name], stand_in())
     await ingest.fail(ids["failed"])
     await ingest.share(school.lists(ids["listed"], version=1))
+    for person in (school.teacher, school.teacher, school.student):
+        made = ProjectCreated(project_id=uuid4(), tenant=Tenant(user_id=person.user_id), version=1, created_at=now())
+        await ingest.wired.shelves.project(made, once=ingest.delivery("project_shelves"))
     return school, ids
 
 
@@ -62,7 +67,7 @@ async def gone(ingest, stored, document_id: UUID) -> None:
     assert await ingest.vectors(document_id) == 0
     assert not [path for path in stored() if str(document_id) in path]
     assert len(await ingest.sql.events(document_id, DocumentDeleted)) == 1
-    assert await ingest.sql.rows("SELECT 1 FROM ingest.document_classes WHERE document_id = %s", document_id) == []
+    assert await ingest.sql.rows("SELECT 1 FROM ingest.document_shares WHERE document_id = %s", document_id) == []
 
 
 async def test_everything_of_the_user_goes_and_nothing_of_others(ingest, library, erase, reports, stored) -> None:
@@ -84,6 +89,7 @@ async def test_everything_of_the_user_goes_and_nothing_of_others(ingest, library
         "user.documents": 5,
         "user.chunks": chunks,
         "ingest.memberships": 1,
+        "ingest.shelves": 2,
         "ingest.dead_letters": 0,
         "ingest.uploads": 0,
     }

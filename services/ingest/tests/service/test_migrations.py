@@ -240,7 +240,7 @@ async def test_a_target_that_waits_holds_up_no_unsharing(world, ingest, words) -
 
     row = await ingest.sql.document(document_id)
     assert row["scopes"] == [f"user:{school.teacher.user_id}"]
-    assert await ingest.sql.rows("SELECT 1 FROM ingest.document_classes WHERE document_id = %s", document_id) == []
+    assert await ingest.sql.rows("SELECT 1 FROM ingest.document_shares WHERE document_id = %s", document_id) == []
     assert (await world.status(migration_id)).due == 1
     await world.moves.pause(SUPERVISOR, migration_id, paused=False)
     await world.syncs.sweep()

@@ -56,9 +56,9 @@ def stands(ingest):
         row = await ingest.sql.document(document_id)
         own = f"user:{row['owner_id']}"
         assert (row["scopes"][0], set(row["scopes"][1:])) == (own, set(scopes))
-        query = "SELECT class_id FROM ingest.document_classes WHERE document_id = %s"
+        query = "SELECT kind, target_id FROM ingest.document_shares WHERE document_id = %s"
         held = await ingest.sql.rows(query, document_id)
-        assert {f"class:{each['class_id']}" for each in held} == set(scopes)
+        assert {f"{each['kind']}:{each['target_id']}" for each in held} == set(scopes)
         if row["state"] == "ready":
             told = "SELECT version, due_at FROM ingest.document_indexes WHERE document_id = %s"
             assert await ingest.sql.rows(told, document_id) == [{"version": row["version"], "due_at": None}]
@@ -342,7 +342,7 @@ async def test_a_delivery_counts_once(ingest, school, make) -> None:
 async def test_row_and_event_of_a_share_are_written_by_one_transaction(ingest, school, make) -> None:
     document_id = await make(school.teacher)
     await ingest.share(school.lists(document_id, version=1))
-    query = """SELECT s.xmin::text = o.xmin::text AS together FROM ingest.document_classes s, ingest.outbox o
+    query = """SELECT s.xmin::text = o.xmin::text AS together FROM ingest.document_shares s, ingest.outbox o
         WHERE s.document_id = %s AND o.subject = 'ingest.document.shared.v1'
         AND o.payload->'data'->>'document_id' = s.document_id::text"""
 
@@ -448,7 +448,7 @@ async def test_a_deleted_document_leaves_its_classes_and_no_list_brings_it_back(
     await ingest.wired.deletion.delete(school.teacher.principal, document_id)
     await ingest.share(school.lists(document_id, version=2), school.lists(document_id, version=3))
 
-    assert await ingest.sql.rows("SELECT 1 FROM ingest.document_classes WHERE document_id = %s", document_id) == []
+    assert await ingest.sql.rows("SELECT 1 FROM ingest.document_shares WHERE document_id = %s", document_id) == []
     assert await ingest.found_by(school.scope) == set()
     (gone,) = await ingest.sql.events(document_id, DocumentDeleted)
     assert gone.version == version + 1
@@ -510,7 +510,7 @@ async def test_what_its_own_partner_listed_before_stays_open(ingest, school, mak
 async def test_more_classes_than_an_index_takes_are_not_told_to_it(
     ingest, school, make, stands, monkeypatch, caplog
 ) -> None:
-    monkeypatch.setattr("ingest.service.sharing.MAX_SCOPES", 2)
+    monkeypatch.setattr("ingest.service.scoping.MAX_SCOPES", 2)
     assert store_chunks.MAX_SCOPES > 100
     other = await ingest.open_school()
     await ingest.tell(other.granted(school.teacher))

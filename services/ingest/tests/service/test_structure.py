@@ -33,8 +33,27 @@ async def test_headings_and_headers_are_embedded_and_not_cited(ingest, stand_in,
     assert [chunk["context"] for chunk in chunks] == ["", *[f"{HEADING}\n{HEADER}"] * (len(chunks) - 1)]
     assert sorted(embedder.texts) == sorted("\n".join(filter(None, (c["context"], c["text"]))) for c in chunks)
     held = {
-        metadata["ordinal"]: metadata["text"]
+        metadata["ordinal"]: (metadata["text"], metadata["headings"])
         for _, _, metadata in await ingest.wired.index.scroll()
         if metadata["doc_id"] == str(document_id)
     }
-    assert held == {chunk["ordinal"]: chunk["text"] for chunk in chunks}
+    assert held == {chunk["ordinal"]: (chunk["text"], [HEADING]) for chunk in chunks}
+
+
+async def test_a_heading_that_is_no_heading_stops_no_document(ingest, stand_in, person) -> None:
+    """A long line that a parser took for one, and more of them in each other than any book has."""
+    document_id = await ingest.put("제목이 아주 깊고 깁니다.".encode(), person=person)
+
+    class Deep:
+        async def pages(self, path: Path, media_type: str) -> AsyncGenerator[PageText]:
+            lines, blocks, text = [f"{'가' * 2_000}{level}" for level in range(1, 40)], [], ""
+            for level, line in enumerate(lines, start=1):
+                blocks.append(Block("heading", len(text), len(text) + len(line), level))
+                text += line + "\n"
+            yield PageText(1, 1, f"{text}본문은 여기 있습니다.", tuple(blocks))
+
+    await ingest.processing(stand_in(), parser=Deep()).process(document_id)
+    assert (await ingest.sql.document(document_id))["state"] == "ready"
+    held = [data for _, _, data in await ingest.wired.index.scroll() if data["doc_id"] == str(document_id)]
+    assert max(len(data["headings"]) for data in held) == 20
+    assert {len(each) for data in held for each in data["headings"]} == {200}

@@ -13,6 +13,41 @@ CLASS_NOT_FOUND = Message(
     "강의를 찾을 수 없습니다. 방금 수강 등록했다면 잠시 후 다시 시도하세요.",
     "There is no such class, or you are not in it. If you have only just enrolled, try again in a moment.",
 )
+PROJECT_NOT_FOUND = Message(
+    "project_not_found",
+    "프로젝트를 찾을 수 없습니다. 삭제되었다면 다른 프로젝트를 고르세요.",
+    "There is no such project, or it is not yours. If it was deleted, choose another one.",
+)
+PROJECTS_FULL = Message(
+    "projects_full",
+    "프로젝트는 {limit}개까지 만들 수 있습니다. 쓰지 않는 프로젝트를 삭제한 뒤 다시 만드세요.",
+    "You may have {limit} projects. Delete some that you do not need, then make this one again.",
+)
+AGENT_NOT_FOUND = Message(
+    "agent_not_found",
+    "에이전트를 찾을 수 없습니다. 삭제되었거나 그 강의에서 더는 쓸 수 없다면 다른 에이전트를 고르세요.",
+    "There is no such agent, or it is not open to you. If it was deleted or taken back, choose another one.",
+)
+AGENTS_FULL = Message(
+    "agents_full",
+    "에이전트는 {limit}개까지 만들 수 있습니다. 쓰지 않는 에이전트를 삭제한 뒤 다시 만드세요.",
+    "You may have {limit} agents. Delete some that you do not need, then make this one again.",
+)
+TEACHERS_ALONE = Message(
+    "teachers_alone",
+    "에이전트를 강의에 공개하는 것은 강의의 강사만 할 수 있습니다. class_id를 비우고 보내세요.",
+    "Only the class's instructors may open an agent to it. Leave `class_id` out.",
+)
+AGENT_HOLDS_OTHERS = Message(
+    "agent_holds_others",
+    "에이전트에 다른 조직의 문서가 있어 이 강의에 공개할 수 없습니다. 그 문서를 에이전트에서 뺀 뒤 다시 하세요.",
+    "The agent has documents of another org, which this class must not find. Take them out of it, then try again.",
+)
+SEARCH_PLACES = Message(
+    "search_places",
+    "project_id와 agent_id 중 하나만 보내세요. agent_id에는 class_id를 함께 보낼 수 없습니다.",
+    "Send one of `project_id` and `agent_id`, and no `class_id` with an `agent_id`: the agent says who pays.",
+)
 DOCUMENT_NOT_FOUND = Message(
     "document_not_found",
     "문서를 찾을 수 없습니다. 방금 올렸다면 준비가 끝난 뒤 다시 시도하세요.",

@@ -12,10 +12,13 @@ from rag.adapters.answerer_langchain import LangChainAnswerer
 from rag.adapters.chat_models import chat_model
 from rag.config import Settings
 from rag.models import ACCESS, PLUMBING
+from rag.service.agents import AgentService
 from rag.service.answers import AnswerService
 from rag.service.conversations import ConversationService
 from rag.service.documents import DocumentService
 from rag.service.erasure import ErasureService
+from rag.service.projects import ProjectService
+from rag.service.ranking import Ranker
 from rag.service.readers import MakeStore, Readers
 from rag.service.reads import Reads
 from rag.service.search import SearchService
@@ -39,6 +42,8 @@ class Wired:
     reranker: HttpReranker | None
     vector_reads: VectorReadService
     search: SearchService
+    projects: ProjectService
+    agents: AgentService
     conversations: ConversationService
     answers: AnswerService
     documents: DocumentService
@@ -57,6 +62,7 @@ def wire(settings: Settings, *, registry: CollectorRegistry | None = None) -> Wi
     shadows = Shadows(database, readers, registry=registry)
     reads = Reads(rules, readers, shadows, registry=registry)
     reranker = _reranker(settings)
+    ranker = Ranker(reranker, provider=settings.rerank_provider)
     chat = chat_model(settings, embeddings=readers.own.embeddings, analyser=analyser)
     answerer = LangChainAnswerer(chat.chat, provider=chat.provider, model=chat.model, passages=settings.passages)
     return Wired(
@@ -66,9 +72,11 @@ def wire(settings: Settings, *, registry: CollectorRegistry | None = None) -> Wi
         shadows=shadows,
         reranker=reranker,
         vector_reads=rules,
-        search=SearchService(database, reads, reranker=reranker, rerank_provider=settings.rerank_provider),
+        search=SearchService(database, reads, ranker),
+        projects=ProjectService(database),
+        agents=AgentService(database),
         conversations=ConversationService(database),
-        answers=AnswerService(database, answerer, reads, max_seconds=settings.answer_seconds),
+        answers=AnswerService(database, answerer, reads, ranker, max_seconds=settings.answer_seconds),
         documents=DocumentService(database),
         erasure=ErasureService(database),
         tenancy=TenancyService(database),

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from chassis import app
-from rag.api import conversations, messages, search
+from rag.api import agents, conversations, messages, projects, search
 from rag.config import Settings
 from rag.factory import wire
 
@@ -23,7 +23,7 @@ def create_app(settings: Settings | None = None, *, registry: CollectorRegistry 
     return app.create_app(
         service="rag",
         title="GrowFit rag",
-        routers=[search.router, conversations.router, messages.router],
+        routers=[search.router, projects.router, agents.router, conversations.router, messages.router],
         access=wired.access,
         wired=wired,
         database=wired.database,

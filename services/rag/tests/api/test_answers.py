@@ -33,6 +33,7 @@ async def test_the_stream_of_an_answer(client, person, conversation, provider, s
     assert text == "초대 코드는 72시간 동안 쓸 수 있습니다. [1]"
     (citation,) = [data for name, data in events if name == "citation"]
     assert (citation["marker"], citation["title"], citation["page_from"]) == (1, "운영 안내서.pdf", 1)
+    assert citation["headings"] == ["제1장 운영", "1절"]
     assert CODE[citation["char_start"] - 100 : citation["char_end"] - 100] == citation["quote"]
     tokens = {"input_tokens": 321, "output_tokens": 12}
     assert done == {"model": "tiny-1-2026", "finish_reason": "stop", **tokens}
@@ -41,7 +42,9 @@ async def test_the_stream_of_an_answer(client, person, conversation, provider, s
     assert (row["state"], row["role"], row["text"], row["model"]) == ("completed", "assistant", text, "tiny-1-2026")
     assert (row["input_tokens"], row["output_tokens"], row["problem"]) == (321, 12, None)
     assert 0 <= row["first_token_ms"] <= row["duration_ms"]
-    assert [each["quote"] for each in row["citations"]] == [citation["quote"]]
+    assert [(each["quote"], each["headings"]) for each in row["citations"]] == [
+        (citation["quote"], citation["headings"])
+    ]
     question = await sql.message(started["question_id"])
     assert (question["role"], question["text"], question["state"]) == ("user", QUESTION, "completed")
 

@@ -1,4 +1,6 @@
-"""`POST /search?explain=true`: how each hit came to its place; and a reranker, which is booked however it ends."""
+"""`POST /search?explain=true`: how each hit came to its place; and a reranker, which orders what a search shows and
+what an answer reads, and is booked however it ends.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,10 +28,12 @@ class RerankServer:
         self.status = 200
         self.hangs = False
         self.bodies: list[dict[str, Any]] = []
+        self.asked = asyncio.Event()
 
     async def rerank(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.bodies.append(body)
+        self.asked.set()
         if self.hangs:
             await asyncio.sleep(30)
         if self.status != 200:
@@ -136,3 +140,91 @@ async def test_who_cannot_see_a_text_does_not_have_it_reranked(door, library, pe
         await explained(client, person)
 
     assert [body["documents"] for body in reranking.bodies] == [[CODE]]
+
+
+def read(provider) -> list[str]:
+    """The passages of the last prompt, in their order."""
+    prompt = dict(provider.asked())["user"]
+    return [text for _, text in sorted((prompt.index(text), text) for text in (CODE, FEE, LAPTOP) if text in prompt)]
+
+
+async def test_an_answer_reads_what_the_reranker_holds_for_best(
+    door, library, person, sql, reranking, provider
+) -> None:
+    await library.add(FEE, CODE, LAPTOP, scopes=[person.scope])
+    options = {"rerank_base_url": reranking.url, "rerank_model": "tiny-rerank", "rerank_provider": "jina"}
+    async with door(passages=2, **options) as client:
+        events = await client.answer(person, await client.open(person), QUESTION)
+
+    assert read(provider) == [LAPTOP, FEE]
+    assert [body["query"] for body in reranking.bodies] == [QUESTION]
+    usage = await sql.usage(f"message/{events[0][1]['message_id']}")
+    assert set(usage) == {"embedding", "rerank", "chat"}
+    booked = usage["rerank"]
+    assert (booked.provider, booked.model, booked.input_tokens, booked.estimated) == ("jina", "tiny-rerank", 41, False)
+    assert (booked.outcome, booked.tenant) == (Outcome.COMPLETED, usage["chat"].tenant)
+
+
+async def test_an_answer_goes_on_in_the_fused_order_without_the_reranker(
+    door, library, person, sql, reranking, provider
+) -> None:
+    await library.add(FEE, CODE, LAPTOP, scopes=[person.scope])
+    reranking.status = 500
+    async with door(rerank_base_url=reranking.url, passages=1) as client:
+        events = await client.answer(person, await client.open(person), QUESTION)
+
+    assert (events[-1][0], read(provider)) == ("done", [CODE])
+    booked = (await sql.usage(f"message/{events[0][1]['message_id']}"))["rerank"]
+    assert (booked.outcome, booked.estimated) == (Outcome.FAILED, True)
+
+
+async def test_what_ordering_cost_is_booked_when_the_answer_fails(
+    door, library, person, sql, reranking, provider
+) -> None:
+    await library.add(CODE, scopes=[person.scope])
+    provider.behave(status=400)
+    async with door(rerank_base_url=reranking.url) as client:
+        events = await client.answer(person, await client.open(person), QUESTION)
+
+    assert events[-1][0] == "error"
+    usage = await sql.usage(f"message/{events[0][1]['message_id']}")
+    assert (usage["rerank"].input_tokens, usage["rerank"].outcome) == (41, Outcome.COMPLETED)
+    assert usage["chat"].outcome == Outcome.FAILED
+
+
+async def test_whoever_leaves_while_it_is_ordered_pays_for_the_call_that_was_made(
+    door, library, person, sql, reranking, provider
+) -> None:
+    await library.add(CODE, scopes=[person.scope])
+    reranking.hangs = True
+    async with door(rerank_base_url=reranking.url) as client:
+        async with client.question(person, await client.open(person), QUESTION) as events:
+            started = (await anext(events))[1]
+            await reranking.asked.wait()
+        row = await sql.ended(started["message_id"])
+
+    usage = await sql.usage(f"message/{started['message_id']}")
+    assert (row["state"], set(usage)) == ("cancelled", {"embedding", "rerank"})
+    assert usage["rerank"].outcome == Outcome.CANCELLED
+
+
+async def test_what_a_killed_process_had_ordered_is_booked_by_the_sweep_and_once(
+    door, library, person, sql, reranking, provider
+) -> None:
+    await library.add(CODE, scopes=[person.scope])
+    provider.behave(waits_after=1)
+    async with (
+        door(rerank_base_url=reranking.url, rerank_model="tiny-rerank") as client,
+        client.question(person, await client.open(person), QUESTION) as events,
+    ):
+        started = (await anext(events))[1]
+        assert (await anext(events))[0] == "token"
+        age = """UPDATE "user".messages SET created_at = created_at - interval '1 hour' WHERE message_id = %s"""
+        await sql.rows(age, started["message_id"])
+        await library.wired.answers.sweep()
+        swept = await sql.usage(f"message/{started['message_id']}")
+        provider.go_on.set()
+        assert [name async for name, _ in events][-1] == "done"
+
+    assert (swept["rerank"].model, swept["rerank"].input_tokens) == ("tiny-rerank", 41)
+    assert await sql.usage(f"message/{started['message_id']}") == swept

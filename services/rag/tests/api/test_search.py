@@ -29,6 +29,7 @@ async def test_a_hit_names_document_page_and_place(client, library, person) -> N
     first = body["hits"][0]
     assert (first["document_id"], first["title"], first["text"]) == (str(document_id), "운영 안내서.pdf", CODE)
     assert (first["page_from"], first["page_to"], first["char_start"]) == (2, 2, 100)
+    assert first["headings"] == ["제1장 운영", "2절"]
     assert first["char_end"] - first["char_start"] == len(CODE)
     assert first["score"] == pytest.approx(first["cosine"] + 0.11 * first["lexical"], abs=1e-6)
     scores = [hit["score"] for hit in body["hits"]]

@@ -24,6 +24,8 @@ RIGHTS = {
     "rag.erased_users": ADD,
     # A version that was told stays.
     "rag.vector_reads": ADD,
+    "user.projects": CHANGE | {"DELETE"},
+    "user.agents": CHANGE | {"DELETE"},
     "user.conversations": CHANGE | {"DELETE"},
     "user.messages": CHANGE | {"DELETE"},
 }

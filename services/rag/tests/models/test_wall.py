@@ -13,7 +13,7 @@ from contracts.tenancy import Tenant
 
 TABLES = [
     *('"user".conversations', '"user".messages', "rag.documents", "rag.memberships", "rag.classes", "rag.tenants"),
-    "rag.erased_users",
+    *("rag.erased_users", '"user".projects', '"user".agents'),
 ]
 NEW_CONVERSATION = """INSERT INTO "user".conversations (conversation_id, user_id, org_id)
     VALUES (gen_random_uuid(), :user_id, :org_id)"""
@@ -144,3 +144,45 @@ async def test_scopes_that_are_no_classes_show_nothing_and_break_nothing(schools
     await run(tenant.PLATFORM, NEW_DOCUMENT, user_id=uuid4(), org_id=None, scopes=odd)
 
     assert await run(tenant.of_user(school.student.user_id), "SELECT count(*) FROM rag.documents") != [0]
+
+
+async def test_projects_and_agents_are_their_owners_and_an_agent_its_orgs_too(schools, run, library) -> None:
+    (school, *_), (other, *_) = schools
+    teacher, student = school.teacher, school.student
+    project = await library.wired.projects.create(teacher.user_id, name="논문")
+    texts = {"name": "도우미", "description": "", "instructions": ""}
+    personal = await library.wired.agents.create(teacher.principal, class_id=None, **texts)
+    shared = await library.wired.agents.create(teacher.principal, class_id=school.class_id, **texts)
+    queries = ['SELECT project_id FROM "user".projects', 'SELECT agent_id FROM "user".agents']
+    seen = {}
+    for name, who in {"teacher": teacher, "student": student, "stranger": other.student}.items():
+        context = tenant.of_user(who.user_id)
+        seen[name] = [each for query in queries for each in await run(context, query)]
+
+    assert set(seen["teacher"]) == {project.project_id, personal.agent_id, shared.agent_id}
+    assert seen["student"] == [shared.agent_id]
+    assert seen["stranger"] == []
+    new = """INSERT INTO "user".projects (project_id, owner_id, name) VALUES (gen_random_uuid(), :owner, 'x')"""
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        await run(tenant.of_user(student.user_id), new, owner=teacher.user_id)
+
+
+async def test_a_document_of_no_org_is_seen_through_an_agent_and_not_changed(schools, run, library) -> None:
+    (school, *_), (other, *_) = schools
+    texts = {"name": "도우미", "description": "", "instructions": ""}
+    agent = await library.wired.agents.create(school.teacher.principal, class_id=school.class_id, **texts)
+    event = library.embedded(uuid4(), scopes=[school.teacher.scope, f"agent:{agent.agent_id}"])
+    await library.admit(event)
+    query = "SELECT count(*) FROM rag.documents WHERE document_id = :id"
+    student = tenant.of_user(school.student.user_id)
+
+    assert await run(student, query, id=event.document_id) == [1]
+    assert await run(tenant.of_user(other.student.user_id), query, id=event.document_id) == [0]
+    update = "UPDATE rag.documents SET title = 'mine' WHERE document_id = :id"
+    assert await run(student, update, id=event.document_id) == 0
+    await run(
+        tenant.PLATFORM,
+        'UPDATE "user".agents SET org_id = NULL, class_id = NULL WHERE agent_id = :id',
+        id=agent.agent_id,
+    )
+    assert await run(student, query, id=event.document_id) == [0]

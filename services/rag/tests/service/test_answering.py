@@ -21,6 +21,7 @@ from rag.chains.answer import AnswerChain, Token
 from rag.models import PLUMBING
 from rag.service.answers import AnswerService
 from rag.service.conversations import ConversationService
+from rag.service.ranking import Ranker
 
 PASSAGE = "초대 코드는 발급한 때부터 72시간 동안 쓸 수 있습니다."
 WORDS = ["초대 코드는 ", "72시간 동안 ", "쓸 수 있습니다. ", "[1]"]
@@ -70,7 +71,7 @@ class ScriptedAnswerer:
     def __init__(self, chat: Scripted) -> None:
         self._chain = AnswerChain(chat, model_name=self.model)
 
-    def start(self, question, *, history, find):
+    def start(self, question, *, history, find, instructions):
         return self._chain.start(question, retriever=Shelf(find=find), history=history)
 
 
@@ -84,7 +85,7 @@ async def rows(database):
 @pytest.fixture
 def answers(rows, billed):
     def made(**script: int) -> AnswerService:
-        return AnswerService(rows, ScriptedAnswerer(Scripted(**script)), billed, max_seconds=30)
+        return AnswerService(rows, ScriptedAnswerer(Scripted(**script)), billed, Ranker(), max_seconds=30)
 
     return made
 

@@ -17,6 +17,7 @@ from rag.chains.answer import AnswerChain
 from rag.models import PLUMBING
 from rag.service.answers import AnswerService
 from rag.service.conversations import ConversationService
+from rag.service.ranking import Ranker
 
 
 class Broken(BaseRetriever):
@@ -40,7 +41,7 @@ class Answerer:
     def __init__(self, retriever: BaseRetriever) -> None:
         self._retriever = retriever
 
-    def start(self, question, *, history, find):
+    def start(self, question, *, history, find, instructions):
         chain = AnswerChain(GenericFakeChatModel(messages=iter(["하나 둘 셋 넷 다섯"])), model_name=self.model)
         return chain.start(question, retriever=self._retriever, history=history)
 
@@ -57,7 +58,7 @@ def begin(rows, billed):
     async def begun(retriever: BaseRetriever):
         user_id = uuid4()
         conversation = await ConversationService(rows).open(user_id, title="", class_id=None, document_ids=[])
-        service = AnswerService(rows, Answerer(retriever), billed, max_seconds=30)
+        service = AnswerService(rows, Answerer(retriever), billed, Ranker(), max_seconds=30)
         return service, await service.begin(user_id, conversation.conversation_id, "무엇인가요?")
 
     return begun

@@ -44,6 +44,8 @@ def left(sql):
             "messages": """SELECT 1 FROM "user".messages m JOIN "user".conversations c USING (conversation_id)
                 WHERE user_id = %s""",
             "memberships": "SELECT 1 FROM rag.memberships WHERE user_id = %s",
+            "projects": 'SELECT 1 FROM "user".projects WHERE owner_id = %s',
+            "agents": 'SELECT 1 FROM "user".agents WHERE owner_id = %s',
             "documents": """SELECT 1 FROM rag.documents WHERE owner_id = %s
                 AND (is_live OR title <> '' OR scopes <> '{}')""",
         }
@@ -52,7 +54,7 @@ def left(sql):
     return counts
 
 
-NOTHING = {"conversations": 0, "messages": 0, "memberships": 0, "documents": 0}
+NOTHING = dict.fromkeys(("conversations", "messages", "memberships", "projects", "agents", "documents"), 0)
 
 
 async def test_everything_of_the_user_goes_and_nothing_of_others(
@@ -65,15 +67,27 @@ async def test_everything_of_the_user_goes_and_nothing_of_others(
         conversation = await client.open(person, class_id=str(school.class_id))
         await client.answer(person, conversation)
         await client.open(person)
+        await client.ask(person, "POST", "/projects", json={"name": "논문"})
+        for name in ("하나", "둘"):
+            await client.ask(person, "POST", "/agents", json={"name": name})
     await erase(teacher.user_id)
 
     assert await left(teacher.user_id) == NOTHING
-    assert await left(student.user_id) == {"conversations": 2, "messages": 2, "memberships": 1, "documents": 0}
+    assert await left(student.user_id) == {
+        **NOTHING,
+        "conversations": 2,
+        "messages": 2,
+        "memberships": 1,
+        "projects": 1,
+        "agents": 2,
+    }
     (report,) = await reports(teacher.user_id)
     assert (report.erased, report.remaining) == (
         {
             "user.messages": 2,
             "user.conversations": 2,
+            "user.projects": 1,
+            "user.agents": 2,
             "rag.documents": 1,
             "rag.memberships": 1,
             "rag.dead_letters": 0,

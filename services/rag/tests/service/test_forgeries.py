@@ -189,3 +189,54 @@ async def test_a_class_is_not_taken_to_another_org(library, case, sql) -> None:
 
     query = "SELECT org_id, version FROM rag.classes WHERE class_id = %s"
     assert await sql.rows(query, school.class_id) == [{"org_id": school.org_id, "version": 1}]
+
+
+@pytest.fixture
+def shelf(library):
+    """`shelf(person, "agent")`: the scope of a project or an agent of theirs."""
+
+    async def made(person, kind: str) -> str:
+        if kind == "project":
+            project = await library.wired.projects.create(person.user_id, name="논문")
+            return f"project:{project.project_id}"
+        texts = {"name": "도우미", "description": "", "instructions": ""}
+        agent = await library.wired.agents.create(person.principal, class_id=None, **texts)
+        return f"agent:{agent.agent_id}"
+
+    return made
+
+
+@pytest.mark.parametrize("kind", ["project", "agent"])
+async def test_a_document_is_only_in_its_owners_projects_and_agents(
+    library, known, refused, person, another, shelf, kind
+) -> None:
+    own, foreign = await shelf(person, kind), await shelf(another(), kind)
+    event = library.embedded(uuid4(), scopes=[person.scope, own])
+    await library.admit(event)
+    before = await known(event.document_id)
+    assert before is not None
+    assert before["scopes"] == [person.scope, own]
+    for scopes in ([person.scope, foreign], [person.scope, own, foreign]):
+        error = await refused(library.shared(event, *scopes, version=2))
+        assert (type(error), error.code) == (Invalid, "document_contradicted")
+        assert isinstance(await refused(library.embedded(uuid4(), scopes=scopes)), Invalid)
+
+    assert await known(event.document_id) == before
+
+
+@pytest.mark.parametrize("kind", ["project", "agent"])
+async def test_one_that_is_gone_is_not_believed_and_stops_nothing(library, known, person, shelf, kind) -> None:
+    kept, gone = await shelf(person, kind), await shelf(person, kind)
+    delete = library.wired.projects.delete if kind == "project" else library.wired.agents.delete
+    await delete(person.principal, UUID(gone.split(":")[1]))
+    event = library.embedded(uuid4(), scopes=[person.scope, gone, kept, f"{kind}:{uuid4()}"])
+    await library.admit(event)
+
+    row = await known(event.document_id)
+    assert row is not None
+    assert row["scopes"] == [person.scope, kept]
+
+
+@pytest.mark.parametrize("scope", ["project:", "agent:x", "agent:*", "shelf:0198c0de-0000-7000-8000-0000000000c1"])
+async def test_a_scope_of_no_known_kind_is_refused(library, refused, person, scope) -> None:
+    assert isinstance(await refused(library.embedded(uuid4(), scopes=[person.scope, scope])), Invalid)

@@ -19,6 +19,7 @@ from contracts.org_partner import MembershipGranted, MembershipRevoked, Role
 from contracts.rag import ShadowSearchesCompared, UsageRecorded
 from rag.models import PLUMBING
 from rag.service import reads as reads_module
+from rag.service.ranking import Ranker
 from rag.service.readers import Readers
 from rag.service.reads import Reads
 from rag.service.search import SearchService
@@ -81,7 +82,7 @@ class World:
             rows, self.readers, registry=self.registry, seconds=0.3, draw_number=lambda: next(self.draws)
         )
         self.reads = Reads(self.rules, self.readers, self.shadows, registry=self.registry)
-        self.service = SearchService(rows, self.reads)
+        self.service = SearchService(rows, self.reads, Ranker())
         self.versions = itertools.count(1)
 
     async def tell(self, default: dict[str, Any], **rule: Any) -> None:

@@ -20,6 +20,7 @@ from rag.models import PLUMBING
 from rag.service import endings
 from rag.service.answers import AnswerService, Begun
 from rag.service.conversations import ConversationService
+from rag.service.ranking import Ranker
 
 WORDS = "하나 둘 셋 넷 다섯"
 EMBEDDED = {"provider": "own", "model": "e5", "tokens": 7}
@@ -47,7 +48,7 @@ class Answerer:
         self.replies = iter([WORDS])
         self.found: Callable[[], Any] = lambda: None
 
-    def start(self, question, *, history, find):
+    def start(self, question, *, history, find, instructions):
         chain = AnswerChain(GenericFakeChatModel(messages=self.replies), model_name=self.model)
         return chain.start(question, retriever=Shelf(find=find, then=self.found), history=history)
 
@@ -98,7 +99,7 @@ async def ask(database, billed):
         rows = Shaky(database.url("rag"), PLUMBING, pool_size=2)
         user_id, answerer = uuid4(), Answerer()
         conversation = await ConversationService(rows).open(user_id, title="", class_id=None, document_ids=[])
-        service = AnswerService(rows, answerer, billed, max_seconds=30)
+        service = AnswerService(rows, answerer, billed, Ranker(), max_seconds=30)
         begun = await service.begin(user_id, conversation.conversation_id, "무엇인가요?")
         opened.append(Asked(rows, answerer, service, begun))
         return opened[-1]
@@ -115,7 +116,7 @@ async def ask(database, billed):
 async def sweep(database, sql, billed):
     """Of another process, when the answers are old enough."""
     rows = Database(database.url("rag"), PLUMBING, pool_size=2)
-    service = AnswerService(rows, Answerer(), billed, max_seconds=30)
+    service = AnswerService(rows, Answerer(), billed, Ranker(), max_seconds=30)
 
     async def swept(*message_ids: UUID) -> None:
         for message_id in message_ids:

@@ -89,7 +89,7 @@ async def delete_documents(wanted: BulkDelete, request: Request, caller: Caller,
 def _taken(taken: Taken, locale: Locale) -> DocumentTaken:
     return DocumentTaken(
         file_name=taken.file_name,
-        document=present(taken.document, locale) if taken.document else None,
+        document=present(taken.document, locale, reader=taken.document.owner_id) if taken.document else None,
         problem=problem_of(taken.refusal, locale) if taken.refusal else None,
     )
 

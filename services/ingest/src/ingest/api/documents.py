@@ -88,7 +88,7 @@ async def upload_document(
         ),
     )
     response.headers["Location"] = f"/documents/{document.document_id}"
-    return present(document, locale_of(request))
+    return present(document, locale_of(request), reader=caller.user_id)
 
 
 @router.get("/documents", responses=responses(*_ERRORS, NotFound))
@@ -101,23 +101,29 @@ async def list_documents(
     class_id: Annotated[
         UUID | None, Query(description="Uploaded for this class, or shared with it", examples=[_CLASS_ID])
     ] = None,
+    project_id: Annotated[UUID | None, Query(description="In this project of yours", examples=[_CLASS_ID])] = None,
+    agent_id: Annotated[UUID | None, Query(description="In this agent of yours", examples=[_CLASS_ID])] = None,
     title: Annotated[
         str | None, Query(max_length=100, pattern=NO_NUL, description="Part of the title", examples=["안내서"])
     ] = None,
 ) -> Page[DocumentOut]:
     """Your own documents and those of your classes, newest first."""
+    places = {"class_id": class_id, "project_id": project_id, "agent_id": agent_id}
     rows = await services.documents.list_page(
-        caller.user_id, page, state=state.value if state else None, class_id=class_id, title=title
+        caller.user_id, page, state=state.value if state else None, title=title, **places
     )
     locale = locale_of(request)
     return page_of(
-        rows, page, place=lambda row: (row.created_at, row.document_id), item=lambda row: present(row, locale)
+        rows,
+        page,
+        place=lambda row: (row.created_at, row.document_id),
+        item=lambda row: present(row, locale, reader=caller.user_id),
     )
 
 
 @router.get("/documents/{document_id}", responses=responses(*_ERRORS, NotFound))
 async def read_document(document_id: UUID, request: Request, caller: Caller, services: Services) -> DocumentOut:
-    return present(await services.documents.get(caller.user_id, document_id), locale_of(request))
+    return present(await services.documents.get(caller.user_id, document_id), locale_of(request), reader=caller.user_id)
 
 
 @router.get(
@@ -141,7 +147,7 @@ async def follow_document(
             still = partial(still_in, request, caller)
             async for document in services.documents.follow(caller.user_id, document_id, still=still):
                 number += 1
-                data = present(document, locale).model_dump_json()
+                data = present(document, locale, reader=caller.user_id).model_dump_json()
                 yield ServerSentEvent(data, event="progress", id=str(number))
         except NotFound:
             yield ServerSentEvent(json.dumps({"document_id": str(document_id)}), event="deleted", id=str(number + 1))
@@ -156,19 +162,19 @@ async def follow_document(
 @router.post("/documents/{document_id}/cancel", responses=responses(*_ERRORS, NotFound, Conflict))
 async def cancel_document(document_id: UUID, request: Request, caller: Caller, services: Services) -> DocumentOut:
     """Stop working on it. Newer content is dropped, and the document stays as it was before."""
-    return present(await services.lifecycle.cancel(caller, document_id), locale_of(request))
+    return present(await services.lifecycle.cancel(caller, document_id), locale_of(request), reader=caller.user_id)
 
 
 @router.post("/documents/{document_id}/retry", status_code=202, responses=responses(*_ERRORS, NotFound, Conflict))
 async def retry_document(document_id: UUID, request: Request, caller: Caller, services: Services) -> DocumentOut:
     """Take a document up again that failed, was rejected or cancelled. What was embedded is not paid for again."""
-    return present(await services.lifecycle.retry(caller, document_id), locale_of(request))
+    return present(await services.lifecycle.retry(caller, document_id), locale_of(request), reader=caller.user_id)
 
 
 @router.post("/documents/{document_id}/reprocess", status_code=202, responses=responses(*_ERRORS, NotFound, Conflict))
 async def reprocess_document(document_id: UUID, request: Request, caller: Caller, services: Services) -> DocumentOut:
     """Read, cut and embed its file anew, without uploading it. Until that is done search finds it as it was."""
-    return present(await services.lifecycle.reprocess(caller, document_id), locale_of(request))
+    return present(await services.lifecycle.reprocess(caller, document_id), locale_of(request), reader=caller.user_id)
 
 
 @router.delete("/documents/{document_id}", responses=responses(*_ERRORS, NotFound))

@@ -1,19 +1,23 @@
 """A document as the caller sees it, with its problem in the caller's language."""
 
 from typing import Any
+from uuid import UUID
 
 from chassis.errors import Invalid, Locale
 from chassis.problems import body_of
 from ingest.errors import PROCESSING_FAILED, REASONS
 from ingest.schemas.documents import DocumentOut, Visibility
 from ingest.service.documents import Document, State
+from ingest.service.shelving import SharedWith
 
 # How much of the work lies behind a document that enters a state; embedding is most of it.
 _PROGRESS = {State.UPLOADED: 0.0, State.VALIDATING: 0.01, State.PARSING: 0.02, State.CHUNKING: 0.08, State.READY: 1.0}
 _BEFORE_EMBEDDING = 0.1
 
 
-def present(document: Document, locale: Locale) -> DocumentOut:
+def present(document: Document, locale: Locale, *, reader: UUID) -> DocumentOut:
+    """The projects and agents that it is in are its owner's alone to see."""
+    scopes = document.scopes if document.owner_id == reader else []
     problem = _problem(document.reason, document.reason_values, locale) if document.reason else None
     refused = None
     if document.refused:
@@ -36,11 +40,17 @@ def present(document: Document, locale: Locale) -> DocumentOut:
         chunk_count=document.chunk_count,
         class_id=document.class_id,
         visibility=Visibility.CLASS if any(s.startswith("class:") for s in document.scopes) else Visibility.PRIVATE,
+        project_ids=_ids(scopes, SharedWith.PROJECT),
+        agent_ids=_ids(scopes, SharedWith.AGENT),
         created_at=document.created_at,
         updated_at=document.updated_at,
         problem=problem,
         refused=refused,
     )
+
+
+def _ids(scopes: list[str], kind: SharedWith) -> list[UUID]:
+    return [UUID(name) for label, _, name in (scope.partition(":") for scope in scopes) if label == kind]
 
 
 def _problem(reason: str, values: dict[str, Any], locale: Locale) -> dict[str, Any]:

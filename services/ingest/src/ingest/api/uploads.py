@@ -128,7 +128,8 @@ def _tell_offset(response: Response, upload: Upload) -> None:
 
 
 def _progress(upload: Upload, document: Document | None, locale: Locale) -> UploadProgress:
-    return UploadProgress(**_shown(upload, locale), document=present(document, locale) if document else None)
+    made = present(document, locale, reader=upload.owner_id) if document else None
+    return UploadProgress(**_shown(upload, locale), document=made)
 
 
 def _shown(upload: Upload, locale: Locale) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
-from ingest.models import GONE, LIVING, Document, DocumentClass, State
+from ingest.models import GONE, LIVING, Document, DocumentShare, State
 
 # Written out: with a parameter in it, PostgreSQL would not see that the index fits.
 _DELETING = text("state = 'deleting'")
@@ -48,7 +48,7 @@ async def get_visible(
     session: AsyncSession, document_id: UUID, *, user_id: UUID, class_ids: Sequence[UUID]
 ) -> Document | None:
     """Of this owner, or shared with one of these classes."""
-    shared = exists().where(DocumentClass.document_id == document_id, DocumentClass.class_id.in_(class_ids))
+    shared = exists().where(DocumentShare.document_id == document_id, DocumentShare.target_id.in_(class_ids))
     query = select(Document).where(
         Document.document_id == document_id, or_(Document.owner_id == user_id, shared), Document.state.not_in(GONE)
     )
@@ -63,17 +63,23 @@ async def list_visible(
     class_ids: Sequence[UUID],
     state: str | None,
     class_id: UUID | None,
+    shelf_ids: Collection[UUID],
     title: str | None,
 ) -> list[Document]:
-    """`class_id`: those that were uploaded for the class, and those that are shared with it."""
+    """`class_id`: those that were uploaded for the class, and those that are shared with it. `shelf_ids`: those that
+    are in each of these projects and agents.
+    """
     own = select(Document.document_id).where(Document.owner_id == user_id)
-    shared = select(DocumentClass.document_id).where(DocumentClass.class_id.in_(class_ids))
+    shared = select(DocumentShare.document_id).where(DocumentShare.target_id.in_(class_ids))
     query = select(Document).where(Document.document_id.in_(union(own, shared)), Document.state.not_in(GONE))
     if state is not None:
         query = query.where(Document.state == state)
     if class_id is not None:
-        there = select(DocumentClass.document_id).where(DocumentClass.class_id == class_id)
+        there = select(DocumentShare.document_id).where(DocumentShare.target_id == class_id)
         query = query.where(or_(Document.class_id == class_id, Document.document_id.in_(there)))
+    for shelf_id in shelf_ids:
+        inside = select(DocumentShare.document_id).where(DocumentShare.target_id == shelf_id, DocumentShare.is_listed)
+        query = query.where(Document.owner_id == user_id, Document.document_id.in_(inside))
     if title:
         query = query.where(Document.title.icontains(title, autoescape=True))
     query = paging.apply(query, page, at=Document.created_at.expression, key=Document.document_id.expression)

@@ -6,7 +6,7 @@ from sqlalchemy import and_, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ingest.models import GONE, Document, DocumentClass, DocumentIndex, VectorIndex
+from ingest.models import GONE, Document, DocumentIndex, DocumentShare, VectorIndex
 
 _FREE = or_(DocumentIndex.lease_id.is_(None), DocumentIndex.leased_until < func.clock_timestamp())
 
@@ -166,12 +166,12 @@ async def mark_document_due(session: AsyncSession, document_id: UUID, index_id: 
     await session.execute(statement.on_conflict_do_update(index_elements=["document_id", "index_id"], set_=values))
 
 
-async def list_due_of_class(session: AsyncSession, class_id: UUID) -> list[UUID]:
+async def list_due_of_target(session: AsyncSession, target_id: UUID) -> list[UUID]:
     """Documents of which an index has yet to be told, and that are, or were just now, open to this class."""
     query = (
         select(DocumentIndex.document_id)
-        .join(DocumentClass, DocumentClass.document_id == DocumentIndex.document_id)
-        .where(DocumentClass.class_id == class_id, DocumentIndex.due_at.is_not(None))
+        .join(DocumentShare, DocumentShare.document_id == DocumentIndex.document_id)
+        .where(DocumentShare.target_id == target_id, DocumentIndex.due_at.is_not(None))
         .distinct()
     )
     return list((await session.execute(query)).scalars())

@@ -3,12 +3,13 @@
 from ingest.models.base import ACCESS, PLUMBING, SCHEMA, TENANCY, Base
 from ingest.models.chunks import Chunk, ChunkEmbedding
 from ingest.models.class_materials import ClassMaterials
-from ingest.models.document_classes import DocumentClass
+from ingest.models.document_shares import DocumentShare, SharedWith
 from ingest.models.documents import ENDED_BADLY, GONE, LIVING, WORKING, Document, State
 from ingest.models.erased_users import ErasedUser
 from ingest.models.indexes import DocumentIndex, VectorIndex
 from ingest.models.migrations import OPEN, ReadRule, Stage, VectorCheck, VectorMigration, Verdict
 from ingest.models.pending_objects import PendingObject
+from ingest.models.shelves import Shelf
 from ingest.models.turns import Turn
 from ingest.models.uploads import Upload, UploadState
 
@@ -27,11 +28,13 @@ __all__ = [
     "ChunkEmbedding",
     "ClassMaterials",
     "Document",
-    "DocumentClass",
     "DocumentIndex",
+    "DocumentShare",
     "ErasedUser",
     "PendingObject",
     "ReadRule",
+    "SharedWith",
+    "Shelf",
     "Stage",
     "State",
     "Turn",

@@ -42,6 +42,8 @@ class DocumentOut(BaseModel):
     chunk_count: int | None
     class_id: UUID | None
     visibility: Visibility
+    project_ids: list[UUID] = Field([], description="Your projects that it is in; for its owner alone")
+    agent_ids: list[UUID] = Field([], description="Your agents that it is in; for its owner alone")
     created_at: datetime
     updated_at: datetime
     problem: dict[str, Any] | None = None

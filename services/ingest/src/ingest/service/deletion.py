@@ -14,7 +14,7 @@ from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Unavailable
 from contracts.ingest import DocumentDeleted
 from contracts.usage import Outcome
-from ingest.crud import chunks, document_classes, documents, indexes
+from ingest.crud import chunks, document_shares, documents, indexes
 from ingest.errors import DELETION_INCOMPLETE, DOCUMENT_NOT_FOUND, NOT_THE_OWNER
 from ingest.models import Document, State
 from ingest.ports import Storage
@@ -120,7 +120,7 @@ class DeletionService:
                 return dict(row.receipt or {}) if row else {}
             await billing.record(session, row, self._book, outcome=Outcome.CANCELLED)
             rows = await chunks.delete_for_document(session, document_id)
-            await document_classes.delete_for_document(session, document_id)
+            await document_shares.delete_for_document(session, document_id)
             counts = (row.receipt or {}).get("indexes", {})
             vectors, left = (sum(each[name] for each in counts.values()) for name in ("deleted", "remaining"))
             receipt = {

@@ -10,7 +10,7 @@ from chassis.errors import NotFound
 from chassis.paging import Slice
 from ingest.crud import documents
 from ingest.errors import CLASS_NOT_FOUND, DOCUMENT_NOT_FOUND
-from ingest.models import WORKING, Document, State
+from ingest.models import WORKING, Document, SharedWith, State
 from ingest.service import permission
 
 # Document and State are what the doors see of a document; the tables behind them they do not.
@@ -35,14 +35,29 @@ class DocumentService:
         return document
 
     async def list_page(
-        self, user_id: UUID, page: Slice, *, state: str | None, class_id: UUID | None, title: str | None
+        self,
+        user_id: UUID,
+        page: Slice,
+        *,
+        state: str | None,
+        title: str | None,
+        class_id: UUID | None = None,
+        project_id: UUID | None = None,
+        agent_id: UUID | None = None,
     ) -> list[Document]:
         """
         Raises:
-            NotFound: a class that the user is not in, and of which they have no document.
+            NotFound: a class that the user is not in, and of which they have no document; a project or an agent that
+                is not theirs.
         """
+        shelves = {SharedWith.PROJECT: project_id, SharedWith.AGENT: agent_id}
         async with self._database.transaction(tenant.of_user(user_id)) as session:
             visible = await permission.visible_to(session, user_id)
+            inside = [
+                (await permission.own_shelf(session, user_id, kind, shelf_id)).shelf_id
+                for kind, shelf_id in shelves.items()
+                if shelf_id is not None
+            ]
             found = await documents.list_visible(
                 session,
                 page,
@@ -50,6 +65,7 @@ class DocumentService:
                 class_ids=visible.class_ids,
                 state=state,
                 class_id=class_id,
+                shelf_ids=inside,
                 title=title,
             )
         # Whoever has left a class may still ask for what they once put there.

@@ -14,7 +14,7 @@ from chassis.clock import now
 from chassis.database import Database
 from chassis.delivery import Delivery
 from contracts.ingest import PersonalDataErased
-from ingest.crud import chunks, documents, erased_users, memberships, uploads
+from ingest.crud import chunks, documents, erased_users, memberships, shelves, uploads
 from ingest.models import ErasedUser
 from ingest.service.deletion import DeletionService
 from ingest.service.resumable import ResumableService
@@ -49,6 +49,7 @@ class ErasureService:
             if begun is None:
                 erased = {
                     "ingest.memberships": await memberships.delete_of_user(session, user_id),
+                    "ingest.shelves": await shelves.delete_of_user(session, user_id),
                     "ingest.dead_letters": await dead_letters.redact(session, user_id, fields={"title"}),
                     "ingest.uploads": await uploads.count_named(session, user_id),
                 }
@@ -61,6 +62,7 @@ class ErasureService:
         left = len(await documents.list_ids_of_owner(session, row.user_id))
         left += await chunks.count_of_owner(session, row.user_id)
         left += await memberships.count_of_user(session, row.user_id)
+        left += await shelves.count_of_user(session, row.user_id)
         left += await uploads.count_named(session, row.user_id)
         return PersonalDataErased(
             user_id=row.user_id,

@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.errors import Forbidden, NotFound
 from contracts.tenancy import Tenant
-from ingest.errors import CLASS_NOT_FOUND, SHARING_REFUSED
-from ingest.models import TENANCY
+from ingest.crud import shelves
+from ingest.errors import AGENT_NOT_FOUND, CLASS_NOT_FOUND, PROJECT_NOT_FOUND, SHARING_REFUSED
+from ingest.models import TENANCY, SharedWith, Shelf
 from tenancy.access import access_of, class_scope, user_scope
 
 
@@ -30,12 +31,12 @@ class Placement:
 
     @property
     def scopes(self) -> list[str]:
-        return scopes_of(self.tenant.user_id, [self.class_id] if self.class_id else [])
+        return scopes_of(self.tenant.user_id, [class_scope(self.class_id)] if self.class_id else [])
 
 
-def scopes_of(owner_id: UUID, class_ids: Iterable[UUID]) -> list[str]:
-    """Who may find a document: its owner, and these classes."""
-    return [user_scope(owner_id), *(class_scope(each) for each in sorted(class_ids))]
+def scopes_of(owner_id: UUID, others: Iterable[str]) -> list[str]:
+    """Who may find a document: its owner, and whom these scopes name."""
+    return [user_scope(owner_id), *sorted(others)]
 
 
 async def visible_to(session: AsyncSession, user_id: UUID) -> Visible:
@@ -65,3 +66,17 @@ async def place(session: AsyncSession, user_id: UUID, *, class_id: UUID | None, 
     if class_id is None or not access.classes[class_id].teaches:
         raise Forbidden(SHARING_REFUSED)
     return Placement(tenant, class_id)
+
+
+async def own_shelf(
+    session: AsyncSession, user_id: UUID, kind: SharedWith, shelf_id: UUID, *, locked: bool = False
+) -> Shelf:
+    """A project or an agent of this user. `locked`: it stays as it is as long as the transaction lasts.
+
+    Raises:
+        NotFound: the same for another's as for none.
+    """
+    found = await shelves.get_own(session, shelf_id, kind=kind, owner_id=user_id, locked=locked)
+    if found is None:
+        raise NotFound(AGENT_NOT_FOUND if kind is SharedWith.AGENT else PROJECT_NOT_FOUND)
+    return found

@@ -24,14 +24,14 @@ from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Unavailable
 from contracts.ingest import DocumentShared
-from ingest.crud import chunks, document_classes, documents, indexes, queue
+from ingest.crud import chunks, document_shares, documents, indexes, queue
 from ingest.errors import INDEX_UNAVAILABLE
 from ingest.models import GONE, Chunk, Document, State
 from ingest.service.embedding import EmbeddingService
 from ingest.service.indexing import Indexes, index_errors
 from ingest.service.permission import scopes_of
 from ingest.service.uploads import tenant_of
-from retrieval.chunks import Item
+from retrieval.chunks import MAX_HEADINGS, Item
 from retrieval.store import VectorStoreAdapter
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ WAIT_SECONDS = 20.0
 SWEPT_AT_ONCE = 200
 TOLD_AT_ONCE = 8
 _POLL_SECONDS = 0.05
+# Characters of a heading that search shows: a paragraph in bold may pass for one.
+_HEADING = 200
 # An index that is away is tried again after 1, 2, 4, … seconds, and at least every five minutes.
 _LONGEST_PAUSE = timedelta(minutes=5)
 
@@ -197,8 +199,8 @@ class SyncService:
         return True
 
     async def _shrink(self, session: AsyncSession, document: Document, scopes: list[str]) -> None:
-        """No search shows the document to the classes that leave any more: now the row says so too."""
-        await document_classes.delete_leaving(session, document.document_id)
+        """No search shows the document to whoever leaves any more: now the row says so too."""
+        await document_shares.delete_leaving(session, document.document_id)
         if document.live_revision is None or document.scopes == scopes:
             return
         document.scopes = scopes
@@ -244,8 +246,8 @@ async def _tell(store: VectorStoreAdapter, document_id: UUID, aim: _Aim) -> Told
 
 
 async def _staying(session: AsyncSession, document: Document) -> list[str]:
-    held = await document_classes.list_for_document(session, document.document_id)
-    return scopes_of(document.owner_id, [each.class_id for each in held if each.stays])
+    held = await document_shares.list_for_document(session, document.document_id)
+    return scopes_of(document.owner_id, [each.scope for each in held if each.stays])
 
 
 async def shown_items(session: AsyncSession, document_id: UUID, *, model: str) -> list[Item]:
@@ -282,6 +284,7 @@ def _item(document: Document, row: Chunk, embedding: bytes, *, scopes: list[str]
         "page_to": row.page_to,
         "char_start": row.char_start,
         "char_end": row.char_end,
+        "headings": [each[:_HEADING] for each in row.headings[-MAX_HEADINGS:]],
         "text": row.text,
         **({"terms": row.terms} if row.terms is not None else {}),
     }

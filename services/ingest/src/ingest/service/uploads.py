@@ -25,7 +25,7 @@ from chassis.errors import (
 from chassis.ids import new_id
 from contracts.ingest import DocumentUploaded
 from contracts.tenancy import Tenant
-from ingest.crud import document_classes, documents, erased_users, pending_objects
+from ingest.crud import document_shares, documents, erased_users, pending_objects
 from ingest.errors import (
     DOCUMENT_DUPLICATE,
     DOCUMENT_EMPTY,
@@ -238,7 +238,7 @@ class UploadService:
                 raise duplicate_of(await documents.get_by_dedupe_key(session, dedupe))
             await quotas.check(session, place, limits, size_bytes=measure.size, besides=document_id)
             if placement.class_id:
-                await document_classes.add(session, document, placement.class_id, by_upload=True)
+                await document_shares.add(session, document, placement.class_id, by_upload=True)
             await outbox.add(session, uploaded_event(document))
         return document
 

@@ -43,6 +43,6 @@ class LangChainAnswerer:
         self._chain = AnswerChain(chat, model_name=model)
         self._passages = passages
 
-    def start(self, question: str, *, history: Sequence[Turn], find: Find) -> Answer:
+    def start(self, question: str, *, history: Sequence[Turn], find: Find, instructions: str = "") -> Answer:
         retriever = FindRetriever(find=find, top_k=self._passages)
-        return self._chain.start(question, retriever=retriever, history=history)
+        return self._chain.start(question, retriever=retriever, history=history, instructions=instructions)

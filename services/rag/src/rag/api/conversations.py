@@ -21,10 +21,8 @@ _ERRORS = responses(Unauthenticated, Forbidden, NotFound, Invalid, RateLimited, 
 async def open_conversation(
     body: ConversationIn, caller: Caller, services: Services, response: Response
 ) -> ConversationOut:
-    """Open a conversation, about chosen documents or about all that you may see."""
-    row = await services.conversations.open(
-        caller.user_id, title=body.title, class_id=body.class_id, document_ids=body.document_ids
-    )
+    """Open a conversation: with an agent, about a project, about chosen documents or about all that you may see."""
+    row = await services.conversations.open(caller.user_id, **body.model_dump())
     response.headers["Location"] = f"/conversations/{row.conversation_id}"
     return ConversationOut.model_validate(row)
 
@@ -35,12 +33,15 @@ async def list_conversations(
     services: Services,
     page: PageSlice,
     class_id: Annotated[UUID | None, Query(description="Of this class alone", examples=[AN_ID])] = None,
+    project_id: Annotated[UUID | None, Query(description="Of this project alone", examples=[AN_ID])] = None,
+    agent_id: Annotated[UUID | None, Query(description="With this agent alone", examples=[AN_ID])] = None,
     title: Annotated[
         str | None, Query(max_length=100, pattern=NO_NUL, description="Part of the title", examples=["수료증"])
     ] = None,
 ) -> Page[ConversationOut]:
     """Your own, newest first."""
-    rows = await services.conversations.list_page(caller.user_id, page, class_id=class_id, title=title)
+    places = {"class_id": class_id, "project_id": project_id, "agent_id": agent_id}
+    rows = await services.conversations.list_page(caller.user_id, page, title=title, **places)
     return page_of(
         rows,
         page,

@@ -49,8 +49,9 @@ async def ask(
 ) -> EventSourceResponse:
     """Ask, and read the answer as server-sent events.
 
-    `started` (ids), then `token` (text) and `citation` (document, page, offsets, quote) as they come, and at the end
-    `done` (model, tokens), when it is stored, or `error` (a problem). It is stored also when the connection breaks.
+    `started` (ids), then `token` (text) and `citation` (document, page, headings, offsets, quote) as they come, and at
+    the end `done` (model, tokens), when it is stored, or `error` (a problem). It is stored also when the connection
+    breaks.
     """
     begun = await services.answers.begin(caller.user_id, conversation_id, body.text)
     still = partial(still_in, request, caller)

@@ -24,9 +24,15 @@ _RERANK_FAILED = "the reranker did not answer; the order is that of the fused sc
     response_model_exclude_unset=True,
 )
 async def search(body: SearchIn, caller: Caller, services: Services, *, explain: Explain = False) -> SearchOut:
-    """The best passages of all documents the caller may see, by meaning and by words."""
+    """The best passages by meaning and by words, of all documents the caller may see, or a project or an agent has."""
     found = await services.search.search(
-        caller.user_id, body.query, top_k=body.top_k, class_id=body.class_id, document_ids=body.document_ids
+        caller.user_id,
+        body.query,
+        top_k=body.top_k,
+        class_id=body.class_id,
+        document_ids=body.document_ids,
+        project_id=body.project_id,
+        agent_id=body.agent_id,
     )
     if not explain:
         return SearchOut(search_id=found.search_id, hits=[_hit(hit) for hit in found.hits])
@@ -44,6 +50,7 @@ def _hit(hit: Hit, **more: Any) -> HitOut:
         page_to=metadata["page_to"],
         char_start=metadata["char_start"],
         char_end=metadata["char_end"],
+        headings=metadata["headings"],
         text=metadata["text"],
         score=hit.score,
         cosine=hit.cosine,

@@ -62,7 +62,9 @@ class AnswerChain:
         self._model_name = model_name
         self._budget = budget or PromptBudget()
 
-    def start(self, question: str, *, retriever: BaseRetriever, history: Sequence[Turn] = ()) -> "Answer":
+    def start(
+        self, question: str, *, retriever: BaseRetriever, history: Sequence[Turn] = (), instructions: str = ""
+    ) -> "Answer":
         return Answer(
             question,
             model=self._model,
@@ -70,6 +72,7 @@ class AnswerChain:
             budget=self._budget,
             retriever=retriever,
             history=history,
+            instructions=instructions,
         )
 
 
@@ -89,6 +92,7 @@ class Answer(AsyncIterator[AnswerEvent]):
         budget: PromptBudget,
         retriever: BaseRetriever,
         history: Sequence[Turn],
+        instructions: str = "",
     ) -> None:
         self.text = ""
         self.called = False
@@ -97,6 +101,7 @@ class Answer(AsyncIterator[AnswerEvent]):
         self._retriever = retriever
         self._history = fit_history(history, tokens=budget.history)
         self._budget = budget
+        self._instructions = instructions
         self._prompt = answer_prompt()
         self._chain = self._prompt | model
         self._prompt_tokens = 0
@@ -126,7 +131,9 @@ class Answer(AsyncIterator[AnswerEvent]):
         documents = await self._retriever.ainvoke(self._question)
         found = [Passage.from_document(document) for document in documents]
         passages = fit_passages(found, tokens=self._budget.passages)
-        inputs = prompt_inputs(self._question, passages=passages, history=self._history)
+        inputs = prompt_inputs(
+            self._question, passages=passages, history=self._history, instructions=self._instructions
+        )
         self._prompt_tokens = estimate_tokens(self._prompt.format(**inputs))
         yield Retrieved(tuple(passages), self._prompt_tokens)
         self.called = True

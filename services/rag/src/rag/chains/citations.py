@@ -20,7 +20,10 @@ _CLOSERS = "\"'”’).!?。》」』>%"
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """`quote` is the document's own text at `char_start:char_end`, offsets into the page's extracted text."""
+    """`quote` is the document's own text at `char_start:char_end`, offsets into the page's extracted text.
+
+    `headings`: under which it stands in the document, the outermost first.
+    """
 
     marker: int
     chunk_id: str
@@ -31,6 +34,7 @@ class Citation:
     char_start: int
     char_end: int
     quote: str
+    headings: tuple[str, ...] = ()
 
 
 class CitedText:
@@ -102,6 +106,7 @@ def cite(number: int, passage: Passage, *, claim: str) -> Citation:
         char_start=passage.char_start + start if exact else passage.char_start,
         char_end=passage.char_start + end if exact else passage.char_end,
         quote=passage.text[start:end],
+        headings=passage.headings,
     )
 
 

@@ -15,7 +15,10 @@ _KOREAN_SHARE = 0.2  # "LMS에서 SSO 설정?" is Korean although most of its le
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """`text` is `page_text[char_start:char_end]`, so an offset inside it is an offset in the page."""
+    """`text` is `page_text[char_start:char_end]`, so an offset inside it is an offset in the page.
+
+    `headings`: under which it stands, the outermost first.
+    """
 
     chunk_id: str
     doc_id: str
@@ -26,6 +29,7 @@ class Passage:
     page_from: int | None = None
     page_to: int | None = None
     score: float | None = None
+    headings: tuple[str, ...] = ()
 
     @classmethod
     def from_document(cls, document: Document) -> Self:
@@ -41,6 +45,7 @@ class Passage:
             page_from=found.get("page_from"),
             page_to=found.get("page_to"),
             score=found.get("score"),
+            headings=tuple(found.get("headings") or ()),
         )
 
     def cut(self, length: int) -> Self:

@@ -26,11 +26,11 @@ async def get_to_write(session: AsyncSession, conversation_id: UUID, *, user_id:
 
 
 async def list_page(
-    session: AsyncSession, page: Slice, *, user_id: UUID, class_id: UUID | None, title: str | None
+    session: AsyncSession, page: Slice, *, user_id: UUID, title: str | None, **places: UUID | None
 ) -> list[Conversation]:
+    """`places`: columns of ids, each of which narrows the list where it is given."""
     query = select(Conversation).where(Conversation.user_id == user_id)
-    if class_id is not None:
-        query = query.where(Conversation.class_id == class_id)
+    query = query.filter_by(**{column: value for column, value in places.items() if value is not None})
     if title:
         query = query.where(Conversation.title.icontains(title, autoescape=True))
     query = paging.apply(

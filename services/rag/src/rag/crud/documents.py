@@ -6,7 +6,7 @@ from sqlalchemy import Table, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import projection
-from rag.models import Document
+from rag.models import UNTOLD_ORG, Document
 
 
 async def update_projection(session: AsyncSession, *, version: int, **values: Any) -> None:
@@ -24,6 +24,17 @@ async def list_ids_for_scopes(
         Document.document_id.in_(document_ids), Document.is_live, Document.scopes.overlap(list(scopes))
     )
     return list((await session.execute(query)).scalars())
+
+
+async def is_foreign_in(session: AsyncSession, scope: str, *, owner_id: UUID, org_id: UUID) -> bool:
+    """Whether a document of this owner that the scope finds is another org's than this one."""
+    query = select(Document.document_id).where(
+        Document.owner_id == owner_id,
+        Document.is_live,
+        Document.scopes.overlap([scope]),
+        Document.org_id.not_in([org_id, UNTOLD_ORG]),
+    )
+    return (await session.execute(select(query.exists()))).scalar_one()
 
 
 async def update_forgotten(session: AsyncSession, owner_id: UUID) -> int:

@@ -19,7 +19,11 @@ class MessageState(StrEnum):
 
 
 class Conversation(Base):
-    """One person's conversation. With `document_ids` it is about these documents alone."""
+    """One person's conversation. With `document_ids` it is about these documents alone.
+
+    With a project or an agent it reads what is in there, as long as there is one; without it, nothing more is answered.
+    `class_id` and what is above it: who pays.
+    """
 
     __tablename__ = "conversations"
     __table_args__ = (
@@ -32,6 +36,8 @@ class Conversation(Base):
     org_id: Mapped[UUID | None]
     partner_id: Mapped[UUID | None]
     class_id: Mapped[UUID | None]
+    project_id: Mapped[UUID | None]
+    agent_id: Mapped[UUID | None]
     title: Mapped[str] = mapped_column(Text, server_default="")
     document_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default=sql("'{}'"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
@@ -41,7 +47,7 @@ class Message(Base):
     """A question or an answer. An answer keeps what it cited, what it cost and how it ended.
 
     `provider`, the tokens and the embeddings are written before the model is called: what a killed process leaves can
-    be booked. `embeddings`: what embedding the question was billed, by provider and model.
+    be booked. `embeddings`, `reranks`: what embedding the question and ordering what was found was billed.
     """
 
     __tablename__ = "messages"
@@ -69,6 +75,7 @@ class Message(Base):
     provider: Mapped[str | None] = mapped_column(Text)  # who was asked; NULL while no model has been
     citations: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=sql("'[]'::jsonb"))
     embeddings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=sql("'[]'::jsonb"))
+    reranks: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=sql("'[]'::jsonb"))
     input_tokens: Mapped[int] = mapped_column(server_default="0")
     output_tokens: Mapped[int] = mapped_column(server_default="0")
     first_token_ms: Mapped[int | None]

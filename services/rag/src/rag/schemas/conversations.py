@@ -14,6 +14,10 @@ class ConversationIn(BaseModel):
     class_id: UUID | None = Field(
         default=None, description="The class that the conversation belongs to and pays", examples=[AN_ID]
     )
+    project_id: UUID | None = Field(default=None, description="About what is in this project", examples=[AN_ID])
+    agent_id: UUID | None = Field(
+        default=None, description="With this agent, which says who pays: no `class_id`", examples=[AN_ID]
+    )
     document_ids: list[UUID] = Field(
         default_factory=list, max_length=100, description="Talk with these alone", examples=[[AN_ID]]
     )
@@ -25,6 +29,8 @@ class ConversationOut(BaseModel):
     conversation_id: UUID
     title: str
     class_id: UUID | None
+    project_id: UUID | None
+    agent_id: UUID | None
     document_ids: list[UUID]
     created_at: datetime
 

@@ -11,6 +11,10 @@ class SearchIn(BaseModel):
     query: Asked = Field(max_length=2000, examples=["초대 코드는 몇 시간 동안 쓸 수 있나요?"])
     top_k: int = Field(default=5, ge=1, le=50, examples=[5])
     class_id: UUID | None = Field(default=None, description="The class that pays for the search", examples=[AN_ID])
+    project_id: UUID | None = Field(default=None, description="Only what is in this project", examples=[AN_ID])
+    agent_id: UUID | None = Field(
+        default=None, description="Only what this agent has; it says who pays, so no `class_id`", examples=[AN_ID]
+    )
     document_ids: list[UUID] = Field(
         default_factory=list, max_length=100, description="Only these documents", examples=[[AN_ID]]
     )
@@ -56,6 +60,9 @@ class HitOut(BaseModel):
     page_to: int | None
     char_start: int | None
     char_end: int | None
+    headings: list[str] = Field(
+        description="Under which it stands, the outermost first", examples=[["제3장 운영", "3.2 초대 코드"]]
+    )
     text: str
     score: float
     cosine: float

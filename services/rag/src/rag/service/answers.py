@@ -16,6 +16,7 @@ from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Conflict, GrowFitError, NotFound, Unavailable
 from chassis.ids import new_id
+from contracts.tenancy import Tenant
 from rag.chains.answer import Answer, AnswerEvent, Finished, Retrieved
 from rag.chains.prompt import Turn
 from rag.crud import conversations, messages
@@ -26,12 +27,13 @@ from rag.errors import (
     CONVERSATION_NOT_FOUND,
     as_service_error,
 )
-from rag.models import MessageState
+from rag.models import Conversation, MessageState
 from rag.service import permission
 from rag.service.asking import Asking
 from rag.service.billing import EmbeddingUse, summed
 from rag.service.endings import Endings
 from rag.service.progress import Progress
+from rag.service.ranking import Ranker, RerankUse
 from rag.service.reads import Reads
 from retrieval.errors import RetrievalError
 from retrieval.store import Hit
@@ -49,9 +51,17 @@ class Answerer(Protocol):
     def model(self) -> str: ...
 
     def start(
-        self, question: str, *, history: Sequence[Turn], find: Callable[[str, int], Awaitable[list[Hit]]]
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn],
+        find: Callable[[str, int], Awaitable[list[Hit]]],
+        instructions: str = "",
     ) -> Answer:
-        """`find(question, top_k)` gives the best of what the caller may see, and raises RetrievalError."""
+        """`find(question, top_k)` gives the best of what the caller may see, and raises RetrievalError.
+
+        `instructions`: what an agent's owner wishes of the answers, below the rules that hold for all.
+        """
         ...
 
 
@@ -68,10 +78,13 @@ class Begun:
 
 
 class AnswerService:
-    def __init__(self, database: Database, answerer: Answerer, reads: Reads, *, max_seconds: int) -> None:
+    def __init__(
+        self, database: Database, answerer: Answerer, reads: Reads, ranker: Ranker, *, max_seconds: int
+    ) -> None:
         self._database = database
         self._answerer = answerer
         self._reads = reads
+        self._ranker = ranker
         self._endings = Endings(database)
         self._max_seconds = max_seconds
 
@@ -79,7 +92,7 @@ class AnswerService:
         """Write the question down.
 
         Raises:
-            NotFound: no such conversation of this user, or its class or documents are no longer theirs.
+            NotFound: no such conversation of this user, or its class, project, agent or documents are no longer theirs.
             Conflict: an answer is still being written in it.
         """
         question_id, message_id = new_id(), new_id()
@@ -89,8 +102,15 @@ class AnswerService:
             if conversation is None:
                 raise NotFound(CONVERSATION_NOT_FOUND)
             allowed = await permission.searchable(
-                session, user_id, class_id=conversation.class_id, document_ids=conversation.document_ids
+                session,
+                user_id,
+                # An agent says itself who pays, and its class may be another one by now.
+                class_id=None if conversation.agent_id else conversation.class_id,
+                document_ids=conversation.document_ids,
+                project_id=conversation.project_id,
+                agent_id=conversation.agent_id,
             )
+            _place(conversation, allowed.tenant)
             reading = await permission.reading(session, user_id, rule)
             recent = await messages.list_recent(session, conversation_id, limit=_HISTORY)
             await messages.add(
@@ -162,12 +182,17 @@ class AnswerService:
 
     def _start(self, begun: Begun) -> Progress:
         embedded: list[EmbeddingUse] = []
+        reranked: list[RerankUse] = []
 
         async def find(query: str, top_k: int) -> list[Hit]:
-            found = await self._reads.find(query, asking=begun.asking, top_k=top_k, on_embedded=embedded.append)
-            return found.hits
+            wanted = self._ranker.candidates(top_k)
+            found = await self._reads.find(query, asking=begun.asking, top_k=wanted, on_embedded=embedded.append)
+            best = await self._ranker.best(query, found.hits, top_k=top_k, on_reranked=reranked.append)
+            return best.hits
 
-        answer = self._answerer.start(begun.question, history=begun.history, find=find)
+        answer = self._answerer.start(
+            begun.question, history=begun.history, find=find, instructions=begun.asking.allowed.instructions
+        )
         return Progress(
             message_id=begun.message_id,
             conversation_id=begun.conversation_id,
@@ -175,6 +200,7 @@ class AnswerService:
             provider=self._answerer.provider,
             answer=answer,
             embedded=embedded,
+            reranked=reranked,
         )
 
     async def _write_call(self, progress: Progress, *, prompt_tokens: int) -> None:
@@ -186,9 +212,19 @@ class AnswerService:
                 provider=progress.provider,
                 input_tokens=prompt_tokens,
                 embeddings=[asdict(use) for use in summed(progress.embedded)],
+                reranks=[asdict(use) for use in progress.reranked],
             )
         if not stands:
             raise NotFound(CONVERSATION_NOT_FOUND)
+
+
+def _place(conversation: Conversation, payer: Tenant) -> None:
+    """Who pays for the answer that begins, should the sweep have to book it."""
+    conversation.org_id, conversation.partner_id, conversation.class_id = (
+        payer.org_id,
+        payer.partner_id,
+        payer.class_id,
+    )
 
 
 def _as_known(error: GrowFitError | RetrievalError | TimeoutError) -> GrowFitError:

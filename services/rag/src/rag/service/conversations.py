@@ -20,24 +20,36 @@ class ConversationService:
         self._database = database
 
     async def open(
-        self, user_id: UUID, *, title: str, class_id: UUID | None, document_ids: Sequence[UUID]
+        self,
+        user_id: UUID,
+        *,
+        title: str,
+        class_id: UUID | None,
+        document_ids: Sequence[UUID],
+        project_id: UUID | None = None,
+        agent_id: UUID | None = None,
     ) -> Conversation:
         """
         Raises:
-            NotFound: a class or a document that is not the caller's to see.
+            NotFound: a class, project, agent or document that is not the caller's to see.
+            Invalid: more than one place to search in, or to pay for it.
             Unauthenticated: the user was erased meanwhile.
         """
         async with self._database.transaction(tenant.of_user(user_id)) as session:
             if await erased_users.is_erased(session, user_id):
                 raise Unauthenticated(SESSION_ENDED, headers={"WWW-Authenticate": "Bearer"})
-            allowed = await permission.searchable(session, user_id, class_id=class_id, document_ids=document_ids)
+            places = {"project_id": project_id, "agent_id": agent_id}
+            allowed = await permission.searchable(
+                session, user_id, class_id=class_id, document_ids=document_ids, **places
+            )
             return await conversations.add(
                 session,
                 conversation_id=new_id(),
                 user_id=user_id,
                 org_id=allowed.tenant.org_id,
                 partner_id=allowed.tenant.partner_id,
-                class_id=class_id,
+                class_id=allowed.tenant.class_id,
+                **places,
                 title=title,
                 document_ids=list(allowed.document_ids),
             )
@@ -50,17 +62,30 @@ class ConversationService:
         return found
 
     async def list_page(
-        self, user_id: UUID, page: Slice, *, class_id: UUID | None, title: str | None
+        self,
+        user_id: UUID,
+        page: Slice,
+        *,
+        title: str | None,
+        class_id: UUID | None = None,
+        project_id: UUID | None = None,
+        agent_id: UUID | None = None,
     ) -> list[Conversation]:
         """
         Raises:
-            NotFound: a class that the user is not in, and in which they have no conversation.
+            NotFound: a class, project or agent that is not the user's, and in which they have no conversation.
         """
+        places = {"class_id": class_id, "project_id": project_id, "agent_id": agent_id}
         async with self._database.transaction(tenant.of_user(user_id)) as session:
-            found = await conversations.list_page(session, page, user_id=user_id, class_id=class_id, title=title)
-            # Whoever has left a class may still ask for what they once said there.
-            if class_id is not None and not found and page.after is None:
-                await permission.attended(session, user_id, class_id)
+            found = await conversations.list_page(session, page, user_id=user_id, title=title, **places)
+            # Whoever has left a class, or lost an agent, may still ask for what they once said there.
+            if not found and page.after is None:
+                if class_id is not None:
+                    await permission.attended(session, user_id, class_id)
+                if project_id is not None:
+                    await permission.owned_project(session, user_id, project_id)
+                if agent_id is not None:
+                    await permission.reachable_agent(session, user_id, agent_id)
         return found
 
     async def list_messages(

@@ -24,6 +24,7 @@ class DocumentService:
             if await erased_users.is_erased(session, event.tenant.user_id):
                 return
             await forgeries.refuse(session, event, attempt=once.attempt)
+            scopes = [] if isinstance(event, DocumentDeleted) else await forgeries.believed(session, event)
             live = not isinstance(event, DocumentDeleted)
             await documents.update_projection(
                 session,
@@ -31,7 +32,7 @@ class DocumentService:
                 owner_id=event.tenant.user_id,
                 org_id=event.tenant.org_id,
                 title="" if isinstance(event, DocumentDeleted) else event.title,
-                scopes=[] if isinstance(event, DocumentDeleted) else event.scopes,
+                scopes=scopes,
                 is_live=live,
                 version=event.version * 2 + (0 if live else 1),
             )

@@ -15,7 +15,7 @@ from chassis.database import Database
 from chassis.errors import Unavailable
 from chassis.ids import named_id
 from contracts.rag import MessageAnswered
-from contracts.usage import Operation
+from contracts.usage import Operation, Outcome
 from rag.crud import messages
 from rag.service import billing
 from rag.service.progress import Ending, Progress
@@ -119,6 +119,19 @@ class Endings:
                 input_tokens=use.tokens,
                 reference=f"message/{ending.message_id}",
                 usage_id=named_id("usage", ending.message_id, Operation.EMBEDDING, use.provider, use.model),
+            )
+        for number, call in enumerate(ending.reranks):
+            await billing.record(
+                session,
+                tenant=ending.tenant,
+                operation=Operation.RERANK,
+                provider=call.provider,
+                model=call.model,
+                input_tokens=call.tokens,
+                estimated=call.estimated,
+                outcome=Outcome(call.outcome),
+                reference=f"message/{ending.message_id}",
+                usage_id=named_id("usage", ending.message_id, Operation.RERANK, number),
             )
         if ending.provider is not None:
             await billing.record(

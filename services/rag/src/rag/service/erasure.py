@@ -1,4 +1,6 @@
-"""Erasing an anonymised user: their conversations with all messages, and what is known of their documents and parts."""
+"""Erasing an anonymised user: their conversations with all messages, their projects and agents, and what is known of
+their documents and parts.
+"""
 
 from uuid import UUID
 
@@ -7,7 +9,7 @@ from chassis.clock import now
 from chassis.database import Database
 from chassis.delivery import Delivery
 from contracts.rag import PersonalDataErased
-from rag.crud import conversations, documents, erased_users, memberships, messages
+from rag.crud import agents, conversations, documents, erased_users, memberships, messages, projects
 
 
 class ErasureService:
@@ -23,11 +25,14 @@ class ErasureService:
             erased = {
                 "user.messages": await messages.delete_of_conversations(session, own),
                 "user.conversations": await conversations.delete_of_user(session, user_id),
+                "user.projects": await projects.delete_of_user(session, user_id),
+                "user.agents": await agents.delete_of_user(session, user_id),
                 "rag.documents": await documents.update_forgotten(session, user_id),
                 "rag.memberships": await memberships.delete_of_user(session, user_id),
                 "rag.dead_letters": await dead_letters.redact(session, user_id, fields={"title"}),
             }
             remaining = await conversations.count_of_user(session, user_id)
+            remaining += await projects.count_of_user(session, user_id) + await agents.count_of_user(session, user_id)
             remaining += await memberships.count_of_user(session, user_id)
             report = PersonalDataErased(user_id=user_id, erased=erased, remaining=remaining, erased_at=now())
             await outbox.add(session, report)

@@ -1,4 +1,5 @@
-"""Facts of documents that contradict what is known: of a document in another tenant, or for classes that are not its.
+"""Facts of documents that contradict what is known: of a document in another tenant, or for classes that are not its,
+or in projects and agents that are not its owner's.
 
 What would explain a fact comes through another durable, and perhaps later; where it may, the event is tried again for
 a while before it is refused.
@@ -13,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis.errors import Invalid, Unavailable
 from contracts.ingest import ChunksEmbedded, DocumentDeleted, DocumentShared
 from contracts.tenancy import Tenant
-from rag.crud import documents
+from rag.crud import agents, documents, projects
 from rag.errors import DOCUMENT_CONTRADICTED, DOCUMENT_UNSETTLED
 from rag.models import TENANCY, UNTOLD_ORG, Document
 from tenancy.access import ClassPlace, classes_by_id, staff_of, user_scope
 from tenancy.contradictions import TRIES
 
-_CLASS_SCOPE = re.compile(r"class:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_SCOPE = re.compile(r"(class|project|agent):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 async def refuse(
@@ -33,7 +34,7 @@ async def refuse(
     known = await documents.get(session, event.document_id)
     if known is not None and not _is_of(known, event.tenant):
         _contradicted()
-    scoped = [] if isinstance(event, DocumentDeleted) else _class_ids(event.scopes, event.tenant)
+    scoped = [] if isinstance(event, DocumentDeleted) else _ids(event, "class")
     place = event.tenant.class_id
     classes = await classes_by_id(session, TENANCY, {*scoped, *([place] if place else [])})
     if place in classes and not _is_in(event.tenant, classes[place]):
@@ -41,6 +42,17 @@ async def refuse(
     for class_id in scoped:
         if class_id in classes:
             await _refuse_class(session, event.tenant, classes[class_id], attempt=attempt)
+    if not isinstance(event, DocumentDeleted) and set((await _owners(session, event)).values()) - {
+        event.tenant.user_id
+    }:
+        # Nobody puts anything into a project or an agent of somebody else.
+        _contradicted()
+
+
+async def believed(session: AsyncSession, event: ChunksEmbedded | DocumentShared) -> list[str]:
+    """Its scopes without those of projects and agents that there are no more: ingest may hear of their end later."""
+    there = {str(shelf_id) for shelf_id in await _owners(session, event)}
+    return [each for each in event.scopes if not each.startswith(("project:", "agent:")) or each.split(":")[1] in there]
 
 
 def _is_of(known: Document, tenant: Tenant) -> bool:
@@ -51,12 +63,19 @@ def _is_in(tenant: Tenant, place: ClassPlace) -> bool:
     return (tenant.org_id, tenant.partner_id) == (place.org_id, place.partner_id)
 
 
-def _class_ids(scopes: list[str], tenant: Tenant) -> list[UUID]:
-    """Besides its classes a document is its owner's, and nobody else's."""
-    found = [_CLASS_SCOPE.fullmatch(scope) for scope in scopes if scope != user_scope(tenant.user_id)]
+async def _owners(session: AsyncSession, event: ChunksEmbedded | DocumentShared) -> dict[UUID, UUID]:
+    """Of the projects and agents that it names and that there are."""
+    named = await projects.owners_of(session, _ids(event, "project"))
+    return named | await agents.owners_of(session, _ids(event, "agent"))
+
+
+def _ids(event: ChunksEmbedded | DocumentShared, kind: str) -> list[UUID]:
+    """Besides its classes, and its owner's projects and agents, a document is its owner's and nobody else's."""
+    own = user_scope(event.tenant.user_id)
+    found = [_SCOPE.fullmatch(scope) for scope in event.scopes if scope != own]
     if None in found:
         _contradicted()
-    return [UUID(each[1]) for each in found if each]
+    return [UUID(each[2]) for each in found if each and each[1] == kind]
 
 
 async def _refuse_class(session: AsyncSession, tenant: Tenant, place: ClassPlace, *, attempt: int) -> None:

@@ -14,6 +14,7 @@ from rag.chains.metering import Usage
 from rag.errors import ANSWER_FAILED
 from rag.models import Conversation, Message, MessageState
 from rag.service.billing import EmbeddingUse, summed
+from rag.service.ranking import RerankUse
 
 _STATES = {
     Outcome.COMPLETED: MessageState.COMPLETED,
@@ -37,6 +38,7 @@ class Ending:
     embeddings: list[EmbeddingUse]
     duration_ms: int
     ended_at: datetime
+    reranks: list[RerankUse] = field(default_factory=list)
     first_token_ms: int | None = None
     text: str = ""
     citations: list[dict[str, Any]] = field(default_factory=list)
@@ -60,6 +62,7 @@ class Ending:
             model=message.model or "",
             usage=Usage(message.input_tokens, 0, estimated=True),
             embeddings=[EmbeddingUse(**each) for each in message.embeddings],
+            reranks=[RerankUse(**each) for each in message.reranks],
             duration_ms=(ended_at - message.created_at) // timedelta(milliseconds=1),
             ended_at=ended_at,
         )
@@ -73,6 +76,7 @@ class Ending:
             "provider": self.provider,
             "citations": self.citations,
             "embeddings": [asdict(use) for use in self.embeddings],
+            "reranks": [asdict(use) for use in self.reranks],
             "input_tokens": self.usage.input_tokens,
             "output_tokens": self.usage.output_tokens,
             "first_token_ms": self.first_token_ms,
@@ -90,6 +94,7 @@ class Progress:
     provider: str
     answer: Answer
     embedded: list[EmbeddingUse]
+    reranked: list[RerankUse] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
     citations: list[dict[str, Any]] = field(default_factory=list)
     first_token_ms: int | None = None
@@ -121,6 +126,7 @@ class Progress:
             model=self.answer.model,
             usage=self.answer.usage,
             embeddings=summed(self.embedded),
+            reranks=self.reranked,
             duration_ms=self._elapsed_ms,
             ended_at=now(),
             first_token_ms=self.first_token_ms,

@@ -13,12 +13,12 @@ from rag.errors import as_service_error
 from rag.service import billing, permission
 from rag.service.asking import Asking
 from rag.service.billing import EmbeddingUse
+from rag.service.ranking import Ranker, RerankUse
 from rag.service.readers import Found
 from rag.service.reads import Reads
 from retrieval import retriever
 from retrieval.errors import RetrievalError
-from retrieval.reranking import Billed, Reranker, candidates_to_rerank
-from retrieval.store import MAX_TOP_K, Hit
+from retrieval.store import Hit
 
 
 @dataclass(frozen=True)
@@ -43,28 +43,33 @@ class Searched:
 
 
 class SearchService:
-    """`rerank_provider`: the name that the reranker's calls are booked under."""
-
-    def __init__(
-        self, database: Database, reads: Reads, *, reranker: Reranker | None = None, rerank_provider: str = ""
-    ) -> None:
+    def __init__(self, database: Database, reads: Reads, ranker: Ranker) -> None:
         self._database = database
         self._reads = reads
-        self._reranker = reranker
-        self._rerank_provider, self._rerank_model = rerank_provider, reranker.model if reranker else ""
+        self._ranker = ranker
 
     async def search(
-        self, user_id: UUID, query: str, *, top_k: int, class_id: UUID | None, document_ids: Sequence[UUID]
+        self,
+        user_id: UUID,
+        query: str,
+        *,
+        top_k: int,
+        class_id: UUID | None,
+        document_ids: Sequence[UUID],
+        project_id: UUID | None = None,
+        agent_id: UUID | None = None,
     ) -> Searched:
         """The best chunks, best first.
 
         Raises:
-            NotFound: a class or document that is not the caller's to see.
+            NotFound: a class, project, agent or document that is not the caller's to see.
+            Invalid: more than one place to search in, or to pay for it.
             Unavailable: embedder, index or database.
         """
         rule = await self._reads.rule()
         async with self._database.transaction(tenant.of_user(user_id)) as session:
-            allowed = await permission.searchable(session, user_id, class_id=class_id, document_ids=document_ids)
+            places = {"class_id": class_id, "project_id": project_id, "agent_id": agent_id}
+            allowed = await permission.searchable(session, user_id, document_ids=document_ids, **places)
             reading = await permission.reading(session, user_id, rule)
         search_id = new_id()
         asking = Asking(allowed, reading, f"search/{search_id}")
@@ -75,15 +80,13 @@ class SearchService:
             if use.tokens:
                 bookings.append(asyncio.create_task(self._book(asking, use)))
 
-        def book_rerank(billed: Billed) -> None:
-            bookings.append(asyncio.create_task(self._book_rerank(asking, billed)))
+        def book_rerank(use: RerankUse) -> None:
+            bookings.append(asyncio.create_task(self._book_rerank(asking, use)))
 
-        wanted = min(candidates_to_rerank(top_k), MAX_TOP_K) if self._reranker else top_k
+        wanted = self._ranker.candidates(top_k)
         try:
             found = await self._reads.find(query, asking=asking, top_k=wanted, on_embedded=book)
-            best = retriever.Found(found.hits, 0)
-            if self._reranker:
-                best = await retriever.reranked(query, best, self._reranker, top_k=top_k, on_billed=book_rerank)
+            best = await self._ranker.best(query, found.hits, top_k=top_k, on_reranked=book_rerank)
         except RetrievalError as error:
             raise as_service_error(error) from error
         finally:
@@ -97,7 +100,7 @@ class SearchService:
             model=found.index.model,
             lexical_weight=found.model.lexical_weight,
             terms=found.terms,
-            rerank_model=self._rerank_model or None,
+            rerank_model=self._ranker.model,
             rerank_scores=best.rerank_scores,
             rerank_error=best.rerank_error,
         )
@@ -115,16 +118,16 @@ class SearchService:
                 reference=asking.reference,
             )
 
-    async def _book_rerank(self, asking: Asking, billed: Billed) -> None:
+    async def _book_rerank(self, asking: Asking, use: RerankUse) -> None:
         async with self._database.transaction() as session:
             await billing.record(
                 session,
                 tenant=asking.allowed.tenant,
                 operation=Operation.RERANK,
-                provider=self._rerank_provider,
-                model=self._rerank_model,
-                input_tokens=billed.tokens,
-                estimated=billed.estimated,
-                outcome=Outcome(billed.outcome),
+                provider=use.provider,
+                model=use.model,
+                input_tokens=use.tokens,
+                estimated=use.estimated,
+                outcome=Outcome(use.outcome),
                 reference=asking.reference,
             )

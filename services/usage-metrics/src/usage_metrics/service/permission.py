@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis.auth import Principal
 from chassis.errors import NotFound
 from contracts.org_partner import Role
-from tenancy.access import TEACHING
+from tenancy.teaching import TEACHING
 from usage_metrics.crud import tenancy
 from usage_metrics.crud.reach import Asked, AuditReach, Reach
 from usage_metrics.errors import TENANT_NOT_FOUND
