@@ -46,10 +46,10 @@ from ingest.ports import Embedded, Embedder, PageText, Parser
 from ingest.service.chunking import Chunking
 from ingest.service.claims import Claim, ClaimService
 from ingest.service.embedding import EmbeddingService
+from ingest.service.intake import Incoming
 from ingest.service.processing import ProcessingService
 from ingest.service.recipes import RecipeBook
 from ingest.service.syncing import SyncService
-from ingest.service.uploads import Incoming
 from retrieval.store import VectorStoreAdapter
 
 DIMENSION = 384

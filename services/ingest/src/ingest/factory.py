@@ -24,6 +24,7 @@ from ingest.service.downloads import DownloadService
 from ingest.service.embedding import EmbeddingService
 from ingest.service.erasure import ErasureService
 from ingest.service.indexing import Indexes, IndexName
+from ingest.service.intake import Intake
 from ingest.service.lifecycle import LifecycleService
 from ingest.service.links import LinkSigner
 from ingest.service.migrating import MigrationWork
@@ -33,6 +34,7 @@ from ingest.service.proofs import ProofService, Sizes
 from ingest.service.queue import QueueService
 from ingest.service.quotas import QuotaService
 from ingest.service.recipes import Recipe, RecipeBook
+from ingest.service.replacement import ReplacementService
 from ingest.service.resumable import ResumableService
 from ingest.service.sharing import SharingService
 from ingest.service.syncing import SyncService
@@ -63,6 +65,7 @@ class Wired:
     quotas: QuotaService
     documents: DocumentService
     lifecycle: LifecycleService
+    replacement: ReplacementService
     deletion: DeletionService
     sharing: SharingService
     erasure: ErasureService
@@ -106,9 +109,10 @@ def wire(settings: Settings) -> Wired:
     sharing = SharingService(database, syncs)
     processing = ProcessingService(database, ClaimService(database, book), storage, parser, embedding, syncs, book=book)
     quotas = QuotaService(database, access.platform)
-    uploads = UploadService(database, storage, access.platform, quotas, max_bytes=settings.max_upload_bytes)
+    intake = Intake(database, storage, access.platform, max_bytes=settings.max_upload_bytes)
+    uploads = UploadService(database, storage, intake, quotas)
     completion = CompletionService(database, storage, uploads, quotas)
-    resumable = ResumableService(database, storage, uploads, completion, quotas)
+    resumable = ResumableService(database, storage, intake, completion, quotas)
     documents = DocumentService(database)
     signer = LinkSigner(settings.link_signing_key.get_secret_value())
     return Wired(
@@ -123,6 +127,7 @@ def wire(settings: Settings) -> Wired:
         quotas=quotas,
         documents=documents,
         lifecycle=LifecycleService(database, storage, book=book),
+        replacement=ReplacementService(database, storage, intake, quotas),
         deletion=deletion,
         sharing=sharing,
         erasure=ErasureService(database, deletion, resumable),

@@ -6,7 +6,7 @@ dead one goes on where that one ended.
 
 import asyncio
 import logging
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +17,11 @@ from chassis.errors import Unavailable
 from chassis.ids import named_id
 from contracts.ingest import ChunksEmbedded
 from contracts.usage import Outcome
-from ingest.crud import chunks, documents, indexes, queue
+from ingest.crud import chunks, documents, indexes, pending_objects, queue
 from ingest.errors import PROCESSING_FAILED, REASONS, REJECTING, Unreadable
 from ingest.models import State
 from ingest.ports import PageText, Parser, Storage
-from ingest.service import billing, endings
+from ingest.service import billing, discarding, endings
 from ingest.service.chunking import chunk
 from ingest.service.claims import LEASE, Claim, ClaimService, LostClaim, settle
 from ingest.service.embedding import EmbeddingService
@@ -184,9 +184,12 @@ class ProcessingService:
                 raise LostClaim
             await billing.record(session, document, self._book, outcome=Outcome.COMPLETED)
             settle(document, State.READY)
-            replaced, document.live, document.refused = document.live, None, None
+            replaced, document.live, document.refused, unneeded = document.live, None, None, None
             if replaced is not None:
                 await chunks.delete_other_revisions(session, document.document_id, kept=document.revision)
+                if replaced["storage_key"] != document.storage_key:
+                    unneeded = replaced["storage_key"]
+                    await pending_objects.discard(session, unneeded, owner_id=document.owner_id)
             event = ChunksEmbedded(
                 document_id=document.document_id,
                 version=document.version,
@@ -201,8 +204,8 @@ class ProcessingService:
                 embedded_at=now(),
             )
             await outbox.add(session, event)
-        if replaced is not None and replaced["storage_key"] != document.storage_key:
-            await self._discard(replaced["storage_key"])
+        if unneeded is not None:
+            await discarding.delete(self._database, self._storage, unneeded)
 
     async def _end(self, claim: Claim, refusal: Unreadable) -> None:
         state = State.REJECTED if refusal.code in REJECTING else State.FAILED
@@ -214,9 +217,4 @@ class ProcessingService:
                 session, document, self._book, state=state, reason=refusal.code, values=refusal.values
             )
         if unneeded is not None:
-            await self._discard(unneeded)
-
-    async def _discard(self, key: str) -> None:
-        """A file that no row names any more; where it cannot be deleted now, the sweep finds it."""
-        with suppress(Unavailable):
-            await self._storage.delete(key)
+            await discarding.delete(self._database, self._storage, unneeded)
