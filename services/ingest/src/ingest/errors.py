@@ -484,8 +484,10 @@ class NotEmbedded(Unavailable):
     """The embedding provider cannot be reached, refuses, or answers with nothing usable. `tokens`: billed all the same.
 
     A refusal is tried again too: a wrong key or model name is mended in the settings, and the document need not fail.
+    `retry_after`: seconds that it asks for, or that it is not called in any case.
     """
 
-    def __init__(self, *, tokens: int = 0) -> None:
+    def __init__(self, *, tokens: int = 0, retry_after: float | None = None) -> None:
         super().__init__(EMBEDDING_UNAVAILABLE)
         self.tokens = tokens
+        self.retry_after = retry_after

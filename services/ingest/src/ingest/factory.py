@@ -40,7 +40,7 @@ from ingest.service.sharing import SharingService
 from ingest.service.syncing import SyncService
 from ingest.service.tenancy import TenancyService
 from ingest.service.uploads import UploadService
-from retrieval.configured import Endpoint, ServedModels
+from retrieval.configured import BatchShape, Endpoint, ServedModels
 from retrieval.embeddings import MeteredEmbeddings
 from retrieval.errors import ModelUnknown
 from retrieval.models import EmbeddingModel, get_model, register_model
@@ -89,7 +89,7 @@ def wire(settings: Settings) -> Wired:
     chunking = Chunking(tokens=settings.chunk_tokens, overlap=settings.chunk_overlap)
     book = RecipeBook(
         Recipe(first.index_id, model.name, model.dimension, chunking),
-        {name: each.provider for name, each in served.items()},
+        {name: each.endpoint.provider for name, each in served.items()},
     )
     parser = ChildProcessParser(
         seconds=settings.parse_seconds,
@@ -102,7 +102,7 @@ def wire(settings: Settings) -> Wired:
         ),
     )
     access = projected_access(settings, database, ACCESS)
-    embedders = {name: RemoteEmbedder(each.embeddings) for name, each in served.items()}
+    embedders = {name: RemoteEmbedder(each.embeddings, each.endpoint.shape) for name, each in served.items()}
     embedding = EmbeddingService(database, embedders, analyser, book=book)
     syncs = SyncService(database, stores, embedding)
     deletion = DeletionService(database, storage, stores, syncs, book=book)
@@ -146,21 +146,26 @@ def wire(settings: Settings) -> Wired:
 class _Served(NamedTuple):
     model: EmbeddingModel
     embeddings: MeteredEmbeddings
-    provider: str
+    endpoint: Endpoint
 
 
 def _served(settings: Settings) -> dict[str, _Served]:
     """The installation's own model and those that EMBEDDING_MODELS adds, each with the server that embeds with it."""
     own = Endpoint(
-        settings.embedding_base_url, settings.embedding_provider, settings.embedding_api_key.get_secret_value()
+        settings.embedding_base_url,
+        settings.embedding_provider,
+        settings.embedding_api_key.get_secret_value(),
+        BatchShape(settings.embedding_batch_texts, settings.embedding_batch_tokens, settings.embedding_calls_at_once),
     )
     models = ServedModels(settings.embedding_model, own, configured=settings.embedding_models)
     found = {}
     for name in (settings.embedding_model, *settings.embedding_models):
         model, endpoint = models.get(name)
         register_model(model)
-        embeddings = MeteredEmbeddings(model, base_url=endpoint.base_url, api_key=endpoint.api_key)
-        found[name] = _Served(model, embeddings, endpoint.provider)
+        embeddings = MeteredEmbeddings(
+            model, base_url=endpoint.base_url, api_key=endpoint.api_key, batch_size=endpoint.shape.texts
+        )
+        found[name] = _Served(model, embeddings, endpoint)
     return found
 
 

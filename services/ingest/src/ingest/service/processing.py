@@ -7,6 +7,7 @@ dead one goes on where that one ended.
 import asyncio
 import logging
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from chassis.ids import named_id
 from contracts.ingest import ChunksEmbedded
 from contracts.usage import Outcome
 from ingest.crud import chunks, documents, indexes, pending_objects, queue
-from ingest.errors import PROCESSING_FAILED, REASONS, REJECTING, Unreadable
+from ingest.errors import PROCESSING_FAILED, REASONS, REJECTING, NotEmbedded, Unreadable
 from ingest.models import State
 from ingest.ports import PageText, Parser, Storage
 from ingest.service import billing, discarding, endings
@@ -92,9 +93,11 @@ class ProcessingService:
 
     async def _put_off(self, claim: Claim, error: Unavailable) -> None:
         """It may be the database itself that is away: asked for as long as the claim is believed."""
+        asked_for = error.retry_after if isinstance(error, NotEmbedded) else None
+        at_least = timedelta(seconds=max(asked_for or 0.0, 1.0))
         for _ in range(int(LEASE.total_seconds())):
             try:
-                may_wait = await self._claims.put_off(claim, waits_for=error.code)
+                may_wait = await self._claims.put_off(claim, waits_for=error.code, at_least=at_least)
             except Unavailable:
                 await asyncio.sleep(1)
                 continue
