@@ -396,15 +396,39 @@ async def test_calls_that_were_billed_and_brought_nothing_are_told(ingest, perso
 
 
 async def test_another_recipe_in_the_middle_of_a_document_mixes_nothing(ingest, stand_in, long) -> None:
-    await ingest.processing(stand_in(fails_after=2), chunk_tokens=SIZE).process(long)
+    first, second = stand_in(fails_after=2), stand_in()
+    await ingest.processing(first, chunk_tokens=SIZE).process(long)
     cut = len(await ingest.sql.chunks(long))
     await ingest.sql.hurry(long)
-    await ingest.processing(stand_in(), chunk_tokens=4 * SIZE).process(long)
+    await ingest.processing(second, chunk_tokens=4 * SIZE).process(long)
 
-    await ready_once(ingest, long)
+    await ready_once(ingest, long, wasted=True)
+    told = await ingest.sql.events(long, UsageRecorded)
+    assert [(each.outcome, each.input_tokens) for each in told] == [
+        (Outcome.CANCELLED, first.tokens),
+        (Outcome.COMPLETED, second.tokens),
+    ]
     row = await ingest.sql.document(long)
     assert row["chunk_count"] < cut / 2
     assert row["recipe"]["tokens"] == 4 * SIZE
+
+
+async def test_recipes_that_change_back_and_forth_are_all_told(ingest, person, stand_in, long) -> None:
+    """Also when the work was cancelled, and told of, in between."""
+    embedders = []
+    for number, size in enumerate((SIZE, 4 * SIZE, SIZE, 4 * SIZE)):
+        embedders.append(stand_in(fails_after=2))
+        await ingest.processing(embedders[-1], chunk_tokens=size).process(long)
+        await ingest.sql.hurry(long)
+        if number % 2:
+            await ingest.wired.lifecycle.cancel(person.principal, long)
+            await ingest.wired.lifecycle.retry(person.principal, long)
+    embedders.append(stand_in())
+    await ingest.processing(embedders[-1], chunk_tokens=SIZE).process(long)
+
+    await ready_once(ingest, long, wasted=True)
+    told = await ingest.sql.events(long, UsageRecorded)
+    assert sum(each.input_tokens for each in told) == sum(each.tokens for each in embedders)
 
 
 async def test_two_documents_share_the_worker(ingest, stand_in) -> None:

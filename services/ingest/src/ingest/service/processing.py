@@ -158,15 +158,18 @@ class ProcessingService:
             }
             for piece in pieces
         ]
-        cut = {"chunk_count": len(rows), "chunks_embedded": 0, "recipe": recipe.as_json()}
+        cut = {"chunk_count": len(rows), "chunks_embedded": 0, "recipe": recipe.as_json(), "tokens_billed": 0}
         async with self._database.transaction(claim.context) as session:
-            if not await queue.update_claimed(
-                session, document.document_id, claim.claim_id, state=State.EMBEDDING.value, **cut
-            ):
+            held = await documents.get_for_update(session, document.document_id)
+            if held is None or held.claim_id != claim.claim_id:
                 raise LostClaim
-            # What an earlier run cut, perhaps by another recipe.
+            # What an earlier run cut by another recipe goes with its embeddings, which were paid for.
+            await billing.record(session, held, self._book, outcome=Outcome.CANCELLED)
             await chunks.delete_revision(session, document.document_id, document.revision)
             await chunks.add_all(session, rows)
+            await queue.update_claimed(
+                session, document.document_id, claim.claim_id, state=State.EMBEDDING.value, **cut
+            )
 
     async def _publish(self, claim: Claim) -> None:
         """From now on this is what indexes shall show of the document, whoever tells them."""
