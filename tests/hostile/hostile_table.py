@@ -122,7 +122,7 @@ CONTAINERS = {
     "an old Word file": Case(archives.looping_ole, "a.doc", REFUSED, "old_office_format"),
     "200,000 boxes in boxes": Case(archives.deep_html, "a.html", FAILED, "parse_limit"),
     "a billion laughs in HTML": Case(archives.laughing_html, "a.html", READY),
-    "20 MiB in one row": Case(archives.endless_csv, "a.csv", REJECTED, "text_too_long"),
-    "300,000 columns": Case(archives.wide_csv, "a.csv", REJECTED, "text_too_long"),
+    "20 MiB in one row": Case(archives.endless_csv, "a.csv", REJECTED, "table_too_large"),
+    "300,000 columns": Case(archives.wide_csv, "a.csv", REJECTED, "table_too_large"),
 }
 CASES = PDFS | PICTURES | TEXTS | CONTAINERS

@@ -4,7 +4,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from retrieval.configured import ConfiguredModel, ConfiguredModels, Endpoint, ServedModels, parse_models
+from retrieval.configured import (
+    REMOTE_SHAPE,
+    BatchShape,
+    ConfiguredModel,
+    ConfiguredModels,
+    Endpoint,
+    ServedModels,
+    parse_models,
+)
 from retrieval.errors import ModelUnknown
 from retrieval.models import get_model
 
@@ -45,7 +53,24 @@ def test_without_a_server_of_its_own_the_installation_s_serves_it() -> None:
 
 def test_the_own_key_is_given_to_no_other_server() -> None:
     elsewhere = {"base_url": "https://models.example.com/v1", "provider": "example"}
-    assert served(large=LARGE | elsewhere).get("large")[1] == Endpoint(elsewhere["base_url"], "example", "")
+    assert served(large=LARGE | elsewhere).get("large")[1] == Endpoint(
+        elsewhere["base_url"], "example", "", REMOTE_SHAPE
+    )
+
+
+def test_calls_are_as_full_as_the_model_s_server_takes_them() -> None:
+    own = BatchShape(texts=7, tokens=700, calls_at_once=2)
+    here = Endpoint("http://embedder/v1", "growfit-embedder", "own key", own)
+
+    def shape(**said: Any) -> BatchShape:
+        models = parse_models(json.dumps({"large": LARGE | said}))
+        return ServedModels("multilingual-e5-small", here, configured=models).get("large")[1].shape
+
+    assert shape() == own
+    assert shape(batch_texts=3) == BatchShape(3, 700, 2)
+    assert shape(**SERVED) == REMOTE_SHAPE
+    full = {"batch_texts": 2048, "batch_tokens": 300_000, "calls_at_once": 8}
+    assert shape(**SERVED, **full) == BatchShape(2048, 300_000, 8)
 
 
 def test_the_own_model_is_where_the_settings_say_unless_it_is_configured() -> None:
@@ -81,6 +106,9 @@ def test_a_model_that_nobody_is_known_to_serve_is_unknown() -> None:
         {"large": LARGE | {"max_tokens": 1.5}},
         {"large": LARGE | {"base_url": "ftp://models"}},
         {"large": LARGE | {"misspelt": 1}},
+        {"large": LARGE | {"batch_texts": 0}},
+        {"large": LARGE | {"batch_tokens": "many"}},
+        {"large": LARGE | {"calls_at_once": 1000}},
         {"": LARGE},
         {"multilingual-e5-small": LARGE},
     ],

@@ -1,8 +1,10 @@
 """MeteredEmbeddings against a provider on localhost that answers as it is told."""
 
+import asyncio
 import base64
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 from langchain_core.embeddings import Embeddings
 
+from retrieval import circuit
+from retrieval.embedding_provider import CircuitOpen
 from retrieval.embeddings import MeteredEmbeddings
 from retrieval.errors import EmbeddingInvalid, EmbeddingRefused, EmbeddingUnavailable
 from retrieval.models import EmbeddingModel, get_model
@@ -222,6 +226,66 @@ async def test_a_passing_failure_is_tried_again_by_itself(provider: Provider) ->
     provider.answer = answer
     async with MeteredEmbeddings(MODEL, base_url=provider.url) as patient:
         assert (await patient.embed(["글"], "query")).tokens == 5
+
+
+async def test_who_failed_five_times_in_a_row_is_not_called_until_one_probe_succeeds(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(circuit, "FIRST_PAUSE_SECONDS", 0.3)
+    provider.answer = lambda _, __: (500, {"retry-after": "0.01"}, {})
+    async with MeteredEmbeddings(MODEL, base_url=provider.url, retries=2) as embeddings:
+        for _ in range(2):
+            with pytest.raises(EmbeddingUnavailable):
+                await embeddings.embed(["글"], "query")
+        assert len(provider.requests) == 5, "the sixth try was not made"
+        started = time.monotonic()
+        with pytest.raises(CircuitOpen) as raised:
+            await embeddings.embed(["글"], "query")
+        with pytest.raises(CircuitOpen):
+            await embeddings.count_tokens(["글"])
+        assert time.monotonic() - started < 0.2, "at once"
+        assert raised.value.retryable
+        assert 0 < raised.value.retry_after <= 0.3
+        assert len(provider.requests) == 5
+
+        provider.answer = lambda _, body: (200, {}, embedded(body))
+        await asyncio.sleep(raised.value.retry_after)
+        both = await asyncio.gather(*(embeddings.embed(["글"], "query") for _ in range(2)), return_exceptions=True)
+        assert sorted(type(each).__name__ for each in both) == ["CircuitOpen", "Embedded"], "one probe"
+        assert (await embeddings.embed(["글"], "query")).tokens == 5
+        assert len(provider.requests) == 7
+
+
+async def test_what_is_refused_opens_nothing(provider: Provider, embeddings: MeteredEmbeddings) -> None:
+    provider.answer = lambda _, __: (401, {}, {})
+    for _ in range(8):
+        with pytest.raises(EmbeddingRefused):
+            await embeddings.embed(["글"], "query")
+    assert len(provider.requests) == 8
+
+
+async def test_a_probe_that_is_cancelled_holds_nobody_up(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(circuit, "FIRST_PAUSE_SECONDS", 0.05)
+    provider.answer = lambda _, __: (500, {}, {})
+    release, asked = threading.Event(), threading.Event()
+
+    def hang(_: str, body: dict[str, Any]) -> Answer:
+        asked.set()
+        release.wait(10)
+        return 200, {}, embedded(body)
+
+    async with MeteredEmbeddings(MODEL, base_url=provider.url, retries=0) as embeddings:
+        for _ in range(5):
+            with pytest.raises(EmbeddingUnavailable):
+                await embeddings.embed(["글"], "query")
+        provider.answer = hang
+        await asyncio.sleep(0.05)
+        probe = asyncio.create_task(embeddings.embed(["글"], "query"))
+        assert await asyncio.to_thread(asked.wait, 10)
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+        release.set()
+        assert (await embeddings.embed(["글"], "query")).tokens == 5
 
 
 async def test_tokens_are_counted_by_the_provider_without_a_prefix(

@@ -46,10 +46,11 @@ from ingest.ports import Embedded, Embedder, PageText, Parser
 from ingest.service.chunking import Chunking
 from ingest.service.claims import Claim, ClaimService
 from ingest.service.embedding import EmbeddingService
+from ingest.service.intake import Incoming
 from ingest.service.processing import ProcessingService
 from ingest.service.recipes import RecipeBook
 from ingest.service.syncing import SyncService
-from ingest.service.uploads import Incoming
+from retrieval.configured import OWN_SHAPE, BatchShape
 from retrieval.store import VectorStoreAdapter
 
 DIMENSION = 384
@@ -172,11 +173,20 @@ class StandInEmbedder:
     `fails_after`, `hangs_after`: calls that still succeed. `wastes`: tokens billed by each call that fails.
     """
 
-    def __init__(self, *, fails_after: int | None = None, hangs_after: int | None = None, wastes: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        fails_after: int | None = None,
+        hangs_after: int | None = None,
+        wastes: int = 0,
+        shape: BatchShape = OWN_SHAPE,
+    ) -> None:
         self.texts: list[str] = []
+        self.sent: list[list[str]] = []
         self.calls = 0
         self.tokens = 0
         self.hanging, self.go_on = asyncio.Event(), asyncio.Event()
+        self.shape = shape
         self._fails_after, self._hangs_after, self._wastes = fails_after, hangs_after, wastes
 
     async def embed(self, texts: list[str]) -> Embedded:
@@ -187,6 +197,7 @@ class StandInEmbedder:
             self.hanging.set()
             await self.go_on.wait()
         self.texts += texts
+        self.sent.append(texts)
         tokens = sum(await self.count_tokens(texts))
         self.tokens += tokens
         return Embedded(np.stack([_vector(text) for text in texts]), tokens)

@@ -372,6 +372,7 @@ REQUESTS: Mapping[str, Request] = {
     "POST /documents": Request(_upload),
     "DELETE /documents/{document_id}": Request(fresh=_document),
     "POST /documents/{document_id}/reprocess": Request(fresh=_document),
+    "PUT /documents/{document_id}/content": Request(_upload, fresh=_document),
     "POST /documents/bulk": Request(_several),
     "POST /documents/bulk-delete": Request(made(lambda _world, _ids: {"document_ids": [str(uuid4())]})),
     "POST /documents/{document_id}/links": Request(sending()),

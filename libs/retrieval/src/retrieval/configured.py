@@ -3,6 +3,9 @@
 That is a JSON object:
 
 {"bge-m3": {"dimension": 1024, "lexical_weight": 0.1, "max_tokens": 8192, "base_url": "https://…/v1", "api_key": "…"}}
+
+How many texts and tokens a call to its server may carry, and how many calls run at once, are `batch_texts`,
+`batch_tokens` and `calls_at_once`.
 """
 
 import json
@@ -16,7 +19,24 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from retrieval.errors import ModelUnknown
 from retrieval.models import EmbeddingModel, get_model
 
+_OF_THE_SERVER = {"base_url", "api_key", "provider", "batch_texts", "batch_tokens", "calls_at_once"}
 _FORM = 'it must be a JSON object, as {"bge-m3":{"dimension":1024,"lexical_weight":0.1,"max_tokens":8192,…}}'
+
+
+@dataclass(frozen=True, slots=True)
+class BatchShape:
+    """What one call carries at most, by `estimate_tokens`, and how many calls run at once."""
+
+    texts: int
+    tokens: int
+    calls_at_once: int
+
+
+# The installation's own server takes a list apart and gives each core one text at a time, so that what a call carries
+# decides nothing but what a call costs: 16 texts hide that, and more would let one document wait longer for another's.
+OWN_SHAPE = BatchShape(texts=16, tokens=16_000, calls_at_once=3)
+# Within the limits of all well-known providers, of which the narrowest take 96 texts, or 16,384 tokens.
+REMOTE_SHAPE = BatchShape(texts=96, tokens=16_000, calls_at_once=4)
 
 
 class ConfiguredModel(BaseModel):
@@ -38,9 +58,20 @@ class ConfiguredModel(BaseModel):
     base_url: str = Field(default="", pattern=r"^(https?://[^\s/]+\S*)?$")
     api_key: SecretStr = SecretStr("")
     provider: str = Field(default="", max_length=200)
+    batch_texts: int | None = Field(default=None, ge=1, le=10_000)
+    batch_tokens: int | None = Field(default=None, ge=1)
+    calls_at_once: int | None = Field(default=None, ge=1, le=64)
 
     def model(self, name: str) -> EmbeddingModel:
-        return EmbeddingModel(name=name, **self.model_dump(exclude={"base_url", "api_key", "provider"}))
+        return EmbeddingModel(name=name, **self.model_dump(exclude=_OF_THE_SERVER))
+
+    def shape(self, own: BatchShape) -> BatchShape:
+        default = REMOTE_SHAPE if self.base_url else own
+        return BatchShape(
+            self.batch_texts or default.texts,
+            self.batch_tokens or default.tokens,
+            self.calls_at_once or default.calls_at_once,
+        )
 
 
 def parse_models(value: Any) -> Any:
@@ -82,11 +113,12 @@ ConfiguredModels = Annotated[dict[str, ConfiguredModel], BeforeValidator(parse_m
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a model is served, and the name that its usage is booked under."""
+    """Where a model is served, the name that its usage is booked under, and what calls it is fastest with."""
 
     base_url: str
     provider: str
     api_key: str = field(repr=False)
+    shape: BatchShape = OWN_SHAPE
 
 
 class ServedModels:
@@ -108,8 +140,9 @@ class ServedModels:
         return get_model(name), self._endpoint
 
     def _endpoint_of(self, said: ConfiguredModel) -> Endpoint:
+        own, shape = self._endpoint, said.shape(self._endpoint.shape)
         if not said.base_url:
-            return Endpoint(self._endpoint.base_url, said.provider or self._endpoint.provider, self._endpoint.api_key)
+            return Endpoint(own.base_url, said.provider or own.provider, own.api_key, shape)
         # The own key is nobody else's to see.
         provider = said.provider or urlsplit(said.base_url).hostname or ""
-        return Endpoint(said.base_url, provider, said.api_key.get_secret_value())
+        return Endpoint(said.base_url, provider, said.api_key.get_secret_value(), shape)

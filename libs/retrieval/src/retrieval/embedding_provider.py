@@ -1,4 +1,4 @@
-"""One OpenAI-compatible provider over HTTP: the connection, when to try again, and what its failures mean.
+"""One OpenAI-compatible provider over HTTP: the connection, when to try again or not at all, and what failures mean.
 
 aiohttp instead of the `openai` client, whose own work takes 2 ms of the 10 that embedding a question takes here.
 """
@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from retrieval.errors import EmbeddingInvalid, EmbeddingRefused, EmbeddingUnavailable
+from retrieval.circuit import Circuit
+from retrieval.errors import EmbeddingError, EmbeddingInvalid, EmbeddingRefused, EmbeddingUnavailable
 
 _TRANSIENT = frozenset({408, 409, 429})
 _NO_SUCH_ENDPOINT = frozenset({404, 405, 501})
@@ -25,6 +26,10 @@ class EndpointMissing(EmbeddingRefused):
     """The provider has no such path, or no such model."""
 
 
+class CircuitOpen(EmbeddingUnavailable):
+    """The provider has failed so often that it is not called; `retry_after` says when it is again."""
+
+
 class Provider:
     """`base_url` ends in /v1. `timeout`: seconds for one try; `retries`: further tries after one that may pass.
     `name` is for messages.
@@ -36,6 +41,7 @@ class Provider:
         self._name = name
         self._base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._circuit = Circuit()
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_SECONDS)
         self._trying = AsyncRetrying(
             stop=stop_after_attempt(retries + 1),
@@ -49,15 +55,35 @@ class Provider:
         """The reply's JSON.
 
         Raises:
-            EmbeddingUnavailable: no connection, timeout, 408, 409, 429 or 5xx, after all tries.
+            EmbeddingUnavailable: no connection, timeout, 408, 409, 429 or 5xx, after all tries; CircuitOpen, at once,
+                after several such failures in a row.
             EmbeddingRefused: any other status; EndpointMissing for 404, 405 and 501.
             EmbeddingInvalid: a reply that is not JSON.
         """
-        return await self._trying(self._post, path, body)
+        return await self._trying(self._try, path, body)
 
     async def aclose(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+    async def _try(self, path: str, body: dict[str, Any]) -> Any:
+        wait = self._circuit.enter()
+        if wait is not None:
+            raise CircuitOpen(f"the {self._name} failed too often and is not called", retry_after=wait)
+        try:
+            reply = await self._post(path, body)
+        except EmbeddingUnavailable as error:
+            self._circuit.fail(retry_after=error.retry_after)
+            raise
+        except EmbeddingError:
+            # It answers; what it refuses is the caller's affair.
+            self._circuit.succeed()
+            raise
+        except BaseException:
+            self._circuit.forget()
+            raise
+        self._circuit.succeed()
+        return reply
 
     async def _post(self, path: str, body: dict[str, Any]) -> Any:
         try:
@@ -98,7 +124,9 @@ def _seconds(value: str) -> float | None:
 
 
 def _is_worth_waiting_for(error: BaseException) -> bool:
-    return isinstance(error, EmbeddingUnavailable) and (error.retry_after or 0) <= _LONGEST_WAIT
+    if not isinstance(error, EmbeddingUnavailable) or isinstance(error, CircuitOpen):
+        return False
+    return (error.retry_after or 0) <= _LONGEST_WAIT
 
 
 def _pause(state: RetryCallState) -> float:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from retrieval.embedding_provider import Provider
+from retrieval.embedding_provider import CircuitOpen, Provider
 from retrieval.errors import EmbeddingError, EmbeddingRefused, RerankError
 from retrieval.reranking import Billed
 from retrieval.store import Hit
@@ -75,8 +75,10 @@ class HttpReranker:
 
 
 def _was_free(error: EmbeddingError) -> bool:
-    """A refusal, or a connection that was never made, read no text."""
-    return isinstance(error, EmbeddingRefused) or isinstance(error.__cause__, aiohttp.ClientConnectorError)
+    """A refusal, a call or a connection that was never made, read no text."""
+    return isinstance(error, EmbeddingRefused | CircuitOpen) or isinstance(
+        error.__cause__, aiohttp.ClientConnectorError
+    )
 
 
 def _scores(reply: Any, *, count: int) -> list[float]:

@@ -1,5 +1,7 @@
 """queue, revisions and indexes"""
 
+import os
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -22,6 +24,8 @@ GRANTS = {
     "ingest.shelves": "SELECT, INSERT, UPDATE, DELETE",
 }
 
+# The wall between tenants stands before the tables' owner too, who would else move no row.
+EVERY_ROW = "SELECT set_config('app.platform', 'on', true)"
 WORKING = "state IN ('uploaded','validating','parsing','chunking','embedding')"
 LIVING = "state NOT IN ('rejected','failed','cancelled','deleting','deleted')"
 
@@ -52,6 +56,7 @@ COLUMNS = (
 
 
 def upgrade() -> None:
+    op.execute(EVERY_ROW)
     _documents()
     _chunks()
     _indexes()
@@ -132,14 +137,24 @@ def _chunks() -> None:
     op.create_index(
         "ix_chunk_embeddings_content_key", "chunk_embeddings", ["content_key", "model"], unique=False, schema="user"
     )
-    op.execute("""
-        INSERT INTO "user".chunk_embeddings (document_id, revision, ordinal, model, content_key, embedding, tokens)
-        SELECT c.document_id, 1, c.ordinal, 'multilingual-e5-small',
-            sha256(uuid_send(coalesce(d.org_id, d.owner_id)) || convert_to(c.text, 'UTF8')), c.embedding, c.tokens
-        FROM "user".chunks c JOIN "user".documents d USING (document_id) WHERE c.embedding IS NOT NULL
-    """)
+    _keep_embeddings()
     op.drop_column("chunks", "embedding", schema="user")
     op.drop_column("chunks", "tokens", schema="user")
+
+
+def _keep_embeddings() -> None:
+    """Under the model of the settings, which was the only one until now; by the key of what was embedded: see
+    `ingest.service.embedding.content_key` and `Chunk.said`.
+    """
+    keep = sa.text("""
+        INSERT INTO "user".chunk_embeddings (document_id, revision, ordinal, model, content_key, embedding, tokens)
+        SELECT c.document_id, 1, c.ordinal, :model,
+            sha256(uuid_send(coalesce(d.org_id, d.owner_id)) || convert_to(
+                CASE WHEN c.context = '' THEN c.text ELSE c.context || E'\\n' || c.text END, 'UTF8')),
+            c.embedding, c.tokens
+        FROM "user".chunks c JOIN "user".documents d USING (document_id) WHERE c.embedding IS NOT NULL
+    """)
+    op.execute(keep.bindparams(model=os.environ.get("EMBEDDING_MODEL") or "multilingual-e5-small"))
 
 
 def _indexes() -> None:
@@ -317,6 +332,7 @@ def _rename_keys(old: str, new: str) -> None:
 
 
 def downgrade() -> None:
+    op.execute(EVERY_ROW)
     op.drop_table("shelves", schema="ingest")
     op.execute("DELETE FROM ingest.document_shares WHERE kind <> 'class'")
     op.execute("ALTER INDEX ingest.ix_document_shares_target_id RENAME TO ix_document_classes_class_id")

@@ -4,7 +4,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
 from chassis.settings import ServiceSettings
-from retrieval.configured import ConfiguredModels
+from retrieval.configured import OWN_SHAPE, ConfiguredModels
 
 MIB = 1024**2
 
@@ -37,6 +37,10 @@ class Settings(ServiceSettings):
     # The name that usage is booked under.
     embedding_provider: str = "growfit-embedder"
     embedding_api_key: SecretStr = SecretStr("local")
+    # Its calls: for a remote provider as many texts and tokens as it takes in one.
+    embedding_batch_texts: int = Field(default=OWN_SHAPE.texts, ge=1)
+    embedding_batch_tokens: int = Field(default=OWN_SHAPE.tokens, ge=1)
+    embedding_calls_at_once: int = Field(default=OWN_SHAPE.calls_at_once, ge=1, le=64)
     # Further models, for a migration from one to another: see `retrieval.configured`.
     embedding_models: Annotated[ConfiguredModels, NoDecode] = Field(default_factory=dict)
     chunk_tokens: int = Field(default=240, ge=32)

@@ -126,6 +126,12 @@ NOT_READY = Message(
     "Only a document that is ready can be processed anew. Wait for one in progress; send `retry` for a failed one. "
     "Its state: {state}",
 )
+IN_PROGRESS = Message(
+    "in_progress",
+    "처리 중인 문서의 파일은 바꿀 수 없습니다. 기다리거나 cancel을 보낸 뒤 다시 올리세요. 지금 상태: {state}",
+    "The file of a document in progress cannot be replaced. Wait for its end, or send `cancel` and upload again. "
+    "Its state: {state}",
+)
 STORAGE_UNAVAILABLE = Message(
     "storage_unavailable",
     "파일 저장소를 잠시 사용할 수 없습니다. 잠시 후 다시 올리세요.",
@@ -503,8 +509,10 @@ class NotEmbedded(Unavailable):
     """The embedding provider cannot be reached, refuses, or answers with nothing usable. `tokens`: billed all the same.
 
     A refusal is tried again too: a wrong key or model name is mended in the settings, and the document need not fail.
+    `retry_after`: seconds that it asks for, or that it is not called in any case.
     """
 
-    def __init__(self, *, tokens: int = 0) -> None:
+    def __init__(self, *, tokens: int = 0, retry_after: float | None = None) -> None:
         super().__init__(EMBEDDING_UNAVAILABLE)
         self.tokens = tokens
+        self.retry_after = retry_after

@@ -24,6 +24,7 @@ from ingest.service.downloads import DownloadService
 from ingest.service.embedding import EmbeddingService
 from ingest.service.erasure import ErasureService
 from ingest.service.indexing import Indexes, IndexName
+from ingest.service.intake import Intake
 from ingest.service.lifecycle import LifecycleService
 from ingest.service.links import LinkSigner
 from ingest.service.migrating import MigrationWork
@@ -33,13 +34,14 @@ from ingest.service.proofs import ProofService, Sizes
 from ingest.service.queue import QueueService
 from ingest.service.quotas import QuotaService
 from ingest.service.recipes import Recipe, RecipeBook
+from ingest.service.replacement import ReplacementService
 from ingest.service.resumable import ResumableService
 from ingest.service.sharing import SharingService
 from ingest.service.shelving import ShelfService
 from ingest.service.syncing import SyncService
 from ingest.service.tenancy import TenancyService
 from ingest.service.uploads import UploadService
-from retrieval.configured import Endpoint, ServedModels
+from retrieval.configured import BatchShape, Endpoint, ServedModels
 from retrieval.embeddings import MeteredEmbeddings
 from retrieval.errors import ModelUnknown
 from retrieval.models import EmbeddingModel, get_model, register_model
@@ -64,6 +66,7 @@ class Wired:
     quotas: QuotaService
     documents: DocumentService
     lifecycle: LifecycleService
+    replacement: ReplacementService
     deletion: DeletionService
     sharing: SharingService
     shelves: ShelfService
@@ -88,7 +91,7 @@ def wire(settings: Settings) -> Wired:
     chunking = Chunking(tokens=settings.chunk_tokens, overlap=settings.chunk_overlap)
     book = RecipeBook(
         Recipe(first.index_id, model.name, model.dimension, chunking),
-        {name: each.provider for name, each in served.items()},
+        {name: each.endpoint.provider for name, each in served.items()},
     )
     parser = ChildProcessParser(
         seconds=settings.parse_seconds,
@@ -101,16 +104,17 @@ def wire(settings: Settings) -> Wired:
         ),
     )
     access = projected_access(settings, database, ACCESS)
-    embedders = {name: RemoteEmbedder(each.embeddings) for name, each in served.items()}
+    embedders = {name: RemoteEmbedder(each.embeddings, each.endpoint.shape) for name, each in served.items()}
     embedding = EmbeddingService(database, embedders, analyser, book=book)
     syncs = SyncService(database, stores, embedding)
     deletion = DeletionService(database, storage, stores, syncs, book=book)
     sharing = SharingService(database, syncs)
     processing = ProcessingService(database, ClaimService(database, book), storage, parser, embedding, syncs, book=book)
     quotas = QuotaService(database, access.platform)
-    uploads = UploadService(database, storage, access.platform, quotas, max_bytes=settings.max_upload_bytes)
+    intake = Intake(database, storage, access.platform, max_bytes=settings.max_upload_bytes)
+    uploads = UploadService(database, storage, intake, quotas)
     completion = CompletionService(database, storage, uploads, quotas)
-    resumable = ResumableService(database, storage, uploads, completion, quotas)
+    resumable = ResumableService(database, storage, intake, completion, quotas)
     documents = DocumentService(database)
     signer = LinkSigner(settings.link_signing_key.get_secret_value())
     return Wired(
@@ -125,6 +129,7 @@ def wire(settings: Settings) -> Wired:
         quotas=quotas,
         documents=documents,
         lifecycle=LifecycleService(database, storage, book=book),
+        replacement=ReplacementService(database, storage, intake, quotas),
         deletion=deletion,
         sharing=sharing,
         shelves=ShelfService(database, sharing, syncs),
@@ -144,21 +149,26 @@ def wire(settings: Settings) -> Wired:
 class _Served(NamedTuple):
     model: EmbeddingModel
     embeddings: MeteredEmbeddings
-    provider: str
+    endpoint: Endpoint
 
 
 def _served(settings: Settings) -> dict[str, _Served]:
     """The installation's own model and those that EMBEDDING_MODELS adds, each with the server that embeds with it."""
     own = Endpoint(
-        settings.embedding_base_url, settings.embedding_provider, settings.embedding_api_key.get_secret_value()
+        settings.embedding_base_url,
+        settings.embedding_provider,
+        settings.embedding_api_key.get_secret_value(),
+        BatchShape(settings.embedding_batch_texts, settings.embedding_batch_tokens, settings.embedding_calls_at_once),
     )
     models = ServedModels(settings.embedding_model, own, configured=settings.embedding_models)
     found = {}
     for name in (settings.embedding_model, *settings.embedding_models):
         model, endpoint = models.get(name)
         register_model(model)
-        embeddings = MeteredEmbeddings(model, base_url=endpoint.base_url, api_key=endpoint.api_key)
-        found[name] = _Served(model, embeddings, endpoint.provider)
+        embeddings = MeteredEmbeddings(
+            model, base_url=endpoint.base_url, api_key=endpoint.api_key, batch_size=endpoint.shape.texts
+        )
+        found[name] = _Served(model, embeddings, endpoint)
     return found
 
 

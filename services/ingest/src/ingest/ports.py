@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.configured import BatchShape
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -93,6 +95,11 @@ class Embedded:
 
 
 class Embedder(Protocol):
+    @property
+    def shape(self) -> BatchShape:
+        """Of the calls to `embed` that it is fastest with."""
+        ...
+
     async def embed(self, texts: list[str]) -> Embedded:
         """Passages to vectors. Raises NotEmbedded."""
         ...

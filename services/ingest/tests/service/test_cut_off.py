@@ -7,8 +7,9 @@ import pytest
 from chassis.errors import Conflict, Invalid, Unavailable, UnsupportedMedia
 from contracts.ingest import PersonalDataErased
 from ingest.errors import STORAGE_UNAVAILABLE
+from ingest.service.intake import Incoming
 from ingest.service.resumable import Announced
-from ingest.service.uploads import Incoming, UploadService
+from ingest.service.uploads import UploadService
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from ingest.errors import STORAGE_UNAVAILABLE
 from ingest.factory import wire
 from ingest.service import deletion
 from ingest.service.deletion import STANDSTILL
+from ingest.service.intake import Incoming
 
 LATE = STANDSTILL + timedelta(seconds=30)
 
@@ -228,3 +229,66 @@ async def test_what_was_not_deleted_does_not_stand_there(client, ingest, words, 
         AND payload->'data'->>'actor_id' = %s"""
     (row,) = await ingest.sql.rows(refused, AuditRecorded.type, str(school.student.user_id))
     assert (row["entry"]["action"], row["entry"]["outcome"]) == ("request.forbidden", "refused")
+
+
+async def after_a_while(ingest, document_id: UUID) -> None:
+    await ingest.sql.expire(document_id)
+    await ingest.sql.hurry(document_id)
+    await ingest.sql.age(document_id, LATE)
+
+
+class Killed(BaseException):
+    """Ends a deletion as a kill would: nothing is noted any more."""
+
+
+@pytest.fixture
+def dying(ingest, monkeypatch):
+    """`dying("files", when="after")`: of the next deletion, the process dies right before or after this step."""
+
+    def kill(step: str, *, when: str) -> None:
+        store, deletion_ = ingest.wired.index, ingest.wired.deletion
+        owner, name = {"vectors": (store, "delete_by_doc_id"), "files": (deletion_._storage, "delete")}[step]
+        real = getattr(owner, name)
+
+        async def dies(*arguments, **options):
+            monkeypatch.setattr(owner, name, real)
+            if when == "after":
+                await real(*arguments, **options)
+            raise Killed
+
+        monkeypatch.setattr(owner, name, dies)
+
+    return kill
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("steps", [["vectors"], ["files"], ["vectors", "files"]])
+async def test_the_receipt_is_exact_whoever_is_killed(ingest, person, ready, dying, steps, when) -> None:
+    chunks = len(await ingest.sql.chunks(ready))
+    for number, step in enumerate(steps):
+        dying(step, when=when)
+        work = ingest.wired.deletion.sweep() if number else ingest.wired.deletion.delete(person.principal, ready)
+        with pytest.raises(Killed):
+            await work
+        await after_a_while(ingest, ready)
+    await ingest.wired.deletion.sweep()
+
+    await gone(ingest, ready)
+    receipt = (await ingest.sql.document(ready))["receipt"]
+    assert receipt["deleted"] == {"vectors": chunks, "objects": 1, "chunks": chunks}
+    assert receipt["remaining"] == {"vectors": 0, "objects": 0, "chunks": 0}
+    assert receipt["indexes"] == {ingest.wired.indexes.first: {"deleted": chunks, "remaining": 0}}
+
+
+async def test_two_files_are_counted_though_a_kill_comes_between_them(ingest, person, ready, words, dying) -> None:
+    async def content():
+        yield words(60)
+
+    await ingest.wired.replacement.replace(person.principal, ready, Incoming(file_name="새.txt", content=content()))
+    dying("files", when="after")
+    with pytest.raises(Killed):
+        await ingest.wired.deletion.delete(person.principal, ready)
+    await after_a_while(ingest, ready)
+    await ingest.wired.deletion.sweep()
+
+    assert (await ingest.sql.document(ready))["receipt"]["deleted"]["objects"] == 2

@@ -1,11 +1,13 @@
 """The same text of one tenant is embedded once; of another tenant's nobody learns that it exists."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 
 from contracts.ingest import UsageRecorded
 from ingest.ports import PageText
+from ingest.service.embedding import EmbeddingService
 
 PARAGRAPH = "이 문단은 안내문마다 똑같이 들어갑니다. 그래서 한 번만 임베딩합니다."
 
@@ -85,3 +87,51 @@ async def test_what_is_deleted_is_known_no_more(ingest, embed, person) -> None:
     _, again = await embed(letter("마루"), person)
 
     assert sorted(again.texts) == sorted(first.texts)
+
+
+@pytest.fixture
+async def ready(ingest, person, words, stand_in):
+    document_id = await ingest.put(words(300), person=person)
+    await ingest.processing(stand_in(), chunk_tokens=40).process(document_id)
+    return document_id
+
+
+@pytest.fixture
+def second_model(ingest):
+    """`second_model(stand_in())`: what embeds for indexes of another model, as each process has one."""
+
+    def make(embedder) -> EmbeddingService:
+        own, book = ingest.wired.processing._embedding, ingest.book()
+        embedders = {book.first.model: embedder, "second-model": embedder}
+        return EmbeddingService(ingest.wired.database, embedders, own._analyser, book=book)
+
+    return make
+
+
+async def usages_of_second(ingest, document_id) -> list[UsageRecorded]:
+    return [each for each in await ingest.sql.events(document_id, UsageRecorded) if each.model == "second-model"]
+
+
+async def test_two_indexes_of_a_new_model_embed_a_document_once(ingest, ready, second_model, stand_in) -> None:
+    embedder = stand_in()
+    embedding = second_model(embedder)
+    await asyncio.gather(*(embedding.embed_shown(ready, "second-model") for _ in range(3)))
+
+    assert len(embedder.texts) == len(await ingest.sql.chunks(ready)) // 2
+    assert sum(each.input_tokens for each in await usages_of_second(ingest, ready)) == embedder.tokens
+
+
+async def test_two_processes_that_embed_it_at_once_both_tell_what_they_paid(
+    ingest, ready, second_model, stand_in
+) -> None:
+    embedders = [stand_in(hangs_after=0), stand_in(hangs_after=0)]
+    work = [asyncio.create_task(second_model(each).embed_shown(ready, "second-model")) for each in embedders]
+    for each in embedders:
+        await asyncio.wait_for(each.hanging.wait(), 20)
+        each.go_on.set()
+    await asyncio.gather(*work)
+
+    told = await usages_of_second(ingest, ready)
+    assert sum(each.input_tokens for each in told) == sum(each.tokens for each in embedders)
+    assert all(each.tokens for each in embedders), "both paid"
+    assert len({each.usage_id for each in told}) == len(told)

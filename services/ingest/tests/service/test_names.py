@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.service.uploads import MAX_TITLE, clean_title
+from ingest.service.intake import MAX_TITLE, clean_title
 
 
 @pytest.mark.parametrize(

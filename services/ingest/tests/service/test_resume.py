@@ -9,10 +9,13 @@ import pytest
 
 from contracts.ingest import ChunksEmbedded, DocumentFailed, UsageRecorded
 from contracts.usage import Outcome
+from ingest.adapters.embedder_remote import RemoteEmbedder
 from ingest.service.claims import LONGEST_WAIT, MAX_CLAIMS, ClaimService
-from ingest.service.embedding import BATCH
+from retrieval.configured import OWN_SHAPE, BatchShape
+from retrieval.embeddings import MeteredEmbeddings
 from retrieval.pgvector import PgVectorAdapter
 from retrieval.store import VectorStoreAdapter
+from retrieval.token_estimate import estimate_tokens
 
 SIZE = 40
 
@@ -83,10 +86,10 @@ async def test_what_a_dead_worker_embedded_is_not_embedded_again(ingest, stand_i
     first = stand_in(hangs_after=4)
     task = asyncio.create_task(ingest.processing(first, chunk_tokens=SIZE).process(long))
     await until(first.hanging)
-    await kept_by(ingest, long, 4 * BATCH)
+    await kept_by(ingest, long, 4 * OWN_SHAPE.texts)
     await die(ingest, long, task)
     kept = await embedded(ingest, long)
-    assert len(kept) == 4 * BATCH
+    assert len(kept) == 4 * OWN_SHAPE.texts
     assert await ingest.sql.events(long, UsageRecorded) == []
     assert await ingest.vectors(long) == 0
 
@@ -303,6 +306,47 @@ async def test_a_real_embedding_server_that_is_down(ingest, long) -> None:
     assert row["waits_for"] == "embedding_unavailable"
 
 
+async def test_a_provider_that_is_left_alone_is_waited_for_and_costs_no_claim(ingest, words, person) -> None:
+    """Five failures in a row, then it is not called for five seconds; nor is the document taken up until then."""
+    document_id = await ingest.put(words(30), person=person)
+    async with MeteredEmbeddings(ingest.wired.index.model, base_url="http://127.0.0.1:1/v1", retries=0) as nobody:
+        processing = ingest.processing(RemoteEmbedder(nobody))
+        for tries in range(1, 7):
+            await ingest.sql.hurry(document_id)
+            await ingest.sql.rows('UPDATE "user".documents SET waits_since = NULL')
+            assert await processing.process(document_id)
+            row = await ingest.sql.document(document_id)
+            assert (row["waits_for"], row["attempts"], row["claim_id"]) == ("embedding_unavailable", 0, None)
+            pause = (row["waits_until"] - row["waits_since"]).total_seconds()
+            assert (pause == 1.0) == (tries < 6), tries
+        assert 3 < pause <= 5
+
+
+@pytest.mark.parametrize(("texts", "tokens"), [(7, 100_000), (100, 350)])
+async def test_calls_are_as_full_as_the_provider_takes_them(ingest, stand_in, long, texts, tokens) -> None:
+    embedder = stand_in(shape=BatchShape(texts, tokens, calls_at_once=1))
+    await ingest.processing(embedder, chunk_tokens=SIZE).process(long)
+
+    sizes = [sum(map(estimate_tokens, sent)) for sent in embedder.sent]
+    assert len(sizes) > 2
+    assert all(len(sent) <= texts for sent in embedder.sent)
+    assert all(size <= tokens for size in sizes)
+    following = zip(embedder.sent, sizes, embedder.sent[1:], strict=False)
+    assert all(len(sent) == texts or size + estimate_tokens(after[0]) > tokens for sent, size, after in following)
+
+
+async def test_no_more_calls_run_at_once_than_the_provider_takes(ingest, stand_in, long) -> None:
+    embedder = stand_in(hangs_after=0, shape=BatchShape(texts=2, tokens=10_000, calls_at_once=5))
+    work = asyncio.create_task(ingest.processing(embedder, chunk_tokens=SIZE).process(long))
+    while embedder.calls < 5:  # noqa: ASYNC110  the stand-in tells of its first call alone
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert embedder.calls == 5
+    embedder.go_on.set()
+    await work
+    await ready_once(ingest, long)
+
+
 async def test_an_index_that_is_down(ingest, stand_in, long, settings) -> None:
     nowhere = settings.vector_database_url.rsplit("@", 1)[0] + "@127.0.0.1:1/growfit"
     index = PgVectorAdapter(
@@ -352,15 +396,39 @@ async def test_calls_that_were_billed_and_brought_nothing_are_told(ingest, perso
 
 
 async def test_another_recipe_in_the_middle_of_a_document_mixes_nothing(ingest, stand_in, long) -> None:
-    await ingest.processing(stand_in(fails_after=2), chunk_tokens=SIZE).process(long)
+    first, second = stand_in(fails_after=2), stand_in()
+    await ingest.processing(first, chunk_tokens=SIZE).process(long)
     cut = len(await ingest.sql.chunks(long))
     await ingest.sql.hurry(long)
-    await ingest.processing(stand_in(), chunk_tokens=4 * SIZE).process(long)
+    await ingest.processing(second, chunk_tokens=4 * SIZE).process(long)
 
-    await ready_once(ingest, long)
+    await ready_once(ingest, long, wasted=True)
+    told = await ingest.sql.events(long, UsageRecorded)
+    assert [(each.outcome, each.input_tokens) for each in told] == [
+        (Outcome.CANCELLED, first.tokens),
+        (Outcome.COMPLETED, second.tokens),
+    ]
     row = await ingest.sql.document(long)
     assert row["chunk_count"] < cut / 2
     assert row["recipe"]["tokens"] == 4 * SIZE
+
+
+async def test_recipes_that_change_back_and_forth_are_all_told(ingest, person, stand_in, long) -> None:
+    """Also when the work was cancelled, and told of, in between."""
+    embedders = []
+    for number, size in enumerate((SIZE, 4 * SIZE, SIZE, 4 * SIZE)):
+        embedders.append(stand_in(fails_after=2))
+        await ingest.processing(embedders[-1], chunk_tokens=size).process(long)
+        await ingest.sql.hurry(long)
+        if number % 2:
+            await ingest.wired.lifecycle.cancel(person.principal, long)
+            await ingest.wired.lifecycle.retry(person.principal, long)
+    embedders.append(stand_in())
+    await ingest.processing(embedders[-1], chunk_tokens=SIZE).process(long)
+
+    await ready_once(ingest, long, wasted=True)
+    told = await ingest.sql.events(long, UsageRecorded)
+    assert sum(each.input_tokens for each in told) == sum(each.tokens for each in embedders)
 
 
 async def test_two_documents_share_the_worker(ingest, stand_in) -> None:

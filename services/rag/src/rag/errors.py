@@ -1,7 +1,11 @@
 """What rag can answer besides success; see `chassis.errors` for the kinds."""
 
+import math
+
 from chassis.errors import Invalid, Message, Unavailable
-from retrieval.errors import EmbeddingError, RetrievalError
+from retrieval.errors import EmbeddingError, EmbeddingUnavailable, RetrievalError
+
+_RETRY_AFTER_SECONDS = 2
 
 CONVERSATION_NOT_FOUND = Message(
     "conversation_not_found",
@@ -115,7 +119,9 @@ DOCUMENT_UNSETTLED = Message(
 def as_service_error(error: RetrievalError) -> Unavailable | Invalid:
     """What the caller is told of a search that failed."""
     if error.retryable:
-        return Unavailable(SEARCH_UNAVAILABLE, headers={"Retry-After": "2"})
+        asked_for = error.retry_after if isinstance(error, EmbeddingUnavailable) else None
+        seconds = max(math.ceil(asked_for or 0), _RETRY_AFTER_SECONDS)
+        return Unavailable(SEARCH_UNAVAILABLE, headers={"Retry-After": str(seconds)})
     if isinstance(error, EmbeddingError):
         return Invalid(EMBEDDING_REFUSED)
     # An index of another model, or a filter that no caller has written.

@@ -1,5 +1,6 @@
 """`POST /search`: the best passages of what the caller may see, and of nothing else."""
 
+import time
 from uuid import UUID, uuid4
 
 import pytest
@@ -205,6 +206,19 @@ async def test_an_embedder_that_is_down_books_nothing(door, person, sql, problem
 
     problem(answer, 503, "search_unavailable")
     assert await sql.events(UsageRecorded, tenant__user_id=person.user_id) == []
+
+
+async def test_for_an_embedder_that_failed_often_the_answer_comes_at_once(door, person, problem) -> None:
+    async with door(embedding_base_url="http://127.0.0.1:1/v1") as client:
+        for _ in range(2):
+            problem(await client.search(person, QUESTION), 503, "search_unavailable")
+        started = time.monotonic()
+        answer = await client.search(person, QUESTION)
+        took = time.monotonic() - started
+
+    problem(answer, 503, "search_unavailable")
+    assert took < 0.4, "a second try alone would wait for half a second"
+    assert 2 < int(answer.headers["retry-after"]) <= 5
 
 
 @pytest.mark.parametrize("path", ["/search", "/conversations", f"/conversations/{UUID(int=7)}/messages"])

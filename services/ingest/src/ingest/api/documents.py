@@ -28,7 +28,7 @@ from ingest.api.presenting import present
 from ingest.api.wired import Services
 from ingest.schemas.documents import DocumentOut, Receipt, Visibility
 from ingest.service.documents import State
-from ingest.service.uploads import Incoming
+from ingest.service.intake import Incoming
 
 router = APIRouter(tags=["documents"])
 
@@ -39,6 +39,10 @@ _ERRORS = (Unauthenticated, Forbidden, Invalid, RateLimited, Unavailable)
 NO_NUL = r"^[^\x00]*$"
 
 _CLASS_ID = "0198c0de-0000-7000-8000-0000000000c1"
+
+Duplicate = Annotated[
+    str, Query(pattern="^(refuse|allow)$", description="What becomes of a file that lives already", examples=["allow"])
+]
 
 _FORM: dict[str, Any] = {
     "requestBody": {
@@ -71,17 +75,16 @@ async def upload_document(
         UUID | None, Query(description="The class that the document is for, and pays for it", examples=[_CLASS_ID])
     ] = None,
     visibility: Annotated[Visibility, Query(examples=["class"])] = Visibility.PRIVATE,
-    duplicate: Annotated[str, Query(pattern="^(refuse|allow)$", examples=["allow"])] = "refuse",
+    duplicate: Duplicate = "refuse",
 ) -> DocumentOut:
     """Upload one file (PDF, TXT, Markdown) as the part `file`. It is processed afterwards; follow its `events`."""
-    size = request.headers.get("content-length", "")
     file_name, content = await open_file(request)
     document = await services.uploads.upload(
         caller.user_id,
         Incoming(
             file_name=file_name,
             content=content,
-            size_hint=int(size) if size.isdecimal() else None,
+            size_hint=_size(request),
             class_id=class_id,
             shared=visibility is Visibility.CLASS,
             allow_duplicate=duplicate == "allow",
@@ -89,6 +92,12 @@ async def upload_document(
     )
     response.headers["Location"] = f"/documents/{document.document_id}"
     return present(document, locale_of(request), reader=caller.user_id)
+
+
+def _size(request: Request) -> int | None:
+    """Of the whole body, where the request says it."""
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isdecimal() else None
 
 
 @router.get("/documents", responses=responses(*_ERRORS, NotFound))
@@ -175,6 +184,37 @@ async def retry_document(document_id: UUID, request: Request, caller: Caller, se
 async def reprocess_document(document_id: UUID, request: Request, caller: Caller, services: Services) -> DocumentOut:
     """Read, cut and embed its file anew, without uploading it. Until that is done search finds it as it was."""
     return present(await services.lifecycle.reprocess(caller, document_id), locale_of(request), reader=caller.user_id)
+
+
+@router.put(
+    "/documents/{document_id}/content",
+    status_code=202,
+    openapi_extra=_FORM,
+    responses={
+        **responses(*_ERRORS, NotFound, Conflict, TooLarge, UnsupportedMedia),
+        200: {"description": "The very file that the document has: nothing changes", "model": DocumentOut},
+    },
+)
+async def replace_content(
+    document_id: UUID,
+    request: Request,
+    response: Response,
+    caller: Caller,
+    services: Services,
+    duplicate: Duplicate = "refuse",
+) -> DocumentOut:
+    """Upload another file, as the part `file`, as the newer content of this document; its name and type may change.
+
+    Search and downloads keep to the file before until the newer one is ready, and for good if it fails. While the
+    document is worked on this is refused (`in_progress`); `cancel` makes way.
+    """
+    file_name, content = await open_file(request)
+    incoming = Incoming(
+        file_name=file_name, content=content, size_hint=_size(request), allow_duplicate=duplicate == "allow"
+    )
+    document, is_newer = await services.replacement.replace(caller, document_id, incoming)
+    response.status_code = 202 if is_newer else 200
+    return present(document, locale_of(request), reader=caller.user_id)
 
 
 @router.delete("/documents/{document_id}", responses=responses(*_ERRORS, NotFound))

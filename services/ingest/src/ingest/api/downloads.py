@@ -18,7 +18,7 @@ from ingest.errors import RANGE_NOT_SATISFIABLE, NotInFile
 from ingest.factory import Wired
 from ingest.schemas.downloads import LinkOut, LinkWanted
 from ingest.service.documents import Document
-from ingest.service.downloads import Span
+from ingest.service.downloads import Original, Span, original_of
 
 router = APIRouter(tags=["downloads"])
 
@@ -89,9 +89,10 @@ async def describe_link(token: Token, services: Services) -> Response:
 
 
 async def _content(request: Request, services: Wired, document: Document) -> Response:
-    headers, size = _headers(document), document.size_bytes
-    span = _span(request.headers.get("range"), request.headers.get("if-range"), document)
-    stream = await services.downloads.content(document, span or Span(0, size))
+    original = original_of(document)
+    headers, size = _headers(original), original.size_bytes
+    span = _span(request.headers.get("range"), request.headers.get("if-range"), original)
+    stream = await services.downloads.content(original, span or Span(0, size))
     if span is None:
         return StreamingResponse(stream, headers=headers | {"Content-Length": str(size)})
     part = {"Content-Range": f"bytes {span.start}-{span.end - 1}/{size}", "Content-Length": str(span.end - span.start)}
@@ -99,20 +100,21 @@ async def _content(request: Request, services: Wired, document: Document) -> Res
 
 
 def _head(document: Document) -> Response:
-    headers = _headers(document) | {"Content-Length": str(document.size_bytes)}
+    original = original_of(document)
+    headers = _headers(original) | {"Content-Length": str(original.size_bytes)}
     return Response(headers=headers)
 
 
-def _span(asked: str | None, if_range: str | None, document: Document) -> Span | None:
+def _span(asked: str | None, if_range: str | None, original: Original) -> Span | None:
     """The one range of a request. None: the whole file, also where several are asked for or the header is no range.
 
     Raises:
         NotInFile: nothing of the file lies in it.
     """
     found = _RANGE.fullmatch(asked or "")
-    if found is None or found.groups() == ("", "") or if_range not in (None, _etag(document)):
+    if found is None or found.groups() == ("", "") or if_range not in (None, _etag(original)):
         return None
-    first, last, size = found[1], found[2], document.size_bytes
+    first, last, size = found[1], found[2], original.size_bytes
     if first and last and int(last) < int(first):
         return None
     start = int(first) if first else max(size - int(last), 0)
@@ -123,20 +125,20 @@ def _span(asked: str | None, if_range: str | None, document: Document) -> Span |
     return Span(start, end)
 
 
-def _etag(document: Document) -> str:
-    return f'"{document.sha256}"'
+def _etag(original: Original) -> str:
+    return f'"{original.sha256}"'
 
 
-def _headers(document: Document) -> dict[str, str]:
+def _headers(original: Original) -> dict[str, str]:
     """`nosniff` is on every answer already."""
     return {
-        "Content-Type": document.media_type,
-        "Content-Disposition": _disposition(document.title),
+        "Content-Type": original.media_type,
+        "Content-Disposition": _disposition(original.title),
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "private, no-store",
         "Referrer-Policy": "no-referrer",
         "Accept-Ranges": "bytes",
-        "ETag": _etag(document),
+        "ETag": _etag(original),
     }
 
 

@@ -1,12 +1,18 @@
-"""What is stored of whom. What is being deleted counts no more."""
+"""What is stored of whom. What is being deleted counts no more; a file that newer content waits to replace does."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import BigInteger, ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingest.models import GONE, Document
+
+# The file before the newest one, while both are kept.
+_REPLACED = case(
+    (Document.live["storage_key"].astext != Document.storage_key, Document.live["size_bytes"].astext.cast(BigInteger)),
+    else_=0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ async def lock(session: AsyncSession, holder_id: UUID) -> None:
 
 
 async def _sum(session: AsyncSession, whose: ColumnElement[bool], besides: UUID | None) -> Use:
-    query = select(func.count(), func.coalesce(func.sum(Document.size_bytes), 0))
+    query = select(func.count(), func.coalesce(func.sum(Document.size_bytes + _REPLACED), 0))
     query = query.where(whose, Document.state.not_in(GONE))
     if besides is not None:
         query = query.where(Document.document_id != besides)

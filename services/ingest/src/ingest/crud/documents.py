@@ -30,6 +30,7 @@ async def update_to_living(session: AsyncSession, document: Document, **values: 
         async with session.begin_nested():
             await session.execute(statement)
     except IntegrityError:
+        await session.refresh(document)
         return False
     await session.refresh(document)
     return True

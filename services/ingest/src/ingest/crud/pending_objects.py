@@ -2,7 +2,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,11 +24,25 @@ async def delete_kept(session: AsyncSession, storage_key: str) -> bool:
     return (await session.execute(statement.returning(PendingObject.storage_key))).scalar_one_or_none() is not None
 
 
+async def discard(session: AsyncSession, storage_key: str, *, owner_id: UUID) -> None:
+    """Of an object that no document will have once this transaction is committed: the sweep deletes what is left."""
+    statement = insert(PendingObject).values(storage_key=storage_key, owner_id=owner_id, is_discarded=True)
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=[PendingObject.storage_key], set_={"is_discarded": True})
+    )
+
+
+async def is_pending(session: AsyncSession, storage_key: str) -> bool:
+    """Whether no document has it; waits for a commit that is still under way."""
+    query = select(PendingObject.storage_key).where(PendingObject.storage_key == storage_key).with_for_update()
+    return (await session.execute(query)).scalar_one_or_none() is not None
+
+
 async def discard_older(session: AsyncSession, *, than: datetime, limit: int) -> list[str]:
-    """The keys of objects that nobody stores any more; from now on no document can have them."""
+    """The keys of objects that nobody stores any more, and of discarded ones; from now on no document can have them."""
     old = (
         select(PendingObject.storage_key)
-        .where(PendingObject.created_at < than)
+        .where(or_(PendingObject.created_at < than, PendingObject.is_discarded))
         .order_by(PendingObject.created_at)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -8,7 +8,8 @@ from ingest.models.base import SCHEMA, Base
 
 
 class PendingObject(Base):
-    """An object that is being stored and has no document yet: written before it, gone with its document's row.
+    """An object that no document has: one that is being stored, until its document's row is written, and one that
+    newer content has replaced, until it is deleted.
 
     One that stays was cut off by a kill. `is_discarded`: the sweep deletes the object, and no document may have it.
     """

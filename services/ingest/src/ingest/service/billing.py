@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import outbox
 from chassis.clock import now
-from chassis.ids import named_id
+from chassis.ids import new_id
 from contracts.ingest import UsageRecorded
 from contracts.usage import Operation, Outcome
 from ingest.crud import chunks
@@ -25,10 +25,9 @@ async def record(session: AsyncSession, document: Document, book: RecipeBook, *,
     untold = spent - document.tokens_billed
     if untold <= 0:
         return
-    # The same stretch of tokens always makes the same event: a second one could not be written.
-    usage_id = named_id("usage", document.document_id, document.revision, document.tokens_billed)
+    # Written together, under the document's lock: no stretch of tokens is told twice, whatever becomes of the chunks.
     document.tokens_billed = spent
-    await record_call(session, document, book, usage_id, model=model, tokens=untold, outcome=outcome)
+    await record_call(session, document, book, new_id(), model=model, tokens=untold, outcome=outcome)
 
 
 async def record_call(

@@ -10,7 +10,8 @@ from chassis.auth import Principal
 from chassis.errors import GrowFitError, Unauthenticated
 from ingest.service.deletion import DeletionService
 from ingest.service.documents import Document
-from ingest.service.uploads import Incoming, UploadService
+from ingest.service.intake import Incoming
+from ingest.service.uploads import UploadService
 
 _DELETED_AT_ONCE = 4
 

@@ -141,7 +141,7 @@ class ClaimService:
             if not await queue.update_claimed(session, claim.document_id, claim.claim_id, **values):
                 raise LostClaim
 
-    async def put_off(self, claim: Claim, *, waits_for: str) -> bool:
+    async def put_off(self, claim: Claim, *, waits_for: str, at_least: timedelta = timedelta(seconds=1)) -> bool:
         """Let it wait for something that is away. A claim that ended in order is no sign of a file that ends workers,
         so it does not count. False: it has waited for a day, and shall wait no longer.
         """
@@ -154,7 +154,7 @@ class ClaimService:
             if moment - since > LONGEST_WAIT and document.live_revision != document.revision:
                 return False
             # As long again as it has waited so far.
-            pause = min(max(moment - since, timedelta(seconds=1)), LONGEST_PAUSE)
+            pause = min(max(moment - since, at_least), LONGEST_PAUSE)
             document.waits_for, document.waits_since, document.waits_until = waits_for, since, moment + pause
             document.attempts -= 1
             document.claim_id = document.claimed_until = None

@@ -27,8 +27,9 @@ from ingest.errors import (
 from ingest.models import GONE, Document, Upload, UploadState
 from ingest.ports import Storage
 from ingest.service import permission, quotas
+from ingest.service.intake import Incoming
 from ingest.service.quotas import QuotaService
-from ingest.service.uploads import Incoming, UploadService
+from ingest.service.uploads import UploadService
 
 log = logging.getLogger(__name__)
 

@@ -113,7 +113,7 @@ class DeletionService:
     async def _finish(self, document: Document) -> dict[str, Any]:
         document_id = document.document_id
         await self._syncs.sync(document_id, everywhere=True)
-        objects = sum([await self._storage.delete(key) for key in _files(document)])
+        objects = await self._delete_files(document)
         async with self._database.transaction(tenant.of_tenant(tenant_of(document))) as session:
             row = await documents.get_for_update(session, document_id)
             if row is None or row.state != State.DELETING:
@@ -147,6 +147,28 @@ class DeletionService:
             )
             await outbox.add(session, event)
         return receipt
+
+    async def _delete_files(self, document: Document) -> int:
+        """How many there were, also when an earlier run was killed among them: it has noted that before."""
+        there = [key for key in _files(document) if await self._is_stored(key)]
+        async with self._database.transaction(tenant.of_tenant(tenant_of(document))) as session:
+            row = await documents.get_for_update(session, document.document_id)
+            if row is None:
+                return 0
+            noted = dict(row.receipt or {})
+            objects: int = noted.setdefault("objects", len(there))
+            if row.state == State.DELETING:
+                row.receipt = noted
+        for key in there:
+            await self._storage.delete(key)
+        return objects
+
+    async def _is_stored(self, key: str) -> bool:
+        try:
+            await self._storage.size(key)
+        except FileNotFoundError:
+            return False
+        return True
 
 
 async def _begin(session: AsyncSession, document: Document) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,24 @@ class Span:
     end: int
 
 
+@dataclass(frozen=True)
+class Original:
+    """The file that search finds: while newer content is worked on, the one before."""
+
+    title: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    storage_key: str
+
+
+def original_of(document: Document) -> Original:
+    is_newer = document.live is not None and document.live_revision != document.revision
+    names = [each.name for each in fields(Original)]
+    kept = document.live if is_newer and document.live else {name: getattr(document, name) for name in names}
+    return Original(**{name: kept[name] for name in names})
+
+
 class DownloadService:
     def __init__(
         self, database: Database, storage: Storage, documents: DocumentService, platform: Guard, signer: LinkSigner
@@ -39,14 +57,14 @@ class DownloadService:
         self._signer = signer
         self._minute, self._told = 0, set[str]()
 
-    async def content(self, document: Document, span: Span) -> AsyncIterator[bytes]:
+    async def content(self, original: Original, span: Span) -> AsyncIterator[bytes]:
         """The bytes in pieces. The first one is here when this returns, so that a refusal can still be one.
 
         Raises:
             NotFound: the storage has no such object.
             Unavailable: the storage. The stream itself may raise both, too.
         """
-        pieces = self._storage.read(document.storage_key, start=span.start, end=span.end)
+        pieces = self._storage.read(original.storage_key, start=span.start, end=span.end)
         try:
             first = await anext(pieces, b"")
         except FileNotFoundError as error:

@@ -4,16 +4,17 @@ import asyncio
 import hashlib
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import tenant
 from chassis.database import Database
-from chassis.ids import named_id, new_id
+from chassis.ids import new_id
 from chassis.tenant import Context
 from contracts.usage import Outcome
 from ingest.crud import chunks, documents, queue
@@ -25,10 +26,10 @@ from ingest.service.claims import Claim, LostClaim
 from ingest.service.pieces import CountTokens
 from ingest.service.recipes import RecipeBook
 from ingest.service.uploads import tenant_of
+from retrieval.configured import BatchShape
 from retrieval.terms import TermAnalyser
+from retrieval.token_estimate import estimate_tokens
 
-BATCH = 16
-BATCHES_AT_ONCE = 3
 # Keys looked up in one query.
 _LOOKED_UP = 1_000
 
@@ -91,6 +92,7 @@ class EmbeddingService:
         self._embedders = embedders
         self._analyser = analyser
         self._book = book
+        self._shown = WeakValueDictionary[tuple[UUID, str], asyncio.Lock]()
 
     def counter_of(self, model: str) -> CountTokens:
         return self._embedders[model].count_tokens
@@ -106,9 +108,15 @@ class EmbeddingService:
     async def embed_shown(self, document_id: UUID, model: str) -> None:
         """The same for what search finds of a document, as another model sees it; nothing for one that is gone.
 
+        Several indexes may want the same at once: in one process the second one waits for the first.
+
         Raises:
             NotEmbedded, Unavailable: what is embedded until then is kept.
         """
+        async with self._shown.setdefault((document_id, model), asyncio.Lock()):
+            await self._embed_shown(document_id, model)
+
+    async def _embed_shown(self, document_id: UUID, model: str) -> None:
         async with self._database.transaction(tenant.PLATFORM) as session:
             document = await documents.get(session, document_id)
             if document is None or document.state in GONE or document.live_revision is None:
@@ -132,7 +140,8 @@ class EmbeddingService:
 
     async def _embed_all(self, work: _Work, rows: list[Chunk]) -> None:
         known = await self._known(work, rows)
-        waiting = deque(rows[at : at + BATCH] for at in range(0, len(rows), BATCH))
+        shape = self._embedders[work.model].shape
+        waiting = deque(_batches(rows, shape))
 
         async def lane() -> None:
             while waiting:
@@ -144,7 +153,7 @@ class EmbeddingService:
                     waiting.clear()
                     raise
 
-        ended = await asyncio.gather(*(lane() for _ in range(BATCHES_AT_ONCE)), return_exceptions=True)
+        ended = await asyncio.gather(*(lane() for _ in range(shape.calls_at_once)), return_exceptions=True)
         for error in ended:
             if error is not None:
                 raise error
@@ -216,13 +225,13 @@ class EmbeddingService:
             await chunks.update_terms(session, work.document.document_id, work.revision, terms)
             tokens = sum(each["tokens"] for each in values)
             if isinstance(work, _Shown) and tokens:
-                # Nobody else sums these up: the document was ready long ago.
-                usage_id = named_id("usage", work.document.document_id, work.revision, work.model, values[0]["ordinal"])
+                # Nobody else sums these up: the document was ready long ago. It was paid also where another process
+                # has kept the same chunks meanwhile.
                 await billing.record_call(
                     session,
                     work.document,
                     self._book,
-                    usage_id,
+                    new_id(),
                     model=work.model,
                     tokens=tokens,
                     outcome=Outcome.COMPLETED,
@@ -233,6 +242,20 @@ def content_key(document: Document, text: str) -> bytes:
     """The same for the same text of one tenant. Of another tenant's, nobody shall learn that the text exists."""
     holder = document.org_id or document.owner_id
     return hashlib.sha256(holder.bytes + text.encode()).digest()
+
+
+def _batches(rows: Sequence[Chunk], shape: BatchShape) -> Iterator[list[Chunk]]:
+    """As full as a call may be; a text that is too much alone goes alone."""
+    batch, tokens = list[Chunk](), 0
+    for row in rows:
+        own = estimate_tokens(row.said)
+        if batch and (len(batch) == shape.texts or tokens + own > shape.tokens):
+            yield batch
+            batch, tokens = [], 0
+        batch.append(row)
+        tokens += own
+    if batch:
+        yield batch
 
 
 def _apart(rows: list[Chunk], document: Document) -> tuple[list[Chunk], list[Chunk]]:

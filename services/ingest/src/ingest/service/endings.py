@@ -11,7 +11,7 @@ from chassis import outbox
 from chassis.clock import now
 from contracts.ingest import DocumentFailed
 from contracts.usage import Outcome
-from ingest.crud import chunks
+from ingest.crud import chunks, documents, pending_objects
 from ingest.models import Document, State
 from ingest.service import billing
 from ingest.service.claims import settle
@@ -38,7 +38,7 @@ FACTS = (
 async def end(
     session: AsyncSession, document: Document, book: RecipeBook, *, state: State, reason: str, values: dict[str, Any]
 ) -> str | None:
-    """The key of a file that nobody needs any more, to be deleted once this is committed."""
+    """The key of a file that nobody needs any more, which is discarded: to be deleted once this is committed."""
     outcome = Outcome.CANCELLED if state is State.CANCELLED else Outcome.FAILED
     await billing.record(session, document, book, outcome=outcome)
     if document.live is not None:
@@ -67,9 +67,13 @@ async def _fall_back(session: AsyncSession, document: Document, *, reason: str, 
         "refused_at": now().isoformat(),
     }
     for name in FACTS:
-        setattr(document, name, kept[name])
+        setattr(document, name, kept[name] if name != "dedupe_key" else None)
     document.live = None
     settle(document, State.READY)
+    # The same file may have been uploaded again meanwhile; then there are two of it.
+    await documents.update_to_living(session, document, dedupe_key=kept["dedupe_key"])
+    if unneeded is not None:
+        await pending_objects.discard(session, unneeded, owner_id=document.owner_id)
     if document.live_revision is not None:
         await chunks.delete_other_revisions(session, document.document_id, kept=document.live_revision)
     return unneeded

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import tenant
 from chassis.auth import Principal
-from chassis.clock import now
 from chassis.database import Database
 from chassis.errors import Conflict, Forbidden, NotFound
 from ingest.crud import documents
@@ -24,7 +23,7 @@ from ingest.errors import (
 )
 from ingest.models import ENDED_BADLY, WORKING, Document, State
 from ingest.ports import Storage
-from ingest.service import endings, permission
+from ingest.service import discarding, endings, permission
 from ingest.service.recipes import RecipeBook
 
 # A document that waits for its turn, as if for the first time.
@@ -60,7 +59,7 @@ class LifecycleService:
                 session, document, self._book, state=State.CANCELLED, reason=CANCELLED.code, values={}
             )
         if unneeded is not None:
-            await self._storage.delete(unneeded)
+            await discarding.delete(self._database, self._storage, unneeded)
         return document
 
     async def retry(self, caller: Principal, document_id: UUID) -> Document:
@@ -94,7 +93,7 @@ class LifecycleService:
             document = await owned(session, caller, document_id)
             if document.state != State.READY:
                 raise Conflict(NOT_READY, state=document.state)
-            begin_revision(document)
+            await documents.update_to_living(session, document, **revised(document))
         return document
 
 
@@ -112,12 +111,8 @@ async def owned(session: AsyncSession, caller: Principal, document_id: UUID) -> 
     return document
 
 
-def begin_revision(document: Document, **facts: Any) -> None:
-    """Newer content comes, of which `facts` is known; what search finds until then is kept in mind."""
-    if document.live_revision is not None:
-        document.live = {name: getattr(document, name) for name in endings.FACTS}
-    document.revision += 1
+def revised(document: Document, **facts: Any) -> dict[str, Any]:
+    """The row when newer content comes, of which `facts` is known; what search finds until then is kept in mind."""
+    kept = {name: getattr(document, name) for name in endings.FACTS} if document.live_revision is not None else None
     begun = {"recipe": None, "page_count": None, "pages_read": 0, "chunk_count": None, "chunks_embedded": 0}
-    moments = {"queued_at": now(), "updated_at": now()}
-    for name, value in {**WAITING, **moments, **begun, "tokens_billed": 0, **facts}.items():
-        setattr(document, name, value)
+    return {**WAITING, **begun, "tokens_billed": 0, "revision": document.revision + 1, "live": kept, **facts}

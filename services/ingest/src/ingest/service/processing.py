@@ -6,7 +6,8 @@ dead one goes on where that one ended.
 
 import asyncio
 import logging
-from contextlib import aclosing, suppress
+from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +18,11 @@ from chassis.errors import Unavailable
 from chassis.ids import named_id
 from contracts.ingest import ChunksEmbedded
 from contracts.usage import Outcome
-from ingest.crud import chunks, documents, indexes, queue
-from ingest.errors import PROCESSING_FAILED, REASONS, REJECTING, Unreadable
+from ingest.crud import chunks, documents, indexes, pending_objects, queue
+from ingest.errors import PROCESSING_FAILED, REASONS, REJECTING, NotEmbedded, Unreadable
 from ingest.models import State
 from ingest.ports import PageText, Parser, Storage
-from ingest.service import billing, endings
+from ingest.service import billing, discarding, endings
 from ingest.service.chunking import chunk
 from ingest.service.claims import LEASE, Claim, ClaimService, LostClaim, settle
 from ingest.service.embedding import EmbeddingService
@@ -92,9 +93,11 @@ class ProcessingService:
 
     async def _put_off(self, claim: Claim, error: Unavailable) -> None:
         """It may be the database itself that is away: asked for as long as the claim is believed."""
+        asked_for = error.retry_after if isinstance(error, NotEmbedded) else None
+        at_least = timedelta(seconds=max(asked_for or 0.0, 1.0))
         for _ in range(int(LEASE.total_seconds())):
             try:
-                may_wait = await self._claims.put_off(claim, waits_for=error.code)
+                may_wait = await self._claims.put_off(claim, waits_for=error.code, at_least=at_least)
             except Unavailable:
                 await asyncio.sleep(1)
                 continue
@@ -155,15 +158,18 @@ class ProcessingService:
             }
             for piece in pieces
         ]
-        cut = {"chunk_count": len(rows), "chunks_embedded": 0, "recipe": recipe.as_json()}
+        cut = {"chunk_count": len(rows), "chunks_embedded": 0, "recipe": recipe.as_json(), "tokens_billed": 0}
         async with self._database.transaction(claim.context) as session:
-            if not await queue.update_claimed(
-                session, document.document_id, claim.claim_id, state=State.EMBEDDING.value, **cut
-            ):
+            held = await documents.get_for_update(session, document.document_id)
+            if held is None or held.claim_id != claim.claim_id:
                 raise LostClaim
-            # What an earlier run cut, perhaps by another recipe.
+            # What an earlier run cut by another recipe goes with its embeddings, which were paid for.
+            await billing.record(session, held, self._book, outcome=Outcome.CANCELLED)
             await chunks.delete_revision(session, document.document_id, document.revision)
             await chunks.add_all(session, rows)
+            await queue.update_claimed(
+                session, document.document_id, claim.claim_id, state=State.EMBEDDING.value, **cut
+            )
 
     async def _publish(self, claim: Claim) -> None:
         """From now on this is what indexes shall show of the document, whoever tells them."""
@@ -184,9 +190,12 @@ class ProcessingService:
                 raise LostClaim
             await billing.record(session, document, self._book, outcome=Outcome.COMPLETED)
             settle(document, State.READY)
-            replaced, document.live, document.refused = document.live, None, None
+            replaced, document.live, document.refused, unneeded = document.live, None, None, None
             if replaced is not None:
                 await chunks.delete_other_revisions(session, document.document_id, kept=document.revision)
+                if replaced["storage_key"] != document.storage_key:
+                    unneeded = replaced["storage_key"]
+                    await pending_objects.discard(session, unneeded, owner_id=document.owner_id)
             event = ChunksEmbedded(
                 document_id=document.document_id,
                 version=document.version,
@@ -201,8 +210,8 @@ class ProcessingService:
                 embedded_at=now(),
             )
             await outbox.add(session, event)
-        if replaced is not None and replaced["storage_key"] != document.storage_key:
-            await self._discard(replaced["storage_key"])
+        if unneeded is not None:
+            await discarding.delete(self._database, self._storage, unneeded)
 
     async def _end(self, claim: Claim, refusal: Unreadable) -> None:
         state = State.REJECTED if refusal.code in REJECTING else State.FAILED
@@ -214,9 +223,4 @@ class ProcessingService:
                 session, document, self._book, state=state, reason=refusal.code, values=refusal.values
             )
         if unneeded is not None:
-            await self._discard(unneeded)
-
-    async def _discard(self, key: str) -> None:
-        """A file that no row names any more; where it cannot be deleted now, the sweep finds it."""
-        with suppress(Unavailable):
-            await self._storage.delete(key)
+            await discarding.delete(self._database, self._storage, unneeded)

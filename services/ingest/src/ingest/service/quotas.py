@@ -75,11 +75,20 @@ async def check(
     Raises:
         QuotaExceeded: it does not.
     """
-    if limits.documents or limits.user_bytes:
+    if limits.documents:
         use = await document_use.of_user(session, place.user_id, besides=besides)
-        if limits.documents and use.documents >= limits.documents:
+        if use.documents >= limits.documents:
             raise QuotaExceeded(QUOTA_DOCUMENTS, used=use.documents, limit=limits.documents)
-        if limits.user_bytes and use.size_bytes + size_bytes > limits.user_bytes:
+    await check_bytes(session, place, limits, size_bytes=size_bytes, besides=besides)
+
+
+async def check_bytes(
+    session: AsyncSession, place: Tenant, limits: Limits, *, size_bytes: int, besides: UUID | None = None
+) -> None:
+    """Whether so many bytes more fit, whatever the number of documents. Raises QuotaExceeded."""
+    if limits.user_bytes:
+        use = await document_use.of_user(session, place.user_id, besides=besides)
+        if use.size_bytes + size_bytes > limits.user_bytes:
             raise QuotaExceeded(QUOTA_BYTES, used=use.size_bytes, limit=limits.user_bytes, size_bytes=size_bytes)
     if limits.org_bytes and place.org_id:
         use = await document_use.of_org(session, place.org_id, besides=besides)

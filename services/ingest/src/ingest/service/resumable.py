@@ -35,8 +35,9 @@ from ingest.models import GONE, Document, Upload, UploadState
 from ingest.ports import Storage
 from ingest.service import permission, quotas
 from ingest.service.completion import CompletionService, check_unclaimed, folder, refused, there
+from ingest.service.intake import MIB, MIN_BYTES, Intake
 from ingest.service.quotas import QuotaService
-from ingest.service.uploads import MIB, MIN_BYTES, UploadService, dedupe_key, duplicate_of
+from ingest.service.uploads import dedupe_key, duplicate_of
 
 # Upload and UploadState are what the doors see of an upload; the tables behind them they do not.
 __all__ = ["Announced", "ResumableService", "Upload", "UploadState"]
@@ -68,13 +69,13 @@ class ResumableService:
         self,
         database: Database,
         storage: Storage,
-        plain: UploadService,
+        intake: Intake,
         completion: CompletionService,
         quotas_: QuotaService,
     ) -> None:
         self._database = database
         self._storage = storage
-        self._plain = plain
+        self._intake = intake
         self._completion = completion
         self._quotas = quotas_
 
@@ -89,7 +90,7 @@ class ResumableService:
             Unavailable: the database.
         """
         limits = await self._quotas.limits()
-        _check_size(file.size_bytes, limit=await self._plain.max_size())
+        _check_size(file.size_bytes, limit=await self._intake.max_size())
         async with self._database.transaction(tenant.of_user(user_id)) as session:
             if await erased_users.is_erased(session, user_id):
                 raise Unauthenticated(SESSION_ENDED, headers={"WWW-Authenticate": "Bearer"})

@@ -156,6 +156,9 @@ class SyncService:
             await self._embedding.embed_shown(document_id, store.model.name)
             aim = await self._aim(document_id, index_id, model=store.model.name)
             async with index_errors():
+                if aim.revision is None and (held := await store.count({"doc_id": str(document_id)})):
+                    # Before it goes: a kill right after that must not lose the number.
+                    await self._note_held(document_id, index_id, held)
                 told = await _tell(store, document_id, aim)
             if told is None:
                 # It has lost what it was believed to hold.
@@ -174,6 +177,12 @@ class SyncService:
                 return _Aim(document.version, document.live_revision, staying)
             items = await _items(session, document, model=model, scopes=staying)
         return _Aim(document.version, document.live_revision, staying, items)
+
+    async def _note_held(self, document_id: UUID, index_id: str, held: int) -> None:
+        async with self._database.transaction(tenant.PLATFORM) as session:
+            document = await documents.get_for_update(session, document_id)
+            if document is not None and document.state in GONE:
+                document.receipt = _counted(document.receipt, index_id, Told(deleted=held, remaining=held))
 
     async def _note(self, document_id: UUID, index_id: str, lease_id: UUID, aim: _Aim, told: Told) -> bool:
         """False: the row has gone on meanwhile. A lease that went to somebody else ends it as well."""
@@ -226,10 +235,12 @@ class SyncService:
 
 
 def _counted(receipt: dict[str, Any] | None, index_id: str, told: Told) -> dict[str, Any]:
-    """The receipt with what this index has given up, also over several runs."""
+    """The receipt with what this index has given up or still has to, also over several runs."""
     counts = dict((receipt or {}).get("indexes", {}))
-    before = counts.get(index_id, {"deleted": 0})
-    counts[index_id] = {"deleted": before["deleted"] + told.deleted, "remaining": told.remaining}
+    before = counts.get(index_id, {"deleted": 0, "remaining": 0})
+    # What was left is counted already; whatever is found beyond it came later.
+    deleted = before["deleted"] + max(told.deleted - before["remaining"], 0)
+    counts[index_id] = {"deleted": deleted, "remaining": told.remaining}
     return {**(receipt or {}), "indexes": counts}
 
 

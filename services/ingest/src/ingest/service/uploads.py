@@ -1,132 +1,35 @@
 """Taking a document in: streamed to storage while it is measured, hashed and recognised."""
 
-import hashlib
-import unicodedata
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import PurePath
 from uuid import UUID
 
 from chassis import outbox, tenant
-from chassis.auth import Guard
 from chassis.clock import now
 from chassis.database import Database
-from chassis.errors import (
-    SESSION_ENDED,
-    Conflict,
-    GrowFitError,
-    Invalid,
-    TooLarge,
-    Unauthenticated,
-    Unavailable,
-)
+from chassis.errors import SESSION_ENDED, Conflict, Unauthenticated, Unavailable
 from chassis.ids import new_id
 from contracts.ingest import DocumentUploaded
 from contracts.tenancy import Tenant
 from ingest.crud import document_shares, documents, erased_users, pending_objects
-from ingest.errors import (
-    DOCUMENT_DUPLICATE,
-    DOCUMENT_EMPTY,
-    DOCUMENT_TOO_LARGE,
-    DOCUMENT_TOO_SMALL,
-    HASH_MISMATCH,
-    STORAGE_UNAVAILABLE,
-)
+from ingest.errors import DOCUMENT_DUPLICATE, STORAGE_UNAVAILABLE
 from ingest.models import Document
 from ingest.ports import Storage
-from ingest.service import media_types, permission, quotas
+from ingest.service import permission, quotas
+from ingest.service.intake import MIB, Incoming, Intake, Measure, clean_title
 from ingest.service.permission import Placement
 from ingest.service.quotas import QuotaService
 
-# Nothing of this size is a document; a slip of the mouse is.
-MIN_BYTES = 8
-MAX_TITLE = 200
-MIB = 1024**2
 # No upload lasts as long, so what has no document by then was cut off.
 _CUT_OFF = timedelta(hours=24)
 _SWEPT_AT_ONCE = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Incoming:
-    """A file on its way in. `size_hint`: what the request says of its size, for refusing early.
-
-    `sha256`: what it must be; None: nobody said. `document_id`: of the document that it becomes.
-    """
-
-    file_name: str
-    content: AsyncIterator[bytes]
-    size_hint: int | None = None
-    class_id: UUID | None = None
-    shared: bool = False
-    allow_duplicate: bool = False
-    sha256: str | None = None
-    document_id: UUID | None = None
-
-
-class _Measure:
-    """Passes the stream on and knows its size, hash and first bytes afterwards."""
-
-    def __init__(self, incoming: Incoming, *, limit: int, allowed: frozenset[str]) -> None:
-        self._content = incoming.content
-        self._file_name = incoming.file_name
-        self._expected = incoming.sha256
-        self._limit = limit
-        self._allowed = allowed
-        self._hash = hashlib.sha256()
-        self._sample = b""
-        self.size = 0
-        self.media_type: str | None = None
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        held: list[bytes] = []
-        async for piece in self._content:
-            self.size += len(piece)
-            if self.size > self._limit:
-                raise TooLarge(DOCUMENT_TOO_LARGE, limit_mib=self._limit // MIB)
-            self._hash.update(piece)
-            if self.media_type is None:
-                # Nothing is stored before the type is known.
-                held.append(piece)
-                self._sample += piece
-                if len(self._sample) < media_types.SAMPLE_BYTES:
-                    continue
-                self._decide()
-                piece = b"".join(held)  # noqa: PLW2901  what was held goes first
-            yield piece
-        if self.media_type is None:
-            self._decide()
-            yield b"".join(held)
-        # Before the stream ends, so that nothing of it is stored.
-        if self._expected not in (None, self.sha256):
-            raise Invalid(HASH_MISMATCH)
-
-    def _decide(self) -> None:
-        if self.size == 0:
-            raise Invalid(DOCUMENT_EMPTY)
-        if self.size < MIN_BYTES:
-            raise Invalid(DOCUMENT_TOO_SMALL, size_bytes=self.size)
-        sample, name = self._sample[: media_types.SAMPLE_BYTES], clean_name(self._file_name)
-        self.media_type = media_types.decide(sample, name, allowed=self._allowed)
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-
 class UploadService:
-    """`max_bytes`: what the operator allows at most, whatever the platform is set to."""
-
-    def __init__(
-        self, database: Database, storage: Storage, platform: Guard, quotas_: QuotaService, *, max_bytes: int
-    ) -> None:
+    def __init__(self, database: Database, storage: Storage, intake: Intake, quotas_: QuotaService) -> None:
         self._database = database
         self._storage = storage
-        self._platform = platform
+        self._intake = intake
         self._quotas = quotas_
-        self._max_bytes = max_bytes
 
     async def upload(self, user_id: UUID, incoming: Incoming) -> Document:
         """Store the file and announce it. It is processed later, by the worker.
@@ -139,10 +42,7 @@ class UploadService:
             Unauthenticated: the user was erased meanwhile.
             Unavailable: storage or database; nothing is kept.
         """
-        limit, limits = await self.max_size(), await self._quotas.limits()
-        allowed = frozenset(await self._platform.value("api.allowed_types"))
-        if incoming.size_hint is not None and incoming.size_hint > limit + MIB:
-            raise TooLarge(DOCUMENT_TOO_LARGE, limit_mib=limit // MIB)
+        measure, limits = await self._intake.measure(incoming), await self._quotas.limits()
         document_id = incoming.document_id or new_id()
         key = f"documents/{document_id}/original"
         async with self._database.transaction(tenant.of_user(user_id)) as session:
@@ -151,15 +51,14 @@ class UploadService:
             at_least = max((incoming.size_hint or 0) - MIB, 0)
             await quotas.check(session, placement.tenant, limits, size_bytes=at_least)
             await pending_objects.add(session, key, owner_id=user_id)
-        measure = _Measure(incoming, limit=limit, allowed=allowed)
-        await self._store(key, measure, placement)
+        context = tenant.of_tenant(placement.tenant)
+        await self._intake.store(key, measure, context)
         try:
             return await self._admit(document_id, key, measure, incoming, placement)
         except BaseException:
             # The commit itself may have been cut off. The row decides; while it cannot be asked, the file stays.
             if await self._is_refused(document_id, placement):
-                await self._storage.delete(key)
-                await self._forget(key, placement)
+                await self._intake.drop(key, context)
             raise
 
     async def check_place(self, user_id: UUID, *, class_id: UUID | None, shared: bool) -> None:
@@ -167,12 +66,11 @@ class UploadService:
         async with self._database.transaction(tenant.of_user(user_id)) as session:
             await permission.place(session, user_id, class_id=class_id, shared=shared)
 
-    async def max_size(self) -> int:
-        """The largest file that is taken, in bytes."""
-        return min(self._max_bytes, int(await self._platform.value("api.upload_max_bytes")))
-
     async def sweep(self) -> None:
-        """Delete the files of uploads that were killed before their documents were written. Raises Unavailable."""
+        """Delete the files that no document has: of uploads that were killed, and of contents that newer ones replaced.
+
+        Raises Unavailable.
+        """
         async with self._database.transaction(tenant.PLATFORM) as session:
             keys = await pending_objects.discard_older(session, than=now() - _CUT_OFF, limit=_SWEPT_AT_ONCE)
         for key in keys:
@@ -180,22 +78,6 @@ class UploadService:
         if keys:
             async with self._database.transaction(tenant.PLATFORM) as session:
                 await pending_objects.delete_all(session, keys)
-
-    async def _store(self, key: str, measure: _Measure, placement: Placement) -> None:
-        try:
-            await self._storage.put(key, measure.pieces())
-        except Unavailable:
-            # It may be there all the same: the sweep looks.
-            raise
-        except GrowFitError:
-            await self._forget(key, placement)
-            raise
-
-    async def _forget(self, key: str, placement: Placement) -> None:
-        """Nothing is stored under this key. What is not forgotten now, the sweep forgets."""
-        with suppress(Unavailable):
-            async with self._database.transaction(tenant.of_tenant(placement.tenant)) as session:
-                await pending_objects.delete_all(session, [key])
 
     async def _is_refused(self, document_id: UUID, placement: Placement) -> bool:
         """Whether the row is certainly not there; waits for a commit that is still under way."""
@@ -207,7 +89,7 @@ class UploadService:
             return False
 
     async def _admit(
-        self, document_id: UUID, key: str, measure: _Measure, incoming: Incoming, placement: Placement
+        self, document_id: UUID, key: str, measure: Measure, incoming: Incoming, placement: Placement
     ) -> Document:
         place = placement.tenant
         dedupe, limits = dedupe_key(place, measure.sha256), await self._quotas.limits()
@@ -271,17 +153,3 @@ def tenant_of(document: Document) -> Tenant:
         class_id=document.class_id,
         user_id=document.owner_id,
     )
-
-
-def clean_title(file_name: str) -> str:
-    """The name as people see it: no folders, no control or direction-changing characters, not too long."""
-    return clean_name(file_name)[:MAX_TITLE].rstrip() or "untitled"
-
-
-def clean_name(file_name: str) -> str:
-    # macOS sends Hangul in pieces (NFD), which nobody would find by typing it.
-    name = unicodedata.normalize("NFC", PurePath(file_name.replace("\\", "/")).name)
-    kept = (" " if character.isspace() else character for character in name)
-    name = " ".join("".join(character for character in kept if character.isprintable()).split())
-    # Dots alone are folders, not names.
-    return name if name.strip(".") else ""

@@ -65,3 +65,13 @@ def test_a_quote_that_is_never_closed_does_not_swallow_the_file(read, monkeypatc
 
 def test_an_empty_file_has_no_page(read) -> None:
     assert read(delimited.pages, b"\n\n,,\n") == []
+
+
+@pytest.mark.parametrize(("columns", "is_taken"), [(16_384, True), (16_385, False)])
+def test_more_columns_than_a_table_may_have(read, columns: int, is_taken: bool) -> None:
+    content = (",".join(["x"] * columns) + "\n").encode() * 2
+    if is_taken:
+        assert read(delimited.pages, content)
+        return
+    with pytest.raises(Refused, match=r"^table_too_large$"):
+        read(delimited.pages, content)

@@ -1,5 +1,7 @@
 """What of a web page becomes text: what a browser would show."""
 
+import time
+
 import pytest
 
 from ingest.adapters.parsers import html
@@ -86,3 +88,21 @@ def test_pages_without_text(read, content: bytes) -> None:
 def test_bytes_that_are_no_text(read) -> None:
     with pytest.raises(Refused, match=r"^text_undecodable$"):
         read(html.pages, b"<p>\xff\xff\xff")
+
+
+@pytest.mark.parametrize("tag", ["<div>", "<ul><li>", '<SECTION class="a">', "<dl><dd>"])
+def test_elements_in_elements_without_end_are_refused_at_once(read, tag: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(Refused, match=r"^parse_limit$"):
+        read(html.pages, (tag * 200_000 + "글").encode())
+    assert time.monotonic() - started < 5, "parsing them takes minutes"
+
+
+def test_many_elements_beside_one_another_are_none_too_deep(read, outline) -> None:
+    markup = "<div><ul><li>글</li></ul></div>\n<p>" * 6_000
+    assert sum(len(outline(page)) for page in read(html.pages, markup.encode())) == 6_000
+
+
+def test_what_is_nested_as_a_page_builder_does_is_read(read, outline) -> None:
+    (page,) = read(html.pages, ("<div>" * 1_000 + "글" + "</div>" * 1_000).encode())
+    assert page.text == "글"

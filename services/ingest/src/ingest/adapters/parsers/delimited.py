@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ingest.adapters.parsers.encodings import decode
 from ingest.adapters.parsers.flow import Flow
+from ingest.adapters.parsers.grid import MAX_COLUMNS
 from ingest.adapters.parsers.page import MAX_CHARACTERS, Page, Refused, clean
 
 _SEPARATORS = (",", "\t", ";", "|")
@@ -26,6 +27,8 @@ def pages(path: Path) -> Iterator[Page]:
     is_first = True
     try:
         for row in _rows(text, separator):
+            if len(row) > MAX_COLUMNS:
+                raise Refused("table_too_large")
             if any(map(str.strip, row)):
                 flow.add_row(row, is_header=is_first)
                 is_first = False

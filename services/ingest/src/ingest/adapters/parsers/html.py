@@ -8,7 +8,7 @@ from typing import Any
 from ingest.adapters.parsers.encodings import decode
 from ingest.adapters.parsers.flow import Flow
 from ingest.adapters.parsers.grid import Cell, Grid
-from ingest.adapters.parsers.page import Page
+from ingest.adapters.parsers.page import Page, Refused
 
 _HEAD = 4096
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([a-z0-9_:.\-]{2,40})""", re.IGNORECASE)
@@ -88,6 +88,14 @@ _BLOCKS = frozenset(
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _KINDS = {**dict.fromkeys(_HEADINGS, "heading"), "li": "item", "pre": "code"}
+# Elements that stand in one another without end. The time that their parsing takes grows with the square of the depth:
+# half a second for the limit, minutes for what fits into a file. Browsers stop at 512.
+_NESTING = re.compile(
+    r"<(/?)(?:address|article|aside|blockquote|center|details|dialog|dir|div|dl|fieldset|figcaption|figure|footer|header"
+    r"|main|menu|nav|ol|search|section|summary|ul)[\s/>]",
+    re.IGNORECASE,
+)
+_MAX_DEPTH = 5_000
 # HTML's own limits of a cell.
 _MAX_COLUMN_SPAN, _MAX_ROW_SPAN = 1000, 65_534
 
@@ -101,14 +109,24 @@ def pages(path: Path) -> Iterator[Page]:
 
 
 def read(markup: str, flow: Flow) -> None:
+    """Raises Refused("parse_limit"): elements in elements, deeper than any page that somebody wrote."""
     from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415  other formats do not need it
 
+    _check_depth(markup)
     document: Any = LexborHTMLParser(markup)
     title = document.css_first("head > title")
     if title is not None and document.css_first("h1") is None:
         flow.add(_line(title.text()), "heading", level=1)
     if document.body is not None:
         _walk(document.body, _Writer(flow))
+
+
+def _check_depth(markup: str) -> None:
+    depth = 0
+    for tag in _NESTING.finditer(markup):
+        depth = max(depth - 1, 0) if tag[1] else depth + 1
+        if depth > _MAX_DEPTH:
+            raise Refused("parse_limit")
 
 
 class _Writer:
