@@ -52,6 +52,16 @@ async def test_in_whatever_order_the_facts_come_the_deleted_stays_deleted(world,
     assert (await known(sql, life[0].document_id))["is_live"] is False
 
 
+async def test_projects_and_agents_that_a_document_is_in_are_nothing_to_a_class(world, sql) -> None:
+    owner = uuid4()
+    uploaded, _, shared, _ = facts(Tenant(user_id=owner))
+    scopes = [f"user:{owner}", f"project:{uuid4()}", f"agent:{uuid4()}"]
+    await world.note(uploaded)
+    await world.note(shared.model_copy(update={"scopes": scopes}))
+
+    assert (await known(sql, uploaded.document_id))["title"] == "새 제목"
+
+
 async def test_the_newest_title_stands(world, sql) -> None:
     uploaded, embedded, shared, deleted = facts(Tenant(user_id=uuid4()))
     for fact in (shared, uploaded, embedded):

@@ -144,6 +144,20 @@ async def test_the_agents_class_pays_and_its_owner_where_it_has_none(
     assert (await sql.usage(f"search/{search_id}"))["embedding"].tenant == Tenant(user_id=school.student.user_id)
 
 
+async def test_a_search_in_a_project_is_paid_by_its_owner_or_by_the_class_they_name(
+    client, library, create, sql, problem
+) -> None:
+    school, other = await library.open_school(), await library.open_school()
+    student = school.student
+    project_id = await create(student, "project")
+    for body, payer in (({}, Tenant(user_id=student.user_id)), ({"class_id": str(school.class_id)}, None)):
+        search_id = (await client.search(student, QUESTION, project_id=project_id, **body)).json()["search_id"]
+        tenant = (await sql.usage(f"search/{search_id}"))["embedding"].tenant
+        assert tenant == (payer or school.place(student))
+    answer = await client.search(student, QUESTION, project_id=project_id, class_id=str(other.class_id))
+    problem(answer, 404, "class_not_found")
+
+
 async def test_whose_agent_moves_to_another_payer_the_next_answer_is_booked_there(
     client, shelved, provider, sql
 ) -> None:
