@@ -9,8 +9,8 @@ DOCUMENT_NOT_FOUND = Message(
 )
 NOT_THE_OWNER = Message(
     "not_the_owner",
-    "문서를 올린 사람만 삭제할 수 있습니다.",
-    "Only the person who uploaded the document may delete it.",
+    "문서를 올린 사람만 바꾸거나 삭제할 수 있습니다.",
+    "Only the person who uploaded the document may change or delete it.",
 )
 CLASS_NOT_FOUND = Message(
     "class_not_found",
