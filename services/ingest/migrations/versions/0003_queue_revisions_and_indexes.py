@@ -27,6 +27,7 @@ GRANTS = {
 # The wall between tenants stands before the tables' owner too, who would else move no row.
 EVERY_ROW = "SELECT set_config('app.platform', 'on', true)"
 WORKING = "state IN ('uploaded','validating','parsing','chunking','embedding')"
+IS_LARGE = sa.literal_column("((size_bytes > 1048576)::integer)")
 LIVING = "state NOT IN ('rejected','failed','cancelled','deleting','deleted')"
 
 EMBEDDED = '"user".documents d WHERE d.document_id = chunk_embeddings.document_id'
@@ -94,10 +95,18 @@ def _documents() -> None:
     op.create_index(
         "ix_documents_waiting",
         "documents",
-        ["owner_id", sa.literal_column("(size_bytes > 1048576)"), "queued_at"],
+        ["owner_id", IS_LARGE, sa.literal_column("(waits_until IS NULL)"), "queued_at"],
         unique=False,
         schema="user",
         postgresql_where=sa.text(WORKING),
+    )
+    op.create_index(
+        "ix_documents_put_off",
+        "documents",
+        ["owner_id", IS_LARGE, "waits_until"],
+        unique=False,
+        schema="user",
+        postgresql_where=sa.text(f"{WORKING} AND waits_until IS NOT NULL"),
     )
     op.create_index(
         "ix_documents_deleting",
@@ -359,7 +368,7 @@ def downgrade() -> None:
     op.create_primary_key("pk_chunks", "chunks", ["document_id", "ordinal"], schema="user")
     op.drop_column("chunks", "terms", schema="user")
     op.drop_column("chunks", "revision", schema="user")
-    for index in ("ix_documents_waiting", "ix_documents_deleting", "uq_documents_dedupe_key"):
+    for index in ("ix_documents_waiting", "ix_documents_put_off", "ix_documents_deleting", "uq_documents_dedupe_key"):
         op.drop_index(index, table_name="documents", schema="user")
     for column in COLUMNS:
         op.drop_column("documents", column.name, schema="user")

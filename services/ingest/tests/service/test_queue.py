@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from ingest.crud import queue as queue_crud
 from ingest.service.claims import ClaimService
 from ingest.service.queue import QueueService
 
@@ -95,6 +96,68 @@ async def test_what_is_held_or_put_off_is_nobodys_turn(ingest, claims, waiting, 
     await ingest.sql.expire(held)
     await ingest.sql.hurry(put_off)
     assert set(await order(claims)) == {held, put_off}
+
+
+@pytest.fixture
+async def crowd(ingest, claims):
+    """`await crowd(people, each)`: so many people with so many waiting documents each, of which every second was put
+    off, to now or for a minute; some are large.
+    """
+
+    async def fill(people: int, each: int) -> None:
+        query = """INSERT INTO "user".documents
+            (document_id, owner_id, scopes, title, media_type, size_bytes, sha256, storage_key, queued_at, waits_until)
+            SELECT gen_random_uuid(), ('00000000-0000-0000-0000-' || lpad(p::text, 12, '0'))::uuid, '{}', 'crowd',
+                'text/plain', CASE WHEN n %% 5 = 0 THEN 2097152 ELSE 1000 END, '', 'k',
+                now() - make_interval(secs => n),
+                CASE WHEN n %% 4 = 1 THEN now() WHEN n %% 4 = 3 THEN now() + interval '1 minute' END
+            FROM generate_series(1, %s) AS p, generate_series(1, %s) AS n"""
+        await ingest.sql.rows(query, people, each)
+        await ingest.sql.rows('ANALYZE "user".documents')
+
+    yield fill
+    await ingest.sql.rows("""DELETE FROM "user".documents WHERE title = 'crowd'""")
+    await ingest.sql.rows('ANALYZE "user".documents')
+
+
+def rows_read(plan: dict) -> int:
+    """Of the table of documents, also those that a condition threw away."""
+    own = 0
+    if plan.get("Relation Name") == "documents":
+        own = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    return own + sum(map(rows_read, plan.get("Plans", [])))
+
+
+@pytest.mark.parametrize("small_alone", [False, True])
+@pytest.mark.parametrize(("people", "each"), [(1, 10_000), (20, 500)])
+async def test_of_ten_thousand_that_wait_a_few_of_each_person_are_read(
+    ingest, crowd, people, each, small_alone
+) -> None:
+    await crowd(people, each)
+    statement = queue_crud._NEXT_SMALL if small_alone else queue_crud._NEXT
+    (row,) = await ingest.sql.rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}")
+    read = rows_read(row["QUERY PLAN"][0]["Plan"])
+
+    # Of each person the next one, and the first ones of four kinds.
+    assert 0 < read <= 6 * (people + 1)
+
+
+async def test_all_ten_thousand_may_be_put_off(ingest, claims, crowd) -> None:
+    await crowd(1, 10_000)
+    await ingest.sql.rows("""UPDATE "user".documents SET waits_until = now() + interval '1 minute'
+        WHERE title = 'crowd'""")
+    await ingest.sql.rows('ANALYZE "user".documents')
+    (row,) = await ingest.sql.rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {queue_crud._NEXT.text}")
+    assert rows_read(row["QUERY PLAN"][0]["Plan"]) <= 6
+    assert await claims.take_next(small_alone=False) is None
+
+    longest = """UPDATE "user".documents SET waits_until = now() - interval '5 s' WHERE document_id =
+        (SELECT document_id FROM "user".documents WHERE title = 'crowd' AND size_bytes < 1048576 LIMIT 1)
+        RETURNING document_id"""
+    (due,) = await ingest.sql.rows(longest)
+    claim = await claims.take_next(small_alone=False)
+    assert claim is not None
+    assert claim.document_id == due["document_id"]
 
 
 async def test_a_turn_of_long_ago_is_forgotten(ingest, claims, waiting, person) -> None:

@@ -48,11 +48,11 @@ async def test_refused(ingest, person, stand_in, kind) -> None:
 
     document = await ingest.wired.documents.get(person.user_id, document_id)
     for locale in Locale:
-        problem = present(document, locale).problem
+        problem = present(document, locale, reader=person.user_id).problem
         assert problem is not None
         assert problem["detail"] == REASONS[reason].text(locale, **row["reason_values"])
         assert (problem["code"], problem["type"]) == (reason, f"urn:growfit:problem:{reason}")
-    assert present(document, Locale.EN).progress == 0.0
+    assert present(document, Locale.EN, reader=person.user_id).progress == 0.0
 
 
 async def test_the_limit_of_pages_is_named(ingest, person, stand_in) -> None:
@@ -60,8 +60,8 @@ async def test_the_limit_of_pages_is_named(ingest, person, stand_in) -> None:
     await ingest.process(document_id, stand_in())
     document = await ingest.wired.documents.get(person.user_id, document_id)
 
-    assert "50쪽까지" in present(document, Locale.KO).problem["detail"]
-    assert "The limit is 50" in present(document, Locale.EN).problem["detail"]
+    assert "50쪽까지" in present(document, Locale.KO, reader=person.user_id).problem["detail"]
+    assert "The limit is 50" in present(document, Locale.EN, reader=person.user_id).problem["detail"]
 
 
 async def test_the_worker_goes_on_after_hostile_files(ingest, stand_in) -> None:

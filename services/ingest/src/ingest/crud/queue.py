@@ -4,15 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import TextClause, and_, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ingest.models import WORKING, Document, Turn
+from ingest.models import IS_LARGE, WORKING, Document, Turn
 
-# Written out where an index must be seen to fit: with a parameter in it, PostgreSQL would not.
-_WORKING = text(f"documents.state IN ({', '.join(repr(state.value) for state in WORKING)})")
-_IS_LARGE = Document.size_bytes > text("1048576")
+# Written out: with a parameter in it, PostgreSQL would not see that the index fits.
+_WORKING = f"state IN ({', '.join(repr(state.value) for state in WORKING)})"
 
 _FREE = and_(
     or_(Document.claim_id.is_(None), Document.claimed_until < func.clock_timestamp()),
@@ -23,30 +22,52 @@ _FREE = and_(
 async def next_waiting(session: AsyncSession, *, small_alone: bool) -> UUID | None:
     """Of the org, and in it of the person, who has waited longest for a turn; a small document before a large one.
 
-    A person without an org is an org of their own. `small_alone`: documents above 1 MiB are passed over.
+    A person without an org is an org of their own. `small_alone`: documents above 1 MiB are passed over. A few rows of
+    each person who waits are read, however many documents they have.
     """
-    first = select(Document).where(_WORKING, _FREE)
-    if small_alone:
-        first = first.where(~_IS_LARGE)
-    first = first.order_by(Document.owner_id, _IS_LARGE, Document.queued_at).ext(distinct_on(Document.owner_id))
-    own = first.subquery()
-    by_org = select(Turn.taken_at).where(Turn.holder_id == func.coalesce(own.c.org_id, own.c.owner_id))
-    by_owner = select(Turn.taken_at).where(Turn.holder_id == own.c.owner_id)
-    query = (
-        select(own.c.document_id)
-        .order_by(
-            by_org.scalar_subquery().asc().nulls_first(),
-            by_owner.scalar_subquery().asc().nulls_first(),
-            own.c.queued_at,
-        )
-        .limit(1)
+    statement = _NEXT_SMALL if small_alone else _NEXT
+    found: UUID | None = (await session.execute(statement)).scalar_one_or_none()
+    return found
+
+
+def _next(*sizes: int) -> TextClause:
+    """`sizes`: 0 and 1, for small and large. The first ones of a person are looked up in the index one kind after the
+    other, and the next person behind the last: no other form of the query reads less than all that waits. Persons are
+    ordered by more than their id so that no index but the one of what waits fits.
+    """
+    heads = " UNION ALL ".join(
+        f"""(SELECT document_id, owner_id, org_id, queued_at, {size} AS is_large
+            FROM "user".documents
+            WHERE owner_id = people.owner_id AND {IS_LARGE} = {size} AND {_WORKING} AND {waits}
+                AND (claim_id IS NULL OR claimed_until < clock_timestamp())
+            ORDER BY {order} LIMIT 1)"""  # noqa: S608  its own words
+        for size in sizes
+        for waits, order in (("waits_until IS NULL", "queued_at"), ("waits_until <= now()", "waits_until"))
     )
-    return (await session.execute(query)).scalar_one_or_none()
+    return text(f"""
+        WITH RECURSIVE people AS (
+            (SELECT owner_id FROM "user".documents WHERE {_WORKING} ORDER BY owner_id, {IS_LARGE} LIMIT 1)
+            UNION ALL
+            SELECT (SELECT following.owner_id FROM "user".documents AS following
+                WHERE {_WORKING} AND following.owner_id > people.owner_id
+                ORDER BY following.owner_id, {IS_LARGE} LIMIT 1)
+            FROM people WHERE people.owner_id IS NOT NULL
+        )
+        SELECT own.document_id FROM people CROSS JOIN LATERAL (
+            SELECT * FROM ({heads}) AS heads ORDER BY is_large, queued_at LIMIT 1
+        ) AS own
+        LEFT JOIN ingest.turns AS by_org ON by_org.holder_id = coalesce(own.org_id, own.owner_id)
+        LEFT JOIN ingest.turns AS by_owner ON by_owner.holder_id = own.owner_id
+        ORDER BY by_org.taken_at NULLS FIRST, by_owner.taken_at NULLS FIRST, own.queued_at LIMIT 1
+    """)  # noqa: S608  its own words
+
+
+_NEXT, _NEXT_SMALL = _next(0, 1), _next(0)
 
 
 async def get_free(session: AsyncSession, document_id: UUID) -> Document | None:
     """Locked; None when it is no longer waiting, or somebody has it at this moment."""
-    query = select(Document).where(Document.document_id == document_id, _WORKING, _FREE)
+    query = select(Document).where(Document.document_id == document_id, Document.state.in_(WORKING), _FREE)
     query = query.with_for_update(skip_locked=True).execution_options(populate_existing=True)
     return (await session.execute(query)).scalar_one_or_none()
 
@@ -92,7 +113,7 @@ async def extend(session: AsyncSession, document_id: UUID, held_claim: UUID, *, 
 async def uncount_claim(session: AsyncSession, document_id: UUID) -> None:
     statement = (
         update(Document)
-        .where(Document.document_id == document_id, _WORKING, Document.attempts > 0)
+        .where(Document.document_id == document_id, Document.state.in_(WORKING), Document.attempts > 0)
         .values(attempts=Document.attempts - 1)
     )
     await session.execute(statement)

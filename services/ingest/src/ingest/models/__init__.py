@@ -4,7 +4,7 @@ from ingest.models.base import ACCESS, PLUMBING, SCHEMA, TENANCY, Base
 from ingest.models.chunks import Chunk, ChunkEmbedding
 from ingest.models.class_materials import ClassMaterials
 from ingest.models.document_shares import DocumentShare, SharedWith
-from ingest.models.documents import ENDED_BADLY, GONE, LIVING, WORKING, Document, State
+from ingest.models.documents import ENDED_BADLY, GONE, IS_LARGE, LIVING, WORKING, Document, State
 from ingest.models.erased_users import ErasedUser
 from ingest.models.indexes import DocumentIndex, VectorIndex
 from ingest.models.migrations import OPEN, ReadRule, Stage, VectorCheck, VectorMigration, Verdict
@@ -17,6 +17,7 @@ __all__ = [
     "ACCESS",
     "ENDED_BADLY",
     "GONE",
+    "IS_LARGE",
     "LIVING",
     "OPEN",
     "PLUMBING",

@@ -27,6 +27,9 @@ class State(StrEnum):
 WORKING = (State.UPLOADED, State.VALIDATING, State.PARSING, State.CHUNKING, State.EMBEDDING)
 ENDED_BADLY = (State.REJECTED, State.FAILED, State.CANCELLED)
 GONE = (State.DELETING, State.DELETED)
+# As SQL, and a number, because PostgreSQL makes another condition of a negated comparison, which no index fits.
+IS_LARGE = "(size_bytes > 1048576)::integer"
+_WAITING = "state IN ('uploaded','validating','parsing','chunking','embedding')"
 # As SQL: the documents whose file may not be uploaded a second time.
 LIVING = "state NOT IN ('rejected','failed','cancelled','deleting','deleted')"
 
@@ -47,9 +50,18 @@ class Document(Base):
         Index(
             "ix_documents_waiting",
             "owner_id",
-            text("(size_bytes > 1048576)"),
+            text(f"({IS_LARGE})"),
+            text("(waits_until IS NULL)"),
             "queued_at",
-            postgresql_where=text("state IN ('uploaded','validating','parsing','chunking','embedding')"),
+            postgresql_where=text(_WAITING),
+        ),
+        # What was put off may be all that waits; the one that has waited longest is found without the others.
+        Index(
+            "ix_documents_put_off",
+            "owner_id",
+            text(f"({IS_LARGE})"),
+            "waits_until",
+            postgresql_where=text(f"{_WAITING} AND waits_until IS NOT NULL"),
         ),
         Index("ix_documents_deleting", "updated_at", postgresql_where=text("state = 'deleting'")),
         {"schema": "user"},
