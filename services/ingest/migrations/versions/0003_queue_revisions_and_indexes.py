@@ -67,6 +67,7 @@ def upgrade() -> None:
         "turns",
         sa.Column("holder_id", sa.Uuid(), nullable=False),
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("taken", sa.Float(), server_default=sa.text("1"), nullable=False),
         sa.PrimaryKeyConstraint("holder_id", name=op.f("pk_turns")),
         schema="ingest",
     )

@@ -53,6 +53,28 @@ async def test_one_persons_thousand_do_not_stand_before_anothers_one(claims, wai
     assert taken == [first[0], later[0], first[1], later[1], *first[2:]]
 
 
+async def test_who_comes_with_few_goes_before_who_was_served_all_the_time(claims, waiting, another) -> None:
+    many, few = another(), another()
+    first = [await waiting(many) for _ in range(8)]
+    before = [claim.document_id for claim in [await claims.take_next(small_alone=False) for _ in range(4)] if claim]
+    later = [await waiting(few) for _ in range(3)]
+
+    assert await order(claims) == [*later, *first[4:]]
+    assert before == first[:4]
+
+
+async def test_turns_fade(ingest, claims, waiting, another) -> None:
+    many, few = another(), another()
+    first = [await waiting(many) for _ in range(6)]
+    for _ in range(4):
+        await claims.take_next(small_alone=False)
+    # Far more half-lives than a number can hold.
+    await ingest.sql.rows("UPDATE ingest.turns SET taken_at = taken_at - interval '20 hours'")
+    later = [await waiting(few) for _ in range(2)]
+
+    assert await order(claims) == [later[0], first[4], later[1], first[5]]
+
+
 async def test_an_org_has_one_turn_however_many_of_its_people_wait(claims, waiting, another) -> None:
     org_id = uuid4()
     crowd = [await waiting(another(), org_id=org_id) for _ in range(4)]

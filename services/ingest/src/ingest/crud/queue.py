@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, TextClause, and_, delete, func, literal_column, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +20,7 @@ _FREE = and_(
 
 
 async def next_waiting(session: AsyncSession, *, small_alone: bool) -> UUID | None:
-    """Of the org, and in it of the person, who has waited longest for a turn; a small document before a large one.
+    """Of the org, and in it of the person, who was served least of late; a small document before a large one.
 
     A person without an org is an org of their own. `small_alone`: documents above 1 MiB are passed over. A few rows of
     each person who waits are read, however many documents they have.
@@ -28,6 +28,19 @@ async def next_waiting(session: AsyncSession, *, small_alone: bool) -> UUID | No
     statement = _NEXT_SMALL if small_alone else _NEXT
     found: UUID | None = (await session.execute(statement)).scalar_one_or_none()
     return found
+
+
+# After so long a turn counts half: five documents go before the thousandth of somebody else's, and two who have a
+# thousand each take turns.
+_HALF_LIFE_SECONDS = 20
+# The same for all rows: people of one org must not differ by when they were looked at.
+_ONE_MOMENT = "statement_timestamp()"
+
+
+def _faded(turns: str, moment: str) -> str:
+    """What is left of the turns that were taken. Without bounds, what is tiny would be an error of PostgreSQL's."""
+    half_lives = f"extract(epoch FROM {moment} - {turns}.taken_at) / {_HALF_LIFE_SECONDS}"
+    return f"coalesce({turns}.taken * power(0.5, greatest(0, least(100, {half_lives}))), 0)"
 
 
 def _next(*sizes: int) -> TextClause:
@@ -58,7 +71,7 @@ def _next(*sizes: int) -> TextClause:
         ) AS own
         LEFT JOIN ingest.turns AS by_org ON by_org.holder_id = coalesce(own.org_id, own.owner_id)
         LEFT JOIN ingest.turns AS by_owner ON by_owner.holder_id = own.owner_id
-        ORDER BY by_org.taken_at NULLS FIRST, by_owner.taken_at NULLS FIRST, own.queued_at LIMIT 1
+        ORDER BY {_faded("by_org", _ONE_MOMENT)}, {_faded("by_owner", _ONE_MOMENT)}, own.queued_at LIMIT 1
     """)  # noqa: S608  its own words
 
 
@@ -77,9 +90,10 @@ async def take_turn(session: AsyncSession, document: Document) -> None:
     # In one order, so that two who take turns never wait for each other.
     values = [{"holder_id": each, "taken_at": func.clock_timestamp()} for each in sorted(holders)]
     statement = insert(Turn).values(values)
+    taken: ColumnElement[float] = literal_column(f"{_faded('turns', 'excluded.taken_at')} + 1")
     await session.execute(
         statement.on_conflict_do_update(
-            index_elements=[Turn.holder_id], set_={Turn.taken_at: statement.excluded.taken_at}
+            index_elements=[Turn.holder_id], set_={Turn.taken_at: statement.excluded.taken_at, Turn.taken: taken}
         )
     )
 
