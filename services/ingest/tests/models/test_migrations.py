@@ -78,8 +78,8 @@ def test_down_and_up_again(database, alembic):
         connection.execute("SELECT ingest.enter_tenant(%(owner)s)", ids)
         assert connection.execute(held).fetchall() == [("class", ids["class"], True)]
         found = """SELECT d.live_revision, e.embedding, e.tokens FROM "user".documents d
-            JOIN "user".chunk_embeddings e USING (document_id)"""
-        assert connection.execute(found).fetchall() == [(1, b"vector", 7)]
+            JOIN "user".chunk_embeddings e USING (document_id) WHERE d.document_id = %(document)s"""
+        assert connection.execute(found, ids).fetchall() == [(1, b"vector", 7)]
         connection.execute(PUT, ids)
 
     alembic("downgrade", "0002")
@@ -87,7 +87,9 @@ def test_down_and_up_again(database, alembic):
         # What was put into a project cannot be said there.
         rows = connection.execute("SELECT document_id, class_id FROM ingest.document_classes").fetchall()
         assert rows == [(ids["document"], ids["class"])]
-        kept = connection.execute('SELECT embedding, tokens FROM "user".chunks').fetchall()
+        kept = connection.execute(
+            'SELECT embedding, tokens FROM "user".chunks WHERE document_id = %(document)s', ids
+        ).fetchall()
         assert kept == [(b"vector", 7)]
     alembic("downgrade", "base")
     alembic("upgrade", "head")
