@@ -175,9 +175,15 @@ def cancel(migration_id: _ID = _NEWEST) -> None:
 
 
 @vectors.command()
-def drop(migration_id: _ID = _NEWEST) -> None:
+def drop(
+    migration_id: _ID = _NEWEST,
+    *,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="Its server is gone for good: no backup, only forget it")
+    ] = False,
+) -> None:
     """Remove the index that is needed no more, after a backup of it."""
-    Platform().act(migration_id, "drop")
+    Platform().act(migration_id, "drop?lost=true" if lost else "drop")
 
 
 @vectors.command()

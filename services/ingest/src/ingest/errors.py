@@ -258,6 +258,16 @@ INDEX_UNKNOWN = Message(
     "설정에 없는 인덱스입니다: {index}. 백엔드 주소와 임베딩 모델을 설정한 뒤 다시 시작하세요.",
     "The settings say nothing of the index {index}. Set the backend's address and the embedding model, and restart.",
 )
+INDEX_RETIRING = Message(
+    "index_retiring",
+    "인덱스 {index}을(를) 지금 삭제하거나 복원하는 중입니다. 끝난 뒤 다시 시도하세요.",
+    "The index {index} is being dropped or restored. Try again when that is done.",
+)
+BACKUP_MISSING = Message(
+    "backup_missing",
+    "이 인덱스는 백업 없이 삭제되어 복원할 수 없습니다. 새 이전을 계획해 다시 채우세요.",
+    "This index was dropped without a backup and cannot be restored. Plan a migration to fill it anew.",
+)
 INDEX_IN_USE = Message(
     "index_in_use",
     "{index}은(는) 이미 쓰이고 있습니다. 다른 인덱스를 고르세요.",

@@ -9,18 +9,19 @@ import pytest
 
 from chassis.auth import Principal
 from chassis.clock import now
-from chassis.errors import Conflict, Forbidden, Invalid, NotFound
+from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from contracts.envelope import decode
 from contracts.ingest import UsageRecorded, VectorReadSwitched
 from contracts.rag import ShadowSearchesCompared
 from ingest.service.backups import BackupService
+from ingest.service.deletion import DeletionService
 from ingest.service.indexing import Indexes, IndexName
 from ingest.service.migrating import MigrationWork
 from ingest.service.migrations import MigrationService
 from ingest.service.proofs import ProofService, Sizes
 from ingest.service.sharing import SharingService
 from ingest.service.syncing import SyncService
-from retrieval.errors import StoreUnavailable
+from retrieval.errors import IndexMismatch, IndexMissing, StoreUnavailable
 from retrieval.memory import MemoryAdapter
 from retrieval.models import EmbeddingModel
 
@@ -65,12 +66,12 @@ class World:
         book = replace(ingest.book(), providers={**ingest.book().providers, "another-model": "elsewhere"})
         embedding = type(own)(wired.database, {MODEL: embedder, "another-model": embedder}, own._analyser, book=book)
         self.syncs = SyncService(wired.database, self.stores, embedding)
+        storage = wired.processing._storage
+        self.deletion = DeletionService(wired.database, storage, self.stores, self.syncs, book=ingest.book())
         self.moves = MigrationService(wired.database, self.stores, hold=timedelta(days=7))
         sizes = Sizes(queries=20, probes=60, deleted=100)
         proofs = ProofService(wired.database, self.stores, self.syncs, sizes=sizes)
-        self.work = MigrationWork(
-            wired.database, self.stores, proofs, BackupService(wired.database, wired.processing._storage)
-        )
+        self.work = MigrationWork(wired.database, self.stores, proofs, BackupService(wired.database, storage))
 
     @property
     def target(self) -> Target:
@@ -122,11 +123,12 @@ async def world(ingest, stand_in):
     await ingest.sql.rows(
         "UPDATE ingest.vector_migrations SET stage = 'cancelled', all_read = false, share = 0, org_ids = '{}'"
     )
-    await ingest.sql.rows("UPDATE ingest.vector_indexes SET is_primary = false, is_written = false, is_read = false")
-    first = "UPDATE ingest.vector_indexes SET is_primary = true, is_written = true WHERE index_id = %s"
+    nothing = "is_primary = false, is_written = false, is_read = false, is_made = false"
+    await ingest.sql.rows(f"UPDATE ingest.vector_indexes SET {nothing}")
+    first = "UPDATE ingest.vector_indexes SET is_primary = true, is_written = true, is_made = true WHERE index_id = %s"
     await ingest.sql.rows(first, ingest.wired.indexes.first)
     await ingest.sql.rows("UPDATE ingest.vector_indexes SET is_paused = false")
-    forget = "UPDATE ingest.document_indexes SET due_at = NULL, revision = NULL WHERE index_id <> %s"
+    forget = "UPDATE ingest.document_indexes SET due_at = NULL, due_since = NULL, revision = NULL WHERE index_id <> %s"
     await ingest.sql.rows(forget, ingest.wired.indexes.first)
 
 
@@ -167,10 +169,7 @@ async def test_what_comes_changes_and_goes_meanwhile_is_told_too(world, ingest, 
     shared = await ingest.put(words(60, seed=778), person=school.teacher)
     await ingest.process(shared)
     await ingest.share(school.lists(shared, version=1))
-    deletion = type(ingest.wired.deletion)(
-        ingest.wired.database, ingest.wired.processing._storage, world.stores, world.syncs, book=ingest.book()
-    )
-    receipt = await deletion.delete(person.principal, ready[1])
+    receipt = await world.deletion.delete(person.principal, ready[1])
     await world.syncs.sweep()
 
     assert await held(world.target, new) == await held(ingest.wired.index, new) != {}
@@ -277,10 +276,7 @@ async def test_what_differs_is_seen_named_and_told_anew(world, ingest, ready, ki
 async def test_a_document_that_came_back_from_the_dead_is_seen(world, ingest, ready, person) -> None:
     migration_id = await world.filled()
     items = [item for item in await world.target.scroll() if item[2]["doc_id"] == str(ready[0])]
-    deletion = type(ingest.wired.deletion)(
-        ingest.wired.database, ingest.wired.processing._storage, world.stores, world.syncs, book=ingest.book()
-    )
-    await deletion.delete(person.principal, ready[0])
+    await world.deletion.delete(person.principal, ready[0])
     assert await world.target.upsert_embeddings(items) == 0, "its tombstone keeps it out"
     await world.target.purge_tombstones(older_than_seconds=-1)
     await world.target.upsert_embeddings(items)
@@ -338,8 +334,8 @@ async def test_without_a_fresh_proof_nothing_moves(world, ingest, ready) -> None
     with pytest.raises(Conflict, match="not_proven"):
         await world.moves.switch(SUPERVISOR, migration_id, **step)
     assert (await world.verdict(migration_id))["is_green"]
-    late = "UPDATE ingest.document_indexes SET due_at = now() - interval '2 minutes' WHERE index_id = %s"
-    await ingest.sql.rows(late, TARGET.index_id)
+    late = "UPDATE ingest.document_indexes SET due_at = now(), due_since = now() - interval '2 minutes'"
+    await ingest.sql.rows(f"{late} WHERE index_id = %s", TARGET.index_id)
     with pytest.raises(Conflict, match="target_behind"):
         await world.moves.switch(SUPERVISOR, migration_id, **step)
     with pytest.raises(Invalid, match="switch_empty"):
@@ -359,6 +355,31 @@ async def test_reads_move_to_no_target_that_waits_or_refuses(world, ingest, read
     await world.syncs.sweep()
     with pytest.raises(Conflict, match="target_failing"):
         await world.moves.switch(SUPERVISOR, migration_id, **step)
+
+
+async def test_how_far_behind_it_is_counts_from_the_first_change_and_not_from_the_next_try(
+    world, ingest, ready, words, person
+) -> None:
+    migration_id = await world.proven()
+    world.target.away.add("*")
+    late = await ingest.put(words(60, seed=783), person=person)
+    await ingest.process(late)
+    first = "UPDATE ingest.document_indexes SET due_since = now() - interval '5 minutes' WHERE document_id = %s"
+    await ingest.sql.rows(f"{first} AND due_at IS NOT NULL", late)
+    await world.syncs.sweep()
+    await ingest.wired.lifecycle.reprocess(person.principal, late)
+    await ingest.process(late)
+    status = await world.status(migration_id)
+    assert (status.due, status.behind_seconds >= 300) == (1, True)
+
+    world.target.away.clear()
+    await ingest.sql.hurry(late)
+    await world.syncs.sweep()
+    assert (await world.status(migration_id)).behind_seconds == 0
+    (row,) = await ingest.sql.rows(
+        "SELECT due_since FROM ingest.document_indexes WHERE document_id = %s AND index_id = %s", late, TARGET.index_id
+    )
+    assert row["due_since"] is None
 
 
 async def test_a_pause_does_not_outlive_its_migration(world, ready) -> None:
@@ -406,10 +427,7 @@ async def test_finalised_the_target_is_where_documents_become_ready(world, inges
     assert (await ingest.sql.document(document_id))["state"] == "ready"
     assert await held(world.target, document_id) != {}
     assert await held(ingest.wired.index, document_id) == {}
-    deletion = type(ingest.wired.deletion)(
-        ingest.wired.database, ingest.wired.processing._storage, world.stores, world.syncs, book=ingest.book()
-    )
-    receipt = await deletion.delete(person.principal, ready[0])
+    receipt = await world.deletion.delete(person.principal, ready[0])
     assert await held(ingest.wired.index, ready[0]) == {}, "also where nothing new is written"
     assert receipt["remaining"]["vectors"] == 0
 
@@ -433,6 +451,161 @@ async def test_a_given_up_target_is_dropped_with_a_backup_and_restored(world, in
     assert (await world.status(migration_id)).migration.stage == "cancelled"
     assert await held(world.target, ready[1]) == await held(ingest.wired.index, ready[1]) != {}
     assert await held(world.target, ready[0]) == {}, "what was deleted since is not brought back"
+
+
+async def test_an_index_that_was_never_made_is_dropped_and_has_no_backup(world, monkeypatch) -> None:
+    migration_id = await world.planned()
+    await world.moves.cancel(SUPERVISOR, migration_id)
+
+    async def missing(**_) -> None:
+        raise IndexMissing("the writer has not made it")
+
+    monkeypatch.setattr(world.target, "scroll", missing)
+    await world.moves.drop(SUPERVISOR, migration_id)
+    assert await world.work.retire()
+    assert (await world.status(migration_id)).migration.stage == "dropped"
+    with pytest.raises(Conflict, match="backup_missing"):
+        await world.moves.restore(SUPERVISOR, migration_id)
+
+
+async def test_a_drop_that_cannot_be_made_now_says_why_and_holds_up_no_other(world, ready, monkeypatch) -> None:
+    first, second = await world.filled(), await world.filled(OTHER)
+    for migration_id in (first, second):
+        await world.moves.cancel(SUPERVISOR, migration_id)
+        await world.moves.drop(SUPERVISOR, migration_id)
+
+    async def away(**_) -> None:
+        raise StoreUnavailable("its server does not answer")
+
+    monkeypatch.setattr(world.target, "scroll", away)
+    with pytest.raises(Unavailable):
+        await world.work.retire()
+    assert await world.work.retire()
+    stages = [(await world.status(each)).migration.stage for each in (first, second)]
+    assert stages == ["dropping", "dropped"]
+    assert "does not answer" in (await world.status(first)).migration.error
+    assert not await world.work.retire(), "it waits before it is tried again"
+
+
+async def test_an_index_that_is_being_dropped_or_restored_is_not_moved_to(world, ready) -> None:
+    migration_id = await world.filled()
+    await world.moves.cancel(SUPERVISOR, migration_id)
+    await world.moves.drop(SUPERVISOR, migration_id)
+    with pytest.raises(Conflict, match="index_retiring"):
+        await world.planned()
+    await world.work.retire()
+    again = await world.planned()
+    with pytest.raises(Conflict, match="index_in_use"):
+        await world.moves.restore(SUPERVISOR, migration_id)
+    await world.moves.cancel(SUPERVISOR, again)
+    await world.moves.restore(SUPERVISOR, migration_id)
+    with pytest.raises(Conflict, match="index_retiring"):
+        await world.planned()
+
+
+async def test_a_lost_index_is_forgotten_and_deletions_wait_for_it_no_longer(world, ingest, ready, person) -> None:
+    migration_id = await world.filled()
+    await world.moves.cancel(SUPERVISOR, migration_id)
+
+    async def gone(*_, **__) -> None:
+        raise StoreUnavailable("there is no such server")
+
+    world.target.delete_by_doc_id = world.target.scroll = world.target.drop_index = world.target.count = gone
+    with pytest.raises(Unavailable):
+        await world.deletion.delete(person.principal, ready[0])
+    await world.moves.drop(SUPERVISOR, migration_id)
+    with pytest.raises(Unavailable):
+        await world.work.retire()
+    await world.moves.drop(SUPERVISOR, migration_id, lost=True)
+    assert await world.work.retire()
+    assert (await world.status(migration_id)).migration.stage == "dropped"
+    await world.deletion.erase(ready[0])
+    row = await ingest.sql.document(ready[0])
+    assert (row["state"], row["receipt"]["remaining"]["vectors"]) == ("deleted", 0)
+
+
+async def test_what_an_index_holds_is_deleted_also_when_its_rows_know_nothing_of_it(
+    world, ingest, ready, person
+) -> None:
+    """As after it was restored, or was given up and begun anew."""
+    migration_id = await world.filled()
+    await world.moves.cancel(SUPERVISOR, migration_id)
+    await world.moves.drop(SUPERVISOR, migration_id)
+    await world.work.retire()
+    await world.moves.restore(SUPERVISOR, migration_id)
+    await world.work.retire()
+    assert await held(world.target, ready[0]) != {}
+    await world.deletion.delete(person.principal, ready[0])
+    assert await held(world.target, ready[0]) == {}
+
+
+async def test_newer_content_that_a_model_has_not_seen_is_embedded_first(world, ingest, ready, monkeypatch) -> None:
+    await world.started(OTHER)
+    missed = []
+
+    async def too_late(document_id, model) -> None:
+        # It came between the look at what is embedded and the look at what shall be shown.
+        if not missed:
+            missed.append(document_id)
+            return
+        await embed(document_id, model)
+
+    embed = world.syncs._embedding.embed_shown
+    monkeypatch.setattr(world.syncs._embedding, "embed_shown", too_late)
+    await world.work.backfill()
+    await world.syncs.sweep()
+    store = world.targets[OTHER.index_id]
+    assert missed
+    assert await held(store, missed[0]) != {}
+
+
+async def test_a_target_that_refuses_fails_no_upload(world, ingest, ready, words, person, monkeypatch) -> None:
+    migration_id = await world.proven()
+    await world.moves.switch(SUPERVISOR, migration_id, everybody=False, org_ids=[], share=50)
+
+    async def refuse(_items) -> None:
+        raise IndexMismatch("it holds another model")
+
+    monkeypatch.setattr(world.target, "upsert_embeddings", refuse)
+    new = await ingest.put(words(60, seed=786), person=person)
+    await ingest.process(new)
+    await world.syncs.sync(new)
+    assert (await ingest.sql.document(new))["state"] == "ready"
+    (error,) = (await world.status(migration_id)).errors
+    assert error["document_id"] == new
+
+
+async def test_an_index_that_is_ahead_of_a_restored_database_is_caught_up_with(world, ingest, ready, person) -> None:
+    migration_id = await world.filled()
+    document_id = ready[0]
+    ahead = 'UPDATE "user".documents SET version = version + 7 WHERE document_id = %s'
+    back = 'UPDATE "user".documents SET version = version - 7 WHERE document_id = %s'
+    due = "UPDATE ingest.document_indexes SET due_at = now(), due_since = now(), revision = NULL WHERE document_id = %s"
+    await ingest.sql.rows(ahead, document_id)
+    await ingest.sql.rows(due, document_id)
+    await world.syncs.sync(document_id, everywhere=True)
+    await ingest.sql.rows(back, document_id)
+    await ingest.sql.rows(due, document_id)
+    await world.syncs.sync(document_id, everywhere=True)
+
+    version = (await ingest.sql.document(document_id))["version"]
+    for store in (world.target, ingest.wired.index):
+        assert set((await held(store, document_id)).values()) == {version}
+    assert (await world.verdict(migration_id))["is_green"]
+
+
+async def test_one_index_that_is_away_takes_no_others_turns(world, ingest, ready, monkeypatch) -> None:
+    monkeypatch.setattr("ingest.service.syncing.SWEPT_AT_ONCE", 1)
+    await world.started()
+    await world.started(OTHER)
+    world.target.away.add("*")
+    await world.work.backfill()
+    early = "UPDATE ingest.document_indexes SET due_at = due_at - interval '1 hour' WHERE index_id = %s"
+    await ingest.sql.rows(early, TARGET.index_id)
+    await world.syncs.sweep()
+
+    told = "SELECT 1 FROM ingest.document_indexes WHERE index_id = %s AND revision IS NOT NULL AND due_at IS NULL"
+    assert len(await ingest.sql.rows(told, OTHER.index_id)) == 1
 
 
 async def test_a_damaged_backup_restores_nothing_and_says_so(world, ready, objects) -> None:

@@ -153,9 +153,17 @@ async def cancel_migration(migration_id: UUID, caller: Caller, services: Service
 
 
 @router.post("/migrations/{migration_id}/drop", status_code=202, responses=_ACT)
-async def drop_index(migration_id: UUID, caller: Caller, services: Services) -> MigrationOut:
+async def drop_index(
+    migration_id: UUID,
+    caller: Caller,
+    services: Services,
+    *,
+    lost: Annotated[
+        bool, Query(description="Its server is gone for good: forget it, without a backup", examples=[False])
+    ] = False,
+) -> MigrationOut:
     """Remove the index that is needed no more, after a backup of it."""
-    return MigrationOut.model_validate(await services.migrations.drop(caller, migration_id))
+    return MigrationOut.model_validate(await services.migrations.drop(caller, migration_id, lost=lost))
 
 
 @router.post("/migrations/{migration_id}/restore", status_code=202, responses=_ACT)

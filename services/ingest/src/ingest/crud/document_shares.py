@@ -56,6 +56,12 @@ async def list_for_document(session: AsyncSession, document_id: UUID) -> list[Do
     return list((await session.execute(query.execution_options(populate_existing=True))).scalars())
 
 
+async def list_for_documents(session: AsyncSession, document_ids: Collection[UUID]) -> list[DocumentShare]:
+    """Likewise."""
+    query = select(DocumentShare).where(DocumentShare.document_id.in_(document_ids)).order_by(DocumentShare.target_id)
+    return list((await session.execute(query.execution_options(populate_existing=True))).scalars())
+
+
 async def delete_leaving(session: AsyncSession, document_id: UUID) -> None:
     leaving = (DocumentShare.document_id == document_id, ~DocumentShare.by_upload, ~DocumentShare.is_listed)
     await session.execute(delete(DocumentShare).where(*leaving))

@@ -2,12 +2,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingest.models import GONE, Document, DocumentIndex, DocumentShare, VectorIndex
 
+# What is due already is so since then.
+_SINCE = func.coalesce(DocumentIndex.due_since, func.now())
+_DUE: dict[Any, Any] = {DocumentIndex.due_at: func.now(), DocumentIndex.due_since: _SINCE, DocumentIndex.attempts: 0}
+_MARKED = ["document_id", "index_id", "due_at", "due_since"]
 _FREE = or_(DocumentIndex.lease_id.is_(None), DocumentIndex.leased_until < func.clock_timestamp())
 
 
@@ -15,17 +19,17 @@ async def add_primary(session: AsyncSession, *, index_id: str, backend: str, mod
     """Unless there is one: an installation's first index."""
     row = {"index_id": index_id, "backend": backend, "model": model, "dimension": dimension}
     has_one = select(VectorIndex.index_id).where(VectorIndex.is_primary).exists()
-    columns = [*row, "is_primary"]
-    values = select(*(literal(value) for value in row.values()), literal(True)).where(~has_one)
+    columns = [*row, "is_primary", "is_made"]
+    values = select(*(literal(value) for value in row.values()), literal(True), literal(True)).where(~has_one)
     await session.execute(insert(VectorIndex).from_select(columns, values).on_conflict_do_nothing())
 
 
 async def mark_untold_due(session: AsyncSession, index_id: str) -> int:
     """All that is searchable and that this index was never told of. Returns how many that are."""
-    untold = select(Document.document_id, literal(index_id), func.now()).where(
+    untold = select(Document.document_id, literal(index_id), func.now(), func.now()).where(
         Document.live_revision.is_not(None), Document.state.not_in(GONE)
     )
-    statement = insert(DocumentIndex).from_select(["document_id", "index_id", "due_at"], untold)
+    statement = insert(DocumentIndex).from_select(_MARKED, untold)
     marked = await session.execute(statement.on_conflict_do_nothing().returning(DocumentIndex.document_id))
     return len(marked.all())
 
@@ -40,18 +44,21 @@ async def list_all(session: AsyncSession) -> list[VectorIndex]:
 
 async def mark_due(session: AsyncSession, document_id: UUID) -> None:
     """Every index that is written has yet to be told of this document. Call in the transaction that changes it."""
-    written = select(literal(document_id), VectorIndex.index_id, func.now()).where(VectorIndex.is_written)
-    statement = insert(DocumentIndex).from_select(["document_id", "index_id", "due_at"], written)
-    due = {DocumentIndex.due_at: func.now(), DocumentIndex.attempts: 0}
+    await _mark_due_in(session, document_id, VectorIndex.is_written.expression)
+
+
+async def _mark_due_in(session: AsyncSession, document_id: UUID, which: ColumnElement[bool]) -> None:
+    written = select(literal(document_id), VectorIndex.index_id, func.now(), func.now()).where(which)
+    statement = insert(DocumentIndex).from_select(_MARKED, written)
     keys = [DocumentIndex.document_id, DocumentIndex.index_id]
-    await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=due))
+    await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=_DUE))
 
 
 async def mark_gone_due(session: AsyncSession, document_id: UUID) -> None:
-    """The same of a document that goes: also an index that is written no more has to give it up."""
-    await mark_due(session, document_id)
-    held = (DocumentIndex.document_id == document_id, DocumentIndex.revision.is_not(None))
-    await session.execute(update(DocumentIndex).where(*held).values(due_at=func.now(), attempts=0))
+    """The same of a document that goes: also an index that is written no more has to give it up, whatever is known of
+    what it holds.
+    """
+    await _mark_due_in(session, document_id, or_(VectorIndex.is_written, VectorIndex.is_made))
 
 
 async def take_lease(session: AsyncSession, document_id: UUID, index_id: str, *, lasting: timedelta) -> UUID | None:
@@ -93,14 +100,17 @@ async def extend_lease(
 
 
 async def list_due(session: AsyncSession, *, limit: int) -> list[tuple[UUID, str]]:
-    """Which document which index has yet to be told of, those that wait longest first; of no index that is paused."""
-    query = (
-        select(DocumentIndex.document_id, DocumentIndex.index_id)
-        .join(VectorIndex, VectorIndex.index_id == DocumentIndex.index_id)
-        .where(DocumentIndex.due_at <= func.now(), _FREE, ~VectorIndex.is_paused)
+    """Which document which index has yet to be told of, of each index so many that wait longest; of none that is
+    paused.
+    """
+    own = (
+        select(DocumentIndex.document_id)
+        .where(DocumentIndex.index_id == VectorIndex.index_id, DocumentIndex.due_at <= func.now(), _FREE)
         .order_by(DocumentIndex.due_at)
         .limit(limit)
+        .lateral()
     )
+    query = select(own.c.document_id, VectorIndex.index_id).join(own, true()).where(~VectorIndex.is_paused)
     return [(row.document_id, row.index_id) for row in await session.execute(query)]
 
 
@@ -142,13 +152,13 @@ async def mark_batch_due(session: AsyncSession, index_id: str, *, after: UUID | 
     ids = list((await session.execute(batch.order_by(Document.document_id).limit(limit))).scalars())
     if not ids:
         return None
-    rows = [{"document_id": each, "index_id": index_id, "due_at": func.now()} for each in ids]
+    rows = [{"document_id": each, "index_id": index_id, "due_at": func.now(), "due_since": func.now()} for each in ids]
     statement = (
         insert(DocumentIndex)
         .values(rows)
         .on_conflict_do_update(
             index_elements=["document_id", "index_id"],
-            set_={"due_at": func.now()},
+            set_={"due_at": func.now(), "due_since": func.now()},
             # What is due or told already stays as it is.
             where=and_(DocumentIndex.due_at.is_(None), DocumentIndex.revision.is_(None)),
         )
@@ -159,10 +169,9 @@ async def mark_batch_due(session: AsyncSession, index_id: str, *, after: UUID | 
 
 async def mark_document_due(session: AsyncSession, document_id: UUID, index_id: str, *, forget: bool) -> None:
     """Tell this one index again; with `forget`, as if it held nothing of the document."""
-    values: dict[str, Any] = {"due_at": func.now(), "attempts": 0}
-    if forget:
-        values["revision"] = None
-    statement = insert(DocumentIndex).values(document_id=document_id, index_id=index_id, due_at=func.now())
+    values = _DUE | ({DocumentIndex.revision: None} if forget else {})
+    row = {"document_id": document_id, "index_id": index_id, "due_at": func.now(), "due_since": func.now()}
+    statement = insert(DocumentIndex).values(**row)
     await session.execute(statement.on_conflict_do_update(index_elements=["document_id", "index_id"], set_=values))
 
 
@@ -225,15 +234,17 @@ async def get_for_update(session: AsyncSession, index_id: str) -> VectorIndex:
 
 
 async def forget_all(session: AsyncSession, index_id: str) -> None:
-    """Of what it was told, perhaps in an earlier life, it holds nothing any more; and nothing is due there."""
+    """Of what it was told, perhaps in an earlier life, it holds nothing any more; nothing is due there, and nobody is
+    at it.
+    """
     own = DocumentIndex.index_id == index_id
-    nothing = {"due_at": None, "revision": None, "version": 0, "attempts": 0, "error": None}
-    await session.execute(update(DocumentIndex).where(own).values(**nothing))
+    nothing = {"due_at": None, "due_since": None, "revision": None, "version": 0, "attempts": 0, "error": None}
+    await session.execute(update(DocumentIndex).where(own).values(**nothing, lease_id=None, leased_until=None))
 
 
 async def oldest_due_seconds(session: AsyncSession, index_id: str) -> float:
-    """How long the document that waits longest has waited; 0 when none is due."""
-    waited = func.extract("epoch", func.clock_timestamp() - func.min(DocumentIndex.due_at))
+    """How long ago the first change was that it has yet to be told of, whenever it is tried next; 0 when none is."""
+    waited = func.extract("epoch", func.clock_timestamp() - func.min(DocumentIndex.due_since))
     query = select(func.coalesce(waited, 0)).where(
         DocumentIndex.index_id == index_id, DocumentIndex.due_at.is_not(None)
     )
@@ -241,7 +252,7 @@ async def oldest_due_seconds(session: AsyncSession, index_id: str) -> float:
 
 
 async def count_failing(session: AsyncSession, index_id: str) -> int:
-    """Documents of which the index was told in vain. Their next try lies ahead, so they do not look late."""
+    """Documents of which the index was told in vain."""
     failing = (DocumentIndex.index_id == index_id, DocumentIndex.due_at.is_not(None), DocumentIndex.error.is_not(None))
     return (await session.execute(select(func.count()).select_from(DocumentIndex).where(*failing))).scalar_one()
 

@@ -51,6 +51,15 @@ async def get_leased(session: AsyncSession, migration: VectorMigration) -> Vecto
     return row
 
 
+async def list_retiring(session: AsyncSession, index_id: str) -> list[VectorMigration]:
+    """Those that this index is being dropped or restored for."""
+    query = select(VectorMigration).where(
+        VectorMigration.stage.in_((Stage.DROPPING, Stage.RESTORING)),
+        VectorMigration.backup["index_id"].astext == index_id,
+    )
+    return list((await session.execute(query)).scalars())
+
+
 async def list_open_to(session: AsyncSession, target_id: str) -> list[VectorMigration]:
     query = select(VectorMigration).where(VectorMigration.target_id == target_id, VectorMigration.stage.in_(OPEN))
     return list((await session.execute(query)).scalars())
@@ -93,8 +102,17 @@ async def extend_lease(session: AsyncSession, migration: VectorMigration, *, by:
 
 
 async def release(session: AsyncSession, migration: VectorMigration) -> None:
+    await _update_held(session, migration, lease_id=None, leased_until=None)
+
+
+async def put_off(session: AsyncSession, migration: VectorMigration, *, by: timedelta, error: str) -> None:
+    """Nobody takes it up for so long, and others come before it."""
+    await _update_held(session, migration, leased_until=func.clock_timestamp() + by, error=error)
+
+
+async def _update_held(session: AsyncSession, migration: VectorMigration, **values: Any) -> None:
     held = (VectorMigration.migration_id == migration.migration_id, VectorMigration.lease_id == migration.lease_id)
-    await session.execute(update(VectorMigration).where(*held).values(lease_id=None, leased_until=None))
+    await session.execute(update(VectorMigration).where(*held).values(**values))
 
 
 async def add_check(session: AsyncSession, migration_id: UUID) -> VectorCheck:

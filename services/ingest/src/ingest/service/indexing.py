@@ -1,6 +1,7 @@
 """The indexes that this installation knows, and their errors as this service's own."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -10,8 +11,10 @@ from chassis.database import Database
 from chassis.errors import Unavailable
 from ingest.crud import indexes
 from ingest.errors import INDEX_UNAVAILABLE
-from retrieval.errors import StoreUnavailable
+from retrieval.errors import StoreError
 from retrieval.store import VectorStoreAdapter
+
+log = logging.getLogger(__name__)
 
 
 class IndexName(NamedTuple):
@@ -104,7 +107,12 @@ class Indexes:
 
 @asynccontextmanager
 async def index_errors() -> AsyncIterator[None]:
+    """An index that refuses, because it is another one's or its key is wrong, is the operator's to mend, and as good as
+    away until then: what it has yet to be told waits.
+    """
     try:
         yield
-    except StoreUnavailable as error:
+    except StoreError as error:
+        if not error.retryable:
+            log.exception("an index refuses")
         raise Unavailable(INDEX_UNAVAILABLE) from error

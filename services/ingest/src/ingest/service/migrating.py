@@ -23,10 +23,13 @@ from ingest.models import Stage, VectorCheck, VectorMigration, Verdict
 from ingest.service.backups import BackupService
 from ingest.service.indexing import Indexes, index_errors
 from ingest.service.proofs import ProofService
+from retrieval.errors import IndexMissing
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=30)
+# Before a drop or a restore that failed is tried again.
+PAUSE = timedelta(seconds=30)
 # A document that was marked within this time is on its way and not left behind.
 ON_ITS_WAY_SECONDS = 5.0
 
@@ -102,25 +105,41 @@ class MigrationWork:
             except (Invalid, FileNotFoundError) as error:
                 # It cannot be brought back, now or later: the stage is as before, and says why.
                 await self._end(migration, stage=Stage.DROPPED, error=str(error))
+            except LookupError:
+                log.warning("%s went to another worker", migration.migration_id)
         return True
 
     async def _drop(self, migration: VectorMigration) -> None:
         backup = migration.backup or {}
+        if not backup.get("lost"):
+            await self._remove(migration, backup)
+        async with self._database.transaction(tenant.PLATFORM) as session:
+            row = await migrations.get_leased(session, migration)
+            (await indexes.get_for_update(session, backup["index_id"])).is_made = False
+            await indexes.forget_all(session, backup["index_id"])
+            _end(row, stage=Stage.DROPPED)
+
+    async def _remove(self, migration: VectorMigration, backup: dict[str, Any]) -> None:
         store = await self._stores.get(backup["index_id"])
         if "sha256" not in backup:
-            written = await self._backups.write(store, key=f"backups/vectors/{migration.migration_id}.jsonl.gz")
+            key = f"backups/vectors/{migration.migration_id}.jsonl.gz"
+            try:
+                written = await self._backups.write(store, key=key)
+            except IndexMissing:
+                # One that was planned and never made; there is nothing to keep and nothing to remove.
+                return
             backup |= {**written, "written_at": now().isoformat()}
             async with self._database.transaction(tenant.PLATFORM) as session:
                 (await migrations.get_leased(session, migration)).backup = dict(backup)
         await store.drop_index()
-        async with self._database.transaction(tenant.PLATFORM) as session:
-            await indexes.forget_all(session, backup["index_id"])
-        await self._end(migration, stage=Stage.DROPPED)
 
     async def _restore(self, migration: VectorMigration) -> None:
         backup = migration.backup or {}
         store = await self._stores.get(backup["index_id"])
         await store.ensure_index()
+        async with self._database.transaction(tenant.PLATFORM) as session:
+            # From here on deletions reach it, and leave a tombstone that holds against what comes from the file.
+            (await indexes.get_for_update(session, backup["index_id"])).is_made = True
         back = await self._backups.read(store, backup)
         log.info("%s is back with %d chunks", backup["index_id"], back)
         is_given_up = backup["index_id"] == migration.target_id
@@ -128,9 +147,7 @@ class MigrationWork:
 
     async def _end(self, migration: VectorMigration, *, stage: Stage, error: str | None = None) -> None:
         async with self._database.transaction(tenant.PLATFORM) as session:
-            row = await migrations.get_leased(session, migration)
-            row.stage, row.error = stage.value, error
-            row.lease_id = row.leased_until = None
+            _end(await migrations.get_leased(session, migration), stage=stage, error=error)
 
     @asynccontextmanager
     async def _kept(self, migration: VectorMigration) -> AsyncIterator[None]:
@@ -144,6 +161,13 @@ class MigrationWork:
         keeping = asyncio.create_task(keep())
         try:
             yield
+        except Exception as error:
+            # It waits, so that one that cannot be done now holds up no other.
+            with suppress(Unavailable):
+                async with self._database.transaction(tenant.PLATFORM) as session:
+                    said = str(error.__cause__ or error)[:500]
+                    await migrations.put_off(session, migration, by=PAUSE, error=said)
+            raise
         except BaseException:
             with suppress(Unavailable):
                 async with self._database.transaction(tenant.PLATFORM) as session:
@@ -157,6 +181,11 @@ class MigrationWork:
         async with self._database.transaction(tenant.PLATFORM, once=once) as session:
             for migration in await migrations.list_open_to_for_update(session, event.index):
                 migration.shadow = _summed(migration.shadow, event)
+
+
+def _end(row: VectorMigration, *, stage: Stage, error: str | None = None) -> None:
+    row.stage, row.error = stage.value, error
+    row.lease_id = row.leased_until = None
 
 
 def _summed(before: dict[str, Any], event: ShadowSearchesCompared) -> dict[str, Any]:

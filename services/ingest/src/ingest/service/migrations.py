@@ -22,9 +22,11 @@ from chassis.ids import new_id
 from chassis.paging import Slice
 from ingest.crud import chunks, documents, indexes, migrations
 from ingest.errors import (
+    BACKUP_MISSING,
     CHECK_NOT_FOUND,
     INDEX_IN_USE,
     INDEX_PAUSED,
+    INDEX_RETIRING,
     INDEX_UNKNOWN,
     MIGRATION_NOT_FOUND,
     NOT_PROVEN,
@@ -86,7 +88,7 @@ class MigrationService:
         Raises:
             Forbidden.
             Invalid: the settings say nothing of the target.
-            Conflict: it is the primary index, or another migration leads there.
+            Conflict: it is the primary index, another migration leads there, or it is being dropped or restored.
         """
         context = _supervisor(caller)
         if not self._stores.known(target.index_id):
@@ -96,8 +98,7 @@ class MigrationService:
             if primary is None:
                 raise Conflict(WRONG_STAGE, stage="-", allowed="-")
             row = await indexes.add(session, index_id=target.index_id, **target._asdict())
-            if row.is_written or await migrations.list_open_to(session, target.index_id):
-                raise Conflict(INDEX_IN_USE, index=target.index_id)
+            await _demand_unused(session, row)
             ends = {"source_id": primary.index_id, "target_id": target.index_id}
             migration = await migrations.add(
                 session, migration_id=new_id(), rate=rate, started_by=caller.user_id, **ends
@@ -116,7 +117,7 @@ class MigrationService:
             migration = await migrations.get(session, migration_id)
             if migration is None:
                 raise NotFound(MIGRATION_NOT_FOUND)
-            target = IndexName.parse(migration.target_id)
+            source, target = IndexName.parse(migration.source_id), IndexName.parse(migration.target_id)
             errors = await indexes.list_errors(session, migration.target_id, limit=20)
             return Status(
                 migration=migration,
@@ -124,7 +125,10 @@ class MigrationService:
                 told=await indexes.count_told(session, migration.target_id),
                 due=await indexes.count_due(session, migration.target_id),
                 behind_seconds=await indexes.oldest_due_seconds(session, migration.target_id),
-                to_embed=await chunks.count_to_embed(session, model=target.model),
+                # Of one model all is embedded already, and looking takes a second of a million chunks.
+                to_embed=0
+                if source.model == target.model
+                else await chunks.count_to_embed(session, model=target.model),
                 errors=[{"document_id": each.document_id, "error": each.error} for each in errors],
                 check=await migrations.get_check(session, migration_id),
             )
@@ -134,7 +138,7 @@ class MigrationService:
 
         Raises:
             Forbidden, NotFound.
-            Conflict: it was started already.
+            Conflict: it was started already, or the target is being restored.
             Unavailable: the target cannot be made.
         """
         async with self._database.transaction(_supervisor(caller)) as session:
@@ -147,7 +151,8 @@ class MigrationService:
 
         async def begin(session: AsyncSession, migration: VectorMigration) -> None:
             target = await indexes.get_for_update(session, migration.target_id)
-            target.is_written, target.is_paused = True, False
+            await _demand_settled(session, target.index_id)
+            target.is_written, target.is_paused, target.is_made = True, False, True
             await indexes.forget_all(session, migration.target_id)
             migration.stage, migration.started_at = Stage.BACKFILLING.value, now()
 
@@ -289,25 +294,45 @@ class MigrationService:
 
         return await self._change(caller, migration_id, OPEN, give_up, act="vectors.cancelled")
 
-    async def drop(self, caller: Principal, migration_id: UUID) -> VectorMigration:
-        """Remove the index that is written no more, after a backup of it. The worker does it. Raises as `pause`."""
+    async def drop(self, caller: Principal, migration_id: UUID, *, lost: bool = False) -> VectorMigration:
+        """Remove the index that is written no more, after a backup of it. The worker does it. Raises as `pause`.
+
+        `lost`: its server is gone for good. Nothing is asked of it and no backup is made; it is forgotten, and
+        deletions wait for it no longer.
+        """
 
         async def begin(session: AsyncSession, migration: VectorMigration) -> None:
+            if migration.stage == Stage.DROPPING:
+                # A run of before waits for its server no longer; what it has written already stays.
+                migration.backup = {**(migration.backup or {}), "lost": True}
+                migration.error = migration.lease_id = migration.leased_until = None
+                return
             is_given_up = migration.stage == Stage.CANCELLED
             unused_id = migration.target_id if is_given_up else migration.source_id
-            unused = await indexes.get_for_update(session, unused_id)
-            if unused.is_written or await migrations.list_open_to(session, unused_id):
-                raise Conflict(INDEX_IN_USE, index=unused_id)
-            migration.stage, migration.backup = Stage.DROPPING.value, {"index_id": unused_id}
+            await _demand_unused(session, await indexes.get_for_update(session, unused_id))
+            migration.stage, migration.error = Stage.DROPPING.value, None
+            migration.backup = {"index_id": unused_id, **({"lost": True} if lost else {})}
 
-        stages = (Stage.FINALISED, Stage.CANCELLED)
-        return await self._change(caller, migration_id, stages, begin, act="vectors.dropped")
+        # One that is at it already may turn out to be lost.
+        stages = (Stage.FINALISED, Stage.CANCELLED, *((Stage.DROPPING,) if lost else ()))
+        return await self._change(
+            caller, migration_id, stages, begin, act="vectors.lost" if lost else "vectors.dropped"
+        )
 
     async def restore(self, caller: Principal, migration_id: UUID) -> VectorMigration:
-        """Make the dropped index again from its backup. The worker does it. Raises as `pause`."""
+        """Make the dropped index again from its backup. The worker does it.
 
-        async def begin(_session: AsyncSession, migration: VectorMigration) -> None:
-            migration.stage = Stage.RESTORING.value
+        Raises:
+            Forbidden, NotFound.
+            Conflict: it is not dropped, there is no backup, or the index is in use again.
+        """
+
+        async def begin(session: AsyncSession, migration: VectorMigration) -> None:
+            backup = migration.backup or {}
+            if "key" not in backup:
+                raise Conflict(BACKUP_MISSING)
+            await _demand_unused(session, await indexes.get_for_update(session, backup["index_id"]))
+            migration.stage, migration.error = Stage.RESTORING.value, None
 
         return await self._change(caller, migration_id, (Stage.DROPPED,), begin, act="vectors.restored")
 
@@ -347,6 +372,18 @@ class MigrationService:
         behind = await indexes.oldest_due_seconds(session, migration.target_id)
         if behind > BEHIND_SECONDS:
             raise Conflict(TARGET_BEHIND, seconds=round(behind))
+
+
+async def _demand_unused(session: AsyncSession, index: VectorIndex) -> None:
+    """The row is locked. Raises Conflict."""
+    if index.is_written or await migrations.list_open_to(session, index.index_id):
+        raise Conflict(INDEX_IN_USE, index=index.index_id)
+    await _demand_settled(session, index.index_id)
+
+
+async def _demand_settled(session: AsyncSession, index_id: str) -> None:
+    if await migrations.list_retiring(session, index_id):
+        raise Conflict(INDEX_RETIRING, index=index_id)
 
 
 def _supervisor(caller: Principal) -> tenant.Context:

@@ -9,6 +9,7 @@ older versions.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -90,9 +91,9 @@ class SyncService:
                     raise
                 log.warning("%s has yet to be told of %s: %s", index.index_id, document_id, error)
 
-    async def sync_index(self, document_id: UUID, index_id: str) -> None:
-        """Raises Unavailable, and then the sweep goes on with it."""
-        lease_id = await self._lease(document_id, index_id)
+    async def sync_index(self, document_id: UUID, index_id: str, *, waits: bool = True) -> None:
+        """`waits`: for whoever is at it already. Raises Unavailable, and then the sweep goes on with it."""
+        lease_id = await self._lease(document_id, index_id, seconds=WAIT_SECONDS if waits else 0)
         if lease_id is None:
             return
         try:
@@ -103,16 +104,26 @@ class SyncService:
             raise
 
     async def sweep(self) -> bool:
-        """Tell what an interrupted run, an index that was away, or a backfill has left. False: nothing was due."""
+        """Tell what an interrupted run, an index that was away, or a backfill has left. False: nothing was due.
+
+        An index that is away holds up no other: each has turns of its own, and one that fails again and again is left
+        alone until the next sweep.
+        """
         async with self._database.transaction(tenant.PLATFORM) as session:
             due = await indexes.list_due(session, limit=SWEPT_AT_ONCE)
-        turns = asyncio.Semaphore(TOLD_AT_ONCE)
+        turns = {index_id: asyncio.Semaphore(TOLD_AT_ONCE) for _, index_id in due}
+        failures = Counter[str]()
 
         async def tell(document_id: UUID, index_id: str) -> None:
-            async with turns:
-                # One index that is away must not hold up the others.
-                with suppress(Unavailable):
-                    await self.sync_index(document_id, index_id)
+            async with turns[index_id]:
+                if failures[index_id] >= TOLD_AT_ONCE:
+                    return
+                try:
+                    await self.sync_index(document_id, index_id, waits=False)
+                except Unavailable:
+                    failures[index_id] += 1
+                else:
+                    failures[index_id] = 0
 
         done = await asyncio.gather(*(tell(*each) for each in due), return_exceptions=True)
         for error in done:
@@ -120,15 +131,15 @@ class SyncService:
                 log.error("an index could not be told", exc_info=error)
         return bool(due)
 
-    async def _lease(self, document_id: UUID, index_id: str) -> UUID | None:
-        """None: nothing is due, perhaps because somebody else has just done it."""
-        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
+    async def _lease(self, document_id: UUID, index_id: str, *, seconds: float) -> UUID | None:
+        """None: nothing is due, perhaps because somebody else has just done it, or is not waited for."""
+        deadline = asyncio.get_running_loop().time() + seconds
         while True:
             async with self._database.transaction(tenant.PLATFORM) as session:
                 if not await indexes.is_due(session, document_id, index_id):
                     return None
                 lease_id = await indexes.take_lease(session, document_id, index_id, lasting=LEASE)
-            if lease_id is not None:
+            if lease_id is not None or not seconds:
                 return lease_id
             if asyncio.get_running_loop().time() > deadline:
                 raise Unavailable(INDEX_UNAVAILABLE)
@@ -154,13 +165,21 @@ class SyncService:
         is_still = False
         while not is_still:
             await self._embedding.embed_shown(document_id, store.model.name)
-            aim = await self._aim(document_id, index_id, model=store.model.name)
+            try:
+                aim = await self._aim(document_id, index_id, model=store.model.name)
+            except Unembedded:
+                # Newer content has come between the two.
+                continue
             async with index_errors():
                 if aim.revision is None and (held := await store.count({"doc_id": str(document_id)})):
                     # Before it goes: a kill right after that must not lose the number.
                     await self._note_held(document_id, index_id, held)
                 told = await _tell(store, document_id, aim)
-            if told is None:
+                ahead = await _version_ahead(store, document_id, aim) if told is None or told.remaining else None
+            if ahead is not None:
+                # As after a database was restored: the index has refused what is older to it.
+                await self._overtake(document_id, index_id, ahead)
+            elif told is None:
                 # It has lost what it was believed to hold.
                 await self._forget(document_id, index_id)
             else:
@@ -200,7 +219,7 @@ class SyncService:
                 document.receipt = _counted(document.receipt, index_id, told)
             if document.version != aim.version:
                 return False
-            held.due_at = held.error = held.lease_id = held.leased_until = None
+            held.due_at = held.due_since = held.error = held.lease_id = held.leased_until = None
             held.attempts = 0
             await session.flush()
             if document.state not in GONE and not await indexes.is_due_where_read(session, document_id):
@@ -215,6 +234,20 @@ class SyncService:
         document.scopes = scopes
         if was_told(document):
             await outbox.add(session, shared_event(document))
+
+    async def _overtake(self, document_id: UUID, index_id: str, version: int) -> None:
+        """Give the row a version beyond the index's, and tell every index of it."""
+        log.warning("%s is ahead of the row of %s, which goes on from version %d", index_id, document_id, version)
+        async with self._database.transaction(tenant.PLATFORM) as session:
+            document = await documents.get_for_update(session, document_id)
+            if document is None or document.version >= version:
+                return
+            document.version = version + 1
+            await indexes.update_held_revision(session, document_id, index_id, None)
+            if document.state in GONE:
+                await indexes.mark_gone_due(session, document_id)
+            else:
+                await indexes.mark_due(session, document_id)
 
     async def _forget(self, document_id: UUID, index_id: str) -> None:
         async with self._database.transaction(tenant.PLATFORM) as session:
@@ -245,15 +278,27 @@ def _counted(receipt: dict[str, Any] | None, index_id: str, told: Told) -> dict[
 
 
 async def _tell(store: VectorStoreAdapter, document_id: UUID, aim: _Aim) -> Told | None:
-    """None: the index does not hold the revision that it was believed to hold."""
+    """None: the index does not hold the revision that it was believed to hold, or refuses this one."""
     key = str(document_id)
     if aim.revision is None:
         deleted = await store.delete_by_doc_id(key, version=aim.version)
         return Told(deleted=deleted, remaining=await store.count({"doc_id": key}))
     if aim.items:
-        await store.upsert_embeddings(aim.items)
-        return Told()
+        return Told() if await store.upsert_embeddings(aim.items) else None
     return Told() if await store.update_scopes(key, aim.scopes, version=aim.version) else None
+
+
+async def _version_ahead(store: VectorStoreAdapter, document_id: UUID, aim: _Aim) -> int | None:
+    """The version that the index has of the document, or of its deletion, if that is beyond the row's."""
+    key = str(document_id)
+    buried = await store.tombstone(key)
+    # What is buried at this very version is refused as well.
+    known = max([*(await store.ids(key)).values(), -1 if buried is None else buried + (aim.revision is not None)])
+    return known if known > aim.version else None
+
+
+class Unembedded(Exception):
+    """There are chunks that this model has not seen yet."""
 
 
 async def _staying(session: AsyncSession, document: Document) -> list[str]:
@@ -262,25 +307,38 @@ async def _staying(session: AsyncSession, document: Document) -> list[str]:
 
 
 async def shown_items(session: AsyncSession, document_id: UUID, *, model: str) -> list[Item]:
-    """What an index with this model shall hold of the document; nothing of one that is gone."""
+    """What an index with this model shall hold of the document; nothing of one that is gone, or that the model has not
+    seen whole.
+    """
     document = await documents.get(session, document_id)
     if document is None or document.state in GONE or document.live_revision is None:
         return []
-    return await _items(session, document, model=model, scopes=await _staying(session, document))
+    try:
+        return await _items(session, document, model=model, scopes=await _staying(session, document))
+    except Unembedded:
+        return []
 
 
 async def items_by_chunk(session: AsyncSession, chunk_ids: Sequence[UUID], *, model: str) -> list[Item]:
     """The same of these chunks, whatever documents they are of; those that no index shall hold are left out."""
     rows = await chunks.list_shown(session, chunk_ids, model=model)
-    scopes = {each.document_id: await _staying(session, each) for each in {document for _, document, _ in rows}}
+    shown = {document.document_id: document for _, document, _ in rows}
+    staying: dict[UUID, list[str]] = {each: [] for each in shown}
+    for share in await document_shares.list_for_documents(session, shown):
+        if share.stays:
+            staying[share.document_id].append(share.scope)
+    scopes = {key: scopes_of(shown[key].owner_id, held) for key, held in staying.items()}
     return [_item(document, row, vector, scopes=scopes[document.document_id]) for row, document, vector in rows]
 
 
 async def _items(session: AsyncSession, document: Document, *, model: str, scopes: list[str]) -> list[Item]:
+    """Raises Unembedded."""
     revision = document.live_revision
     assert revision is not None  # noqa: S101  the caller looked
     rows = await chunks.list_for_revision(session, document.document_id, revision)
     vectors = await chunks.list_embeddings(session, document.document_id, revision, model=model)
+    if any(row.ordinal not in vectors for row in rows):
+        raise Unembedded
     return [_item(document, row, vectors[row.ordinal].embedding, scopes=scopes) for row in rows]
 
 
