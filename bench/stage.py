@@ -77,9 +77,9 @@ class Stage:
 
     def _people(self) -> tuple[Client, Academy, Client]:
         supervisor = Client(self.stack.url)
-        address, password = f"supervisor-{self._run}@example.com", new_password()
-        create_supervisor(self.stack, address, password)
-        supervisor.log_in(address, password)
+        self._supervisor_address = f"supervisor-{self._run}@example.com"
+        create_supervisor(self.stack, self._supervisor_address, self._password)
+        supervisor.log_in(self._supervisor_address, self._password)
         academy = Academy(self.stack.url, supervisor, self._run)
         academy.make_class(academy.make_partner())
         student = academy.client()
@@ -106,6 +106,7 @@ class Stage:
     def log_in(self) -> None:
         """Again before each part: an access token lives for ten minutes, and the bench may last longer."""
         self.student.log_in(self.academy.address("student"), self._password)
+        self.supervisor.log_in(self._supervisor_address, self._password)
         self._connection.close()
 
     def pdf(self, pages: int, *, seed: int) -> Path:

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -17,7 +17,8 @@ from retrieval.errors import IndexMismatch, IndexMissing, StoreError, StoreUnava
 from retrieval.models import EmbeddingModel
 from retrieval.qdrant import QdrantAdapter
 from retrieval.qdrant_connection import Client
-from retrieval.qdrant_points import point
+from retrieval.qdrant_index import Index
+from retrieval.qdrant_points import Held, point
 from retrieval.terms import KiwiTerms
 
 MINE = {"scopes": ["user:a"]}
@@ -106,6 +107,24 @@ async def test_another_process_cannot_overwrite_a_newer_version_of_the_same_chun
     await _raw(store, lambda client: qdrant_write._upsert(client, store._index, late, version=4))
     (hit,) = await store.query(ONES, 5, MINE)
     assert (hit.metadata["text"], hit.metadata["version"]) == ("새 글", 5)
+
+
+async def test_a_late_change_of_scopes_leaves_what_another_process_wrote_since(
+    store: QdrantAdapter, item: Items, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.upsert_embeddings([item(version=1)])
+    looked = qdrant_write.read_held
+
+    async def before_the_other(client: Client, index: Index, documents: Sequence[uuid.UUID]) -> list[Held]:
+        held = await looked(client, index, documents)
+        monkeypatch.setattr(qdrant_write, "read_held", looked)
+        await client.set_payload(index.alias, {"scopes": ["user:b"], "version": 5}, points=[each.id for each in held])
+        return held
+
+    monkeypatch.setattr(qdrant_write, "read_held", before_the_other)
+    assert await store.update_scopes(ONE, ["user:a"], version=3) == 0
+    assert set((await store.ids(ONE)).values()) == {5}
+    assert (await store.scroll())[0][2]["scopes"] == ["user:b"]
 
 
 async def test_the_index_stands_behind_an_alias_with_its_payload_indexes(store: QdrantAdapter) -> None:

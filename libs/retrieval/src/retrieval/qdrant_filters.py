@@ -6,6 +6,7 @@ from qdrant_client.models import Condition as QdrantCondition
 from qdrant_client.models import (
     FieldCondition,
     Filter,
+    HasIdCondition,
     IsEmptyCondition,
     MatchAny,
     MatchValue,
@@ -29,6 +30,10 @@ def conditions(parsed: Sequence[Condition]) -> Filter | None:
         else:
             must.append(condition)
     return Filter(must=must, must_not=must_not)
+
+
+def has_id(ids: Sequence[str]) -> HasIdCondition:
+    return HasIdCondition(has_id=list(ids))
 
 
 def equals(key: str, value: str | int) -> FieldCondition:

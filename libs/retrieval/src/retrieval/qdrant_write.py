@@ -21,7 +21,7 @@ from qdrant_client import models
 from retrieval.chunks import Chunk
 from retrieval.errors import ItemInvalid, StoreUnavailable
 from retrieval.qdrant_connection import Client
-from retrieval.qdrant_filters import within
+from retrieval.qdrant_filters import has_id, within
 from retrieval.qdrant_index import DELETED_AT, LIVE, Index
 from retrieval.qdrant_points import Held, point, read, read_held, tombstone, tombstone_id
 
@@ -124,8 +124,12 @@ async def update_scopes(client: Client, index: Index, doc_id: uuid.UUID, scopes:
     live = [each for each in await read_held(client, index, [doc_id]) if each.live]
     if any(each.version > version for each in live):
         return 0
-    await set_payload(client, index, [each.id for each in live], {"scopes": scopes, "version": version})
-    return len(live)
+    # Another process may have written a newer version since: what is newer stays.
+    older = models.Filter(must=[has_id([each.id for each in live]), within("version", lte=version)])
+    if live:
+        await client.set_payload(index.alias, {"scopes": scopes, "version": version}, points=older, wait=True)
+    changed = [each for each in await read_held(client, index, [doc_id]) if each.live]
+    return 0 if any(each.version > version for each in changed) else len(live)
 
 
 async def delete(client: Client, index: Index, doc_id: uuid.UUID, version: int | None) -> int:

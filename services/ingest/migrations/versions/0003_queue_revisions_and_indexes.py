@@ -281,6 +281,8 @@ def _migrations() -> None:
         sa.Column("migration_id", sa.Uuid(), nullable=False),
         sa.Column("verdict", sa.Text(), server_default="asked", nullable=False),
         sa.Column("progress", sa.Float(), server_default="0", nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("began_at", moment, nullable=True),
         sa.Column("noted_at", moment, nullable=True),
         sa.Column("report", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("created_at", moment, server_default=sa.text("now()"), nullable=False),

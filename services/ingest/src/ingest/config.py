@@ -48,6 +48,8 @@ class Settings(ServiceSettings):
     processing_slots: int = Field(default=4, ge=1, le=64)
     # How long both indexes are written after all reads have moved, before a migration may be finalised.
     migration_hold_hours: int = Field(default=168, ge=0)
+    # How long the backup of a dropped index is kept; 0 for ever.
+    index_backup_days: int = Field(default=30, ge=0)
     # Less than a chunk; what two neighbours may share at most.
     chunk_overlap: int = Field(default=40, ge=0)
     parse_seconds: int = Field(default=120, gt=0)

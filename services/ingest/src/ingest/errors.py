@@ -265,8 +265,8 @@ INDEX_RETIRING = Message(
 )
 BACKUP_MISSING = Message(
     "backup_missing",
-    "이 인덱스는 백업 없이 삭제되어 복원할 수 없습니다. 새 이전을 계획해 다시 채우세요.",
-    "This index was dropped without a backup and cannot be restored. Plan a migration to fill it anew.",
+    "이 인덱스의 백업이 없거나 보관 기간이 지나 복원할 수 없습니다. 새 이전을 계획해 다시 채우세요.",
+    "There is no backup of this index, or none any more, so it cannot be restored. Plan a migration to fill it anew.",
 )
 INDEX_IN_USE = Message(
     "index_in_use",

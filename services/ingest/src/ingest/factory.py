@@ -140,7 +140,11 @@ def wire(settings: Settings) -> Wired:
         queue=QueueService(database, processing, slots=settings.processing_slots),
         migrations=MigrationService(database, stores, hold=timedelta(hours=settings.migration_hold_hours)),
         migration_work=MigrationWork(
-            database, stores, ProofService(database, stores, syncs, sizes=Sizes()), BackupService(database, storage)
+            database,
+            stores,
+            ProofService(database, stores, syncs, sizes=Sizes()),
+            BackupService(database, storage),
+            backup_days=settings.index_backup_days,
         ),
         access=access,
     )

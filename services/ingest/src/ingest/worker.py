@@ -40,7 +40,8 @@ def create_worker(settings: Settings | None = None, *, registry: CollectorRegist
     worker.background(lambda: _repeat(wired.deletion.sweep, every=_SWEEP_SECONDS))
     for sweep in (wired.queue.sweep, wired.uploads.sweep, wired.resumable.sweep):
         worker.background(partial(_repeat, sweep, every=_SWEEP_SECONDS))
-    worker.background(lambda: _repeat(wired.deletion.forget_old, every=_TIDY_SECONDS))
+    for tidying in (wired.deletion.forget_old, wired.migration_work.tidy):
+        worker.background(partial(_repeat, tidying, every=_TIDY_SECONDS))
     worker.background(lambda: _while_there_is(wired.syncs.sweep))
     worker.background(lambda: _repeat(wired.migration_work.backfill, every=_LOOK_SECONDS))
     worker.background(lambda: _while_there_is(wired.migration_work.check))

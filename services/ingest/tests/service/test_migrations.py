@@ -1,6 +1,7 @@
 """One index moves to another while documents come, change and go; the target is a store in this process."""
 
 import asyncio
+import random
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -330,7 +331,7 @@ async def test_without_a_fresh_proof_nothing_moves(world, ingest, ready) -> None
     with pytest.raises(Conflict, match="not_proven"):
         await world.moves.switch(SUPERVISOR, migration_id, **step)
     assert (await world.verdict(migration_id))["is_green"]
-    await ingest.sql.rows("UPDATE ingest.vector_checks SET ended_at = ended_at - interval '61 minutes'")
+    await ingest.sql.rows("UPDATE ingest.vector_checks SET began_at = began_at - interval '61 minutes'")
     with pytest.raises(Conflict, match="not_proven"):
         await world.moves.switch(SUPERVISOR, migration_id, **step)
     assert (await world.verdict(migration_id))["is_green"]
@@ -451,6 +452,78 @@ async def test_a_given_up_target_is_dropped_with_a_backup_and_restored(world, in
     assert (await world.status(migration_id)).migration.stage == "cancelled"
     assert await held(world.target, ready[1]) == await held(ingest.wired.index, ready[1]) != {}
     assert await held(world.target, ready[0]) == {}, "what was deleted since is not brought back"
+
+
+async def test_a_backup_is_kept_for_its_time_and_no_longer(world, ingest, ready, objects) -> None:
+    migration_id = await world.filled()
+    await world.moves.cancel(SUPERVISOR, migration_id)
+    await world.moves.drop(SUPERVISOR, migration_id)
+    await world.work.retire()
+    path = objects / (await world.status(migration_id)).migration.backup["key"]
+    world.work._backup_days = 30
+    await world.work.tidy()
+    assert path.exists()
+    age = "jsonb_set(backup, '{written_at}', to_jsonb((now() - interval '31 days')::text))"
+    await ingest.sql.rows(f"UPDATE ingest.vector_migrations SET backup = {age} WHERE migration_id = %s", migration_id)
+    await world.work.tidy()
+    assert not path.exists()
+    with pytest.raises(Conflict, match="backup_missing"):
+        await world.moves.restore(SUPERVISOR, migration_id)
+
+
+async def test_a_run_that_was_believed_dead_does_not_write_into_the_next_ones_report(
+    world, ingest, ready, monkeypatch
+) -> None:
+    migration_id = await world.filled()
+    asked = await world.moves.verify(SUPERVISOR, migration_id)
+    prove = world.work._proofs.prove
+
+    async def slow(migration, *, note) -> dict:
+        monkeypatch.setattr(world.work._proofs, "prove", prove)
+        await ingest.sql.rows("UPDATE ingest.vector_checks SET noted_at = now() - interval '1 hour'")
+        assert await world.work.check()
+        return {"is_green": False}
+
+    monkeypatch.setattr(world.work._proofs, "prove", slow)
+    assert await world.work.check()
+    found = await world.moves.check(SUPERVISOR, migration_id, asked.check_id)
+    assert (found.verdict, found.report["is_green"]) == ("green", True)
+
+
+async def test_what_changes_while_searches_are_compared_is_looked_at_again(
+    world, ingest, ready, words, person, monkeypatch
+) -> None:
+    migration_id = await world.filled()
+    query, came = world.target.query, []
+
+    async def meanwhile(*arguments, **options) -> list:
+        if not came:
+            came.append(True)
+            await world.deletion.erase(ready[0])
+        return await query(*arguments, **options)
+
+    monkeypatch.setattr(world.target, "query", meanwhile)
+    assert (await world.verdict(migration_id))["is_green"]
+    assert came
+
+
+async def test_what_a_class_is_shown_and_should_not_be_is_found(world, ingest, ready, words) -> None:
+    school = await ingest.open_school()
+    shared = await ingest.put(words(60, seed=790), person=school.teacher)
+    await ingest.process(shared)
+    await ingest.share(school.lists(shared, version=1))
+    await world.filled()
+    for chunk in [each for each in world.target._chunks.values() if str(each.doc_id) == str(ready[0])]:
+        scopes = [*chunk.payload["scopes"], school.scope]
+        world.target._chunks[chunk.id] = replace(chunk, payload=chunk.payload | {"scopes": scopes})
+    search = await world.work._proofs._search(TARGET.index_id, world.target, _nothing, random.Random(1))
+
+    assert not search["foreign"]["is_green"]
+    assert str(ready[0]) in search["foreign"]["examples"]
+
+
+async def _nothing(_progress: float) -> None:
+    pass
 
 
 async def test_an_index_that_was_never_made_is_dropped_and_has_no_backup(world, monkeypatch) -> None:

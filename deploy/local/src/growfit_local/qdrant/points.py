@@ -37,12 +37,23 @@ def parse_delete(body: Any) -> tuple[engine.UpdateOperation, int]:
 
 def parse_payload(body: Any, *, overwrite: bool) -> tuple[engine.UpdateOperation, int]:
     fields = Fields(body, what="a payload")
-    if "filter" in body:
-        raise NotHere("this local server sets the payload of points by their ids")
-    ids, payload = fields.need("points"), fields.need("payload")
+    payload, by_filter = fields.need("payload"), fields.take("filter")
+    if by_filter is not None:
+        return _payload_by_filter(fields, by_filter, payload, overwrite=overwrite)
+    ids = fields.need("points")
     fields.end()
     change = engine.UpdateOperation.overwrite_payload if overwrite else engine.UpdateOperation.set_payload
     return change(ids, payload), len(ids)
+
+
+def _payload_by_filter(
+    fields: Fields, by_filter: Any, payload: Any, *, overwrite: bool
+) -> tuple[engine.UpdateOperation, int]:
+    if overwrite:
+        raise NotHere("this local server overwrites the payload of points by their ids")
+    fields.end()
+    # How many it changes is not known; a payload alone gives the optimiser nothing to do.
+    return engine.UpdateOperation.set_payload_by_filter(parse_filter(by_filter) or engine.Filter(), payload), 0
 
 
 def parse_operations(body: Any) -> list[tuple[engine.UpdateOperation, int]]:

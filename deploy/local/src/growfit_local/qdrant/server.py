@@ -140,8 +140,10 @@ class Doors:
         return _done(await self._of(request).write([points.parse_delete(await _body(request))]))
 
     async def _set_payload(self, request: Request) -> Any:
-        operation = points.parse_payload(await _body(request), overwrite=request.method == "PUT")
-        return _done(await self._of(request).write([operation]))
+        body, collection = await _body(request), self._of(request)
+        operation = points.parse_payload(body, overwrite=request.method == "PUT")
+        collection.check_strict(body.get("filter"), update=True)
+        return _done(await collection.write([operation]))
 
     async def _batch(self, request: Request) -> Any:
         operations = await asyncio.to_thread(points.parse_operations, await _body(request))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import paging
 from chassis.paging import Slice
-from ingest.models import GONE, LIVING, Document, DocumentShare, State
+from ingest.models import GONE, LIVING, Document, DocumentShare, SharedWith, State
 
 # Written out: with a parameter in it, PostgreSQL would not see that the index fits.
 _DELETING = text("state = 'deleting'")
@@ -155,6 +155,23 @@ async def list_owners(session: AsyncSession, *, limit: int) -> list[UUID]:
     own = select(Document.owner_id).where(Document.live_revision.is_not(None), Document.state.not_in(GONE)).distinct()
     drawn = own.subquery()
     query = select(drawn.c.owner_id).order_by(func.random()).limit(limit)
+    return list((await session.execute(query)).scalars())
+
+
+async def list_ids_shown_in(session: AsyncSession, target_id: UUID) -> list[UUID]:
+    """What whoever is in this class finds there."""
+    query = (
+        select(Document.document_id)
+        .join(DocumentShare, DocumentShare.document_id == Document.document_id)
+        .where(DocumentShare.target_id == target_id, Document.live_revision.is_not(None), Document.state.not_in(GONE))
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def list_shown_classes(session: AsyncSession, *, limit: int) -> list[UUID]:
+    """Classes in which something is found, drawn at random."""
+    drawn = select(DocumentShare.target_id).where(DocumentShare.kind == SharedWith.CLASS).distinct().subquery()
+    query = select(drawn.c.target_id).order_by(func.random()).limit(limit)
     return list((await session.execute(query)).scalars())
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -192,6 +193,15 @@ async def is_due(session: AsyncSession, document_id: UUID, index_id: str | None 
     if index_id is not None:
         due.append(DocumentIndex.index_id == index_id)
     return bool((await session.execute(select(exists().where(*due)))).scalar_one())
+
+
+async def list_due_among(session: AsyncSession, index_id: str, document_ids: Collection[UUID]) -> list[UUID]:
+    query = select(DocumentIndex.document_id).where(
+        DocumentIndex.index_id == index_id,
+        DocumentIndex.document_id.in_(document_ids),
+        DocumentIndex.due_at.is_not(None),
+    )
+    return list((await session.execute(query)).scalars())
 
 
 async def is_due_where_read(session: AsyncSession, document_id: UUID) -> bool:

@@ -1,5 +1,5 @@
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -56,6 +56,16 @@ async def list_retiring(session: AsyncSession, index_id: str) -> list[VectorMigr
     query = select(VectorMigration).where(
         VectorMigration.stage.in_((Stage.DROPPING, Stage.RESTORING)),
         VectorMigration.backup["index_id"].astext == index_id,
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def list_with_backup_before(session: AsyncSession, moment: datetime) -> list[VectorMigration]:
+    """Dropped ones whose index was written to a file before `moment`."""
+    query = select(VectorMigration).where(
+        VectorMigration.stage == Stage.DROPPED,
+        VectorMigration.backup.has_key("key"),
+        VectorMigration.backup["written_at"].astext < moment.isoformat(),
     )
     return list((await session.execute(query)).scalars())
 
@@ -144,19 +154,30 @@ async def take_check(session: AsyncSession) -> VectorCheck | None:
     check = (await session.execute(query.limit(1).with_for_update(skip_locked=True))).scalar_one_or_none()
     if check is not None:
         check.verdict, check.progress = Verdict.RUNNING.value, 0.0
-        check.noted_at = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+        check.run_id = uuid4()
+        check.began_at = check.noted_at = (await session.execute(select(func.clock_timestamp()))).scalar_one()
     return check
 
 
-async def update_check(session: AsyncSession, check_id: UUID, **values: Any) -> None:
-    statement = update(VectorCheck).where(VectorCheck.check_id == check_id, VectorCheck.verdict == Verdict.RUNNING)
-    await session.execute(statement.values(noted_at=func.clock_timestamp(), **values))
+async def update_check(session: AsyncSession, check: VectorCheck, **values: Any) -> bool:
+    """False: another run has it, because this one was believed dead."""
+    statement = (
+        update(VectorCheck)
+        .where(
+            VectorCheck.check_id == check.check_id,
+            VectorCheck.run_id == check.run_id,
+            VectorCheck.verdict == Verdict.RUNNING,
+        )
+        .values(noted_at=func.clock_timestamp(), **values)
+        .returning(VectorCheck.check_id)
+    )
+    return (await session.execute(statement)).scalar_one_or_none() is not None
 
 
 async def reask_checks(session: AsyncSession, *, older_than: timedelta) -> None:
     """A running check notes its progress; one that has not for so long has no worker any more."""
     dead = (VectorCheck.verdict == Verdict.RUNNING, VectorCheck.noted_at < func.now() - older_than)
-    await session.execute(update(VectorCheck).where(*dead).values(verdict=Verdict.ASKED.value))
+    await session.execute(update(VectorCheck).where(*dead).values(verdict=Verdict.ASKED.value, run_id=None))
 
 
 async def get_rule_for_update(session: AsyncSession) -> ReadRule:

@@ -92,6 +92,10 @@ class VectorCheck(Base):
     migration_id: Mapped[UUID] = mapped_column(ForeignKey(f"{SCHEMA}.vector_migrations.migration_id"))
     verdict: Mapped[str] = mapped_column(Text, server_default=Verdict.ASKED.value)
     progress: Mapped[float] = mapped_column(server_default="0")
+    # Which run of it is at work, or was last: another one's notes are none of its.
+    run_id: Mapped[UUID | None]
+    # When that run began: of what came later it says nothing.
+    began_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     # When its worker last gave a sign of life.
     noted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

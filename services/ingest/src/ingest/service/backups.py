@@ -8,7 +8,10 @@ import base64
 import gzip
 import hashlib
 import json
+import shutil
 from collections.abc import AsyncIterator
+from itertools import batched
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +27,7 @@ from retrieval.chunks import Item
 from retrieval.store import VectorStoreAdapter
 
 _PAGE = 500
+_DOCUMENTS = 100
 _EMPTY = gzip.compress(b"", mtime=0)
 
 
@@ -61,19 +65,19 @@ class BackupService:
             Invalid: the file is not what was written.
             Unavailable, StoreUnavailable, FileNotFoundError.
         """
-        async with self._storage.fetch(backup["key"]) as path:
-            lines = await asyncio.to_thread(_lines, path.read_bytes(), backup["sha256"])
-        by_document: dict[str, list[Item]] = {}
-        for line in lines:
-            item = _item(json.loads(line))
-            by_document.setdefault(item[2]["doc_id"], []).append(item)
         back = 0
-        for document_id, items in by_document.items():
-            async with self._database.transaction(tenant.PLATFORM) as session:
-                is_there = await documents.is_searchable(session, UUID(document_id))
-            if is_there:
-                back += await store.upsert_embeddings(items)
+        async with self._storage.fetch(backup["key"]) as path:
+            places = await asyncio.to_thread(_places, path, backup["sha256"])
+            for part in batched(places.items(), _DOCUMENTS):
+                async with self._database.transaction(tenant.PLATFORM) as session:
+                    there = [each for each in part if await documents.is_searchable(session, UUID(each[0]))]
+                for _, offsets in there:
+                    back += await store.upsert_embeddings(await asyncio.to_thread(_items_at, path, offsets))
         return back
+
+    async def delete(self, key: str) -> None:
+        """Raises Unavailable."""
+        await self._storage.delete(key)
 
 
 def _packed(page: list[Item]) -> bytes:
@@ -84,10 +88,39 @@ def _packed(page: list[Item]) -> bytes:
     return gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
 
 
-def _lines(content: bytes, sha256: str) -> list[str]:
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise Invalid(BACKUP_DAMAGED)
-    return gzip.decompress(content).decode().splitlines()
+def _places(path: Path, sha256: str) -> dict[str, list[int]]:
+    """Where the lines of each document begin in the file, which is unpacked beside itself: a document's chunks lie
+    apart, in the order of their ids, and all of them would not fit into memory.
+
+    Raises:
+        Invalid: it is not the file that was written.
+    """
+    with path.open("rb") as packed:
+        if hashlib.file_digest(packed, "sha256").hexdigest() != sha256:
+            raise Invalid(BACKUP_DAMAGED)
+    plain = _plain(path)
+    with gzip.open(path) as source, plain.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    places: dict[str, list[int]] = {}
+    with plain.open("rb") as lines:
+        at = 0
+        for line in lines:
+            places.setdefault(json.loads(line)[2]["doc_id"], []).append(at)
+            at += len(line)
+    return places
+
+
+def _items_at(path: Path, offsets: list[int]) -> list[Item]:
+    with _plain(path).open("rb") as lines:
+        found = []
+        for offset in offsets:
+            lines.seek(offset)
+            found.append(_item(json.loads(lines.readline())))
+    return found
+
+
+def _plain(path: Path) -> Path:
+    return path.with_suffix(".jsonl")
 
 
 def _item(record: list[Any]) -> Item:

@@ -22,7 +22,7 @@ from ingest.crud import indexes, migrations
 from ingest.models import Stage, VectorCheck, VectorMigration, Verdict
 from ingest.service.backups import BackupService
 from ingest.service.indexing import Indexes, index_errors
-from ingest.service.proofs import ProofService
+from ingest.service.proofs import Note, ProofService
 from retrieval.errors import IndexMissing
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,23 @@ PAUSE = timedelta(seconds=30)
 ON_ITS_WAY_SECONDS = 5.0
 
 
+class LostCheck(Exception):
+    """Another worker makes this proof now."""
+
+
 class MigrationWork:
-    def __init__(self, database: Database, stores: Indexes, proofs: ProofService, backups: BackupService) -> None:
+    """`backup_days`: how long the file of a dropped index is kept; 0 for ever."""
+
+    def __init__(
+        self,
+        database: Database,
+        stores: Indexes,
+        proofs: ProofService,
+        backups: BackupService,
+        *,
+        backup_days: int = 0,
+    ) -> None:
+        self._backup_days = backup_days
         self._database = database
         self._stores = stores
         self._proofs = proofs
@@ -78,19 +93,27 @@ class MigrationWork:
             with suppress(Unavailable):
                 await self._note(check, progress=round(progress, 3))
 
+        with suppress(LostCheck):
+            report = await self._report(migration, note=note)
+            verdict = Verdict.GREEN if report["is_green"] else Verdict.RED
+            await self._note(check, verdict=verdict.value, progress=1.0, report=report, ended_at=now())
+        return True
+
+    async def _report(self, migration: VectorMigration, *, note: Note) -> dict[str, Any]:
+        """Raises LostCheck."""
         try:
-            report = await self._proofs.prove(migration, note=note)
+            return await self._proofs.prove(migration, note=note)
+        except LostCheck:
+            raise
         except Exception as error:
             # Whatever it is: a proof that cannot be made is none, and whoever asked for it is told.
             log.exception("the proof of %s could not be made", migration.target_id)
-            report = {"is_green": False, "error": repr(error)[:500], "ended_at": now().isoformat()}
-        verdict = Verdict.GREEN if report["is_green"] else Verdict.RED
-        await self._note(check, verdict=verdict.value, progress=1.0, report=report, ended_at=now())
-        return True
+            return {"is_green": False, "error": repr(error)[:500], "ended_at": now().isoformat()}
 
     async def _note(self, check: VectorCheck, **values: object) -> None:
         async with self._database.transaction(tenant.PLATFORM) as session:
-            await migrations.update_check(session, check.check_id, **values)
+            if not await migrations.update_check(session, check, **values):
+                raise LostCheck
 
     async def retire(self) -> bool:
         """Drop, or restore, one index of which that was asked. False: none was. Raises Unavailable."""
@@ -108,6 +131,20 @@ class MigrationWork:
             except LookupError:
                 log.warning("%s went to another worker", migration.migration_id)
         return True
+
+    async def tidy(self) -> None:
+        """Remove the backups of indexes that were dropped long ago. Raises Unavailable."""
+        if not self._backup_days:
+            return
+        async with self._database.transaction(tenant.PLATFORM) as session:
+            old = await migrations.list_with_backup_before(session, now() - timedelta(days=self._backup_days))
+        for migration in old:
+            # First the file: what is cut off after that is done again.
+            await self._backups.delete((migration.backup or {})["key"])
+            async with self._database.transaction(tenant.PLATFORM) as session:
+                row = await migrations.get_for_update(session, migration.migration_id)
+                if row is not None and row.stage == Stage.DROPPED and row.backup:
+                    row.backup = {"index_id": row.backup["index_id"], "expired_at": now().isoformat()}
 
     async def _drop(self, migration: VectorMigration) -> None:
         backup = migration.backup or {}

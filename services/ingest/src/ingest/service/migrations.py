@@ -358,8 +358,7 @@ class MigrationService:
 
     async def _demand_proof(self, session: AsyncSession, migration: VectorMigration) -> None:
         check = await migrations.get_check(session, migration.migration_id)
-        is_green = check is not None and check.verdict == Verdict.GREEN and check.ended_at is not None
-        if check is None or not is_green or check.ended_at is None or check.ended_at < now() - FRESH:
+        if check is None or check.verdict != Verdict.GREEN or check.began_at is None or check.began_at < now() - FRESH:
             raise Conflict(NOT_PROVEN, minutes=int(FRESH.total_seconds() // 60))
         await self._demand_caught_up(session, migration)
 
