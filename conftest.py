@@ -8,6 +8,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["growfit_local.testing"]
 
+# Modules that take minutes come first: begun at the end, one worker would wait for the other.
+_FIRST = ("services/ingest/tests/service/", "libs/retrieval/tests/", "services/ingest/tests/")
 # There is one whole stack, so all that asks it goes to one worker.
 _OF_THE_STACK = ("tests/e2e/", "tests/isolation/", "tests/test_accounting.py")
 
@@ -23,7 +25,18 @@ class ByModule(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByModule:
+    # Its own order is by the number of tests, which says nothing of how long they take.
+    config.option.loadscopereorder = False
     return ByModule(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        if item.nodeid.startswith(_OF_THE_STACK):
+            return 0
+        return next((n for n, folder in enumerate(_FIRST, start=1) if item.nodeid.startswith(folder)), len(_FIRST) + 1)
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(wrapper=True)

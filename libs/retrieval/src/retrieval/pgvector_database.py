@@ -15,6 +15,8 @@ from retrieval.errors import IndexMissing, StoreError, StoreUnavailable
 
 _log = logging.getLogger(__name__)
 
+_REPEATS = 2
+
 type Connection = AsyncConnection[tuple[Any, ...]]
 
 
@@ -40,20 +42,22 @@ class Database:
         await self._pool.close()
 
     async def run[T](self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Runs `work`, a whole transaction that may be repeated. Repeats it once when the connection or the
-        transaction was lost, so a restarted database is noticed by nobody.
+        """Runs `work`, a whole transaction that may be repeated. Repeats it when the connection or the transaction was
+        lost, so a restarted database is noticed by nobody; twice, because a connection that was being made meanwhile
+        may be lost as well.
         """
-        try:
-            return await self._attempt(work)
-        except (PoolTimeout, errors.QueryCanceled) as error:
-            raise StoreUnavailable(f"the vector database is too busy: {error}") from error
-        except (OperationalError, InterfaceError) as error:
-            _log.warning("vector database failed, trying once more: %s", error)
-        try:
+        for _ in range(_REPEATS):
+            try:
+                return await self._attempt(work)
+            except (PoolTimeout, errors.QueryCanceled) as error:
+                raise StoreUnavailable(f"the vector database is too busy: {error}") from error
+            except (OperationalError, InterfaceError) as error:
+                _log.warning("vector database failed, trying once more: %s", error)
             await self._pool.check()
+        try:
             return await self._attempt(work)
         except (OperationalError, InterfaceError) as error:
-            raise StoreUnavailable(f"the vector database failed twice: {error}") from error
+            raise StoreUnavailable(f"the vector database failed again and again: {error}") from error
 
     async def _attempt[T](self, work: Callable[[Connection], Awaitable[T]]) -> T:
         try:

@@ -126,8 +126,10 @@ async def test_two_processes_that_embed_it_at_once_both_tell_what_they_paid(
 ) -> None:
     embedders = [stand_in(hangs_after=0), stand_in(hangs_after=0)]
     work = [asyncio.create_task(second_model(each).embed_shown(ready, "second-model")) for each in embedders]
+    # Both are at it before either has anything to show.
     for each in embedders:
         await asyncio.wait_for(each.hanging.wait(), 20)
+    for each in embedders:
         each.go_on.set()
     await asyncio.gather(*work)
 
