@@ -8,12 +8,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from chassis import tenant
 from chassis.auth import Principal
 from chassis.clock import now
 from chassis.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from contracts.envelope import decode
 from contracts.ingest import UsageRecorded, VectorReadSwitched
 from contracts.rag import ShadowSearchesCompared
+from ingest.crud import documents, indexes
 from ingest.service.backups import BackupService
 from ingest.service.deletion import DeletionService
 from ingest.service.indexing import Indexes, IndexName
@@ -454,6 +456,19 @@ async def test_a_given_up_target_is_dropped_with_a_backup_and_restored(world, in
     assert await held(world.target, ready[0]) == {}, "what was deleted since is not brought back"
 
 
+async def test_who_outlived_a_lease_on_a_dropped_index_marks_nothing_due_there(world, ingest, ready) -> None:
+    migration_id = await world.filled()
+    await world.moves.cancel(SUPERVISOR, migration_id)
+    await world.moves.drop(SUPERVISOR, migration_id)
+    await world.work.retire()
+    async with ingest.wired.database.transaction(tenant.PLATFORM) as session:
+        await indexes.mark_document_due(session, ready[0], TARGET.index_id, forget=True)
+        assert not await indexes.is_due(session, ready[0], TARGET.index_id)
+        await indexes.mark_document_due(session, ready[0], ingest.wired.indexes.first, forget=True)
+        assert await indexes.is_due(session, ready[0], ingest.wired.indexes.first)
+    await world.syncs.sync(ready[0], everywhere=True)
+
+
 async def test_a_backup_is_kept_for_its_time_and_no_longer(world, ingest, ready, objects) -> None:
     migration_id = await world.filled()
     await world.moves.cancel(SUPERVISOR, migration_id)
@@ -516,10 +531,13 @@ async def test_what_a_class_is_shown_and_should_not_be_is_found(world, ingest, r
     for chunk in [each for each in world.target._chunks.values() if str(each.doc_id) == str(ready[0])]:
         scopes = [*chunk.payload["scopes"], school.scope]
         world.target._chunks[chunk.id] = replace(chunk, payload=chunk.payload | {"scopes": scopes})
-    search = await world.work._proofs._search(TARGET.index_id, world.target, _nothing, random.Random(1))
+    async with ingest.wired.database.transaction(tenant.PLATFORM) as session:
+        assert school.class_id in await documents.list_shown_classes(session, limit=10_000)
+    vectors = [chunk.vector.astype("<f4").tobytes() for chunk in world.target._chunks.values()]
+    found = await world.work._proofs._foreign(world.target, vectors, [school.scope], _nothing, random.Random(1))
 
-    assert not search["foreign"]["is_green"]
-    assert str(ready[0]) in search["foreign"]["examples"]
+    assert not found["is_green"]
+    assert found["examples"] == [str(ready[0])]
 
 
 async def _nothing(_progress: float) -> None:
@@ -696,6 +714,8 @@ async def test_a_damaged_backup_restores_nothing_and_says_so(world, ready, objec
     assert status.migration.stage == "dropped"
     assert "backup_damaged" in status.migration.error
     assert await world.target.count() == 0
+    (made,) = [each.is_made for each in await world.moves.list_indexes(SUPERVISOR) if each.index_id == TARGET.index_id]
+    assert not made, "no deletion waits for it"
 
 
 async def test_two_migrations_run_at_once(world, ready) -> None:

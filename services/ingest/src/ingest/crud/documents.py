@@ -189,6 +189,6 @@ async def list_deleted_ids(session: AsyncSession, *, limit: int) -> list[UUID]:
     return list((await session.execute(query.order_by(Document.updated_at.desc()).limit(limit))).scalars())
 
 
-async def is_searchable(session: AsyncSession, document_id: UUID) -> bool:
-    there = (Document.document_id == document_id, Document.live_revision.is_not(None), Document.state.not_in(GONE))
-    return bool((await session.execute(select(exists().where(*there)))).scalar_one())
+async def is_shown_for_update(session: AsyncSession, document_id: UUID) -> bool:
+    document = await get_for_update(session, document_id)
+    return document is not None and document.live_revision is not None and document.state not in GONE

@@ -169,10 +169,12 @@ async def mark_batch_due(session: AsyncSession, index_id: str, *, after: UUID | 
 
 
 async def mark_document_due(session: AsyncSession, document_id: UUID, index_id: str, *, forget: bool) -> None:
-    """Tell this one index again; with `forget`, as if it held nothing of the document."""
+    """Tell this one index again; with `forget`, as if it held nothing of the document. Not one that was dropped."""
     values = _DUE | ({DocumentIndex.revision: None} if forget else {})
-    row = {"document_id": document_id, "index_id": index_id, "due_at": func.now(), "due_since": func.now()}
-    statement = insert(DocumentIndex).values(**row)
+    row = select(literal(document_id), VectorIndex.index_id, func.now(), func.now()).where(
+        VectorIndex.index_id == index_id, or_(VectorIndex.is_written, VectorIndex.is_made)
+    )
+    statement = insert(DocumentIndex).from_select(_MARKED, row)
     await session.execute(statement.on_conflict_do_update(index_elements=["document_id", "index_id"], set_=values))
 
 

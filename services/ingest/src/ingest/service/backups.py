@@ -70,7 +70,8 @@ class BackupService:
             places = await asyncio.to_thread(_places, path, backup["sha256"])
             for part in batched(places.items(), _DOCUMENTS):
                 async with self._database.transaction(tenant.PLATFORM) as session:
-                    there = [each for each in part if await documents.is_searchable(session, UUID(each[0]))]
+                    # Locked: a deletion that does not know of this index yet is over first.
+                    there = [each for each in part if await documents.is_shown_for_update(session, UUID(each[0]))]
                 for _, offsets in there:
                     back += await store.upsert_embeddings(await asyncio.to_thread(_items_at, path, offsets))
         return back

@@ -177,7 +177,15 @@ class MigrationWork:
         async with self._database.transaction(tenant.PLATFORM) as session:
             # From here on deletions reach it, and leave a tombstone that holds against what comes from the file.
             (await indexes.get_for_update(session, backup["index_id"])).is_made = True
-        back = await self._backups.read(store, backup)
+        try:
+            back = await self._backups.read(store, backup)
+        except (Invalid, FileNotFoundError):
+            # Nothing stands then, and deletions wait for nothing.
+            await store.drop_index()
+            async with self._database.transaction(tenant.PLATFORM) as session:
+                (await indexes.get_for_update(session, backup["index_id"])).is_made = False
+                await indexes.forget_all(session, backup["index_id"])
+            raise
         log.info("%s is back with %d chunks", backup["index_id"], back)
         is_given_up = backup["index_id"] == migration.target_id
         await self._end(migration, stage=Stage.CANCELLED if is_given_up else Stage.FINALISED)
