@@ -480,8 +480,16 @@ async def test_a_backup_is_kept_for_its_time_and_no_longer(world, ingest, ready,
     assert path.exists()
     age = "jsonb_set(backup, '{written_at}', to_jsonb((now() - interval '31 days')::text))"
     await ingest.sql.rows(f"UPDATE ingest.vector_migrations SET backup = {age} WHERE migration_id = %s", migration_id)
+    await world.moves.restore(SUPERVISOR, migration_id)
     await world.work.tidy()
-    assert not path.exists()
+    assert path.exists(), "it is being read"
+    await world.work.retire()
+    assert (await world.status(migration_id)).migration.stage == "cancelled"
+    await world.work.tidy()
+    await ingest.wired.uploads.sweep()
+    assert not path.exists(), "also when it was restored meanwhile"
+    await world.moves.drop(SUPERVISOR, migration_id, lost=True)
+    await world.work.retire()
     with pytest.raises(Conflict, match="backup_missing"):
         await world.moves.restore(SUPERVISOR, migration_id)
 

@@ -61,13 +61,13 @@ async def list_retiring(session: AsyncSession, index_id: str) -> list[VectorMigr
 
 
 async def list_with_backup_before(session: AsyncSession, moment: datetime) -> list[VectorMigration]:
-    """Dropped ones whose index was written to a file before `moment`."""
+    """Those whose index was written to a file before `moment`, also of one that was restored since; none at work."""
     query = select(VectorMigration).where(
-        VectorMigration.stage == Stage.DROPPED,
+        VectorMigration.stage.not_in((Stage.DROPPING, Stage.RESTORING)),
         VectorMigration.backup.has_key("key"),
         VectorMigration.backup["written_at"].astext < moment.isoformat(),
     )
-    return list((await session.execute(query)).scalars())
+    return list((await session.execute(query.with_for_update(skip_locked=True))).scalars())
 
 
 async def list_open_to(session: AsyncSession, target_id: str) -> list[VectorMigration]:

@@ -76,10 +76,6 @@ class BackupService:
                     back += await store.upsert_embeddings(await asyncio.to_thread(_items_at, path, offsets))
         return back
 
-    async def delete(self, key: str) -> None:
-        """Raises Unavailable."""
-        await self._storage.delete(key)
-
 
 def _packed(page: list[Item]) -> bytes:
     lines = [

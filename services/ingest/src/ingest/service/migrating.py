@@ -18,7 +18,7 @@ from chassis.database import Database
 from chassis.delivery import Delivery
 from chassis.errors import Invalid, Unavailable
 from contracts.rag import ShadowSearchesCompared
-from ingest.crud import indexes, migrations
+from ingest.crud import indexes, migrations, pending_objects
 from ingest.models import Stage, VectorCheck, VectorMigration, Verdict
 from ingest.service.backups import BackupService
 from ingest.service.indexing import Indexes, index_errors
@@ -137,14 +137,11 @@ class MigrationWork:
         if not self._backup_days:
             return
         async with self._database.transaction(tenant.PLATFORM) as session:
-            old = await migrations.list_with_backup_before(session, now() - timedelta(days=self._backup_days))
-        for migration in old:
-            # First the file: what is cut off after that is done again.
-            await self._backups.delete((migration.backup or {})["key"])
-            async with self._database.transaction(tenant.PLATFORM) as session:
-                row = await migrations.get_for_update(session, migration.migration_id)
-                if row is not None and row.stage == Stage.DROPPED and row.backup:
-                    row.backup = {"index_id": row.backup["index_id"], "expired_at": now().isoformat()}
+            for row in await migrations.list_with_backup_before(session, now() - timedelta(days=self._backup_days)):
+                backup = row.backup or {}
+                # The sweep of files that nobody has any more deletes it.
+                await pending_objects.discard(session, backup["key"], owner_id=row.started_by)
+                row.backup = {"index_id": backup["index_id"], "expired_at": now().isoformat()}
 
     async def _drop(self, migration: VectorMigration) -> None:
         backup = migration.backup or {}
@@ -160,6 +157,9 @@ class MigrationWork:
         store = await self._stores.get(backup["index_id"])
         if "sha256" not in backup:
             key = f"backups/vectors/{migration.migration_id}.jsonl.gz"
+            async with self._database.transaction(tenant.PLATFORM) as session:
+                # Of an earlier drop, whose file has expired: the sweep must not take the new one for it.
+                await pending_objects.delete_all(session, [key])
             try:
                 written = await self._backups.write(store, key=key)
             except IndexMissing:

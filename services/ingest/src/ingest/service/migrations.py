@@ -311,7 +311,9 @@ class MigrationService:
             unused_id = migration.target_id if is_given_up else migration.source_id
             await _demand_unused(session, await indexes.get_for_update(session, unused_id))
             migration.stage, migration.error = Stage.DROPPING.value, None
-            migration.backup = {"index_id": unused_id, **({"lost": True} if lost else {})}
+            # Of one that was restored, the file of before is all that there is when it is lost.
+            kept = {**(migration.backup or {}), "lost": True} if lost else {}
+            migration.backup = {**kept, "index_id": unused_id}
 
         # One that is at it already may turn out to be lost.
         stages = (Stage.FINALISED, Stage.CANCELLED, *((Stage.DROPPING,) if lost else ()))
